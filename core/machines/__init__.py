@@ -1,0 +1,10 @@
+"""Every state machine of the system, one file each; ``docs/state-machines.md`` is generated from them."""
+
+from core.machines.campaign import CAMPAIGN
+from core.machines.conversation import CONVERSATION
+from core.machines.enrolment import ENROLMENT
+from core.machines.message import MESSAGE
+
+MACHINES = (CAMPAIGN, ENROLMENT, MESSAGE, CONVERSATION)
+
+__all__ = ["CAMPAIGN", "CONVERSATION", "ENROLMENT", "MACHINES", "MESSAGE"]

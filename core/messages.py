@@ -1,0 +1,175 @@
+"""The message vocabulary that every channel, the bot and the campaigns share. Plain frozen values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from core.machines.message import MessageState
+from core.purposes import Purpose
+
+EMAIL = "email"
+SMS = "sms"
+WHATSAPP = "whatsapp"
+TELEGRAM = "telegram"
+CHANNELS = (EMAIL, SMS, WHATSAPP, TELEGRAM)
+"""Names of the built-in channels; a plugin's channel is any other lower-case word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a person is reached: ``value`` is already normalised (:mod:`core.addresses`).
+
+    ``scope`` is the bot for Telegram, the sender for WhatsApp's scoped ids, else empty.
+    """
+
+    channel: str
+    value: str
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One choice under a message. ``url`` opens a page; otherwise pressing sends ``value`` back (≤ 64 bytes)."""
+
+    label: str
+    value: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. ``blob`` is the SHA-256 (hex) under which the store keeps its bytes."""
+
+    name: str
+    media_type: str
+    size: int
+    blob: str = ""
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTemplate:
+    """A text that the provider keeps and has approved (WhatsApp: ``ContentSid`` and its variables)."""
+
+    id: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """A message ready to leave: rendered, addressed, allowed.
+
+    ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed plus-address.
+    ``unsubscribe_url`` is the RFC 8058 one-click address; every marketing message has it or ``stop_hint`` in its text.
+    """
+
+    id: str
+    to: Address
+    purpose: Purpose
+    text: str
+    html: str = ""
+    subject: str = ""
+    buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    template: ProviderTemplate | None = None
+    reply_to: str = ""
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    to_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the provider said when it took a message. ``provider_id`` is unique within ``account``."""
+
+    provider_id: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """What a customer wrote.
+
+    ``key`` is unique per account and drops repeats. ``automatic`` says why we hold it for a machine's answer (RFC 3834),
+    empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
+    Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing.
+    """
+
+    account: str
+    key: str
+    sender: Address
+    text: str
+    sender_name: str = ""
+    html: str = ""
+    subject: str = ""
+    button: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    automatic: str = ""
+    reply_tokens: tuple[str, ...] = ()
+    message_id: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    start_token: str = ""
+    opt_out_type: Literal["", "STOP", "START", "HELP"] = ""
+    locale: str = ""
+    sent_raw: str = ""
+    raw_blob: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """What a provider says later of a message that it took. Append-only: reports may repeat and come in any order.
+
+    ``failure`` is a ``PermanentKind`` where ``status`` is failed and the code is known.
+    """
+
+    account: str
+    provider_id: str
+    status: MessageState
+    key: str = ""
+    code: str = ""
+    detail: str = ""
+    failure: str = ""
+    sent_raw: str = ""
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilityChanged:
+    """A person let us in or shut us out without writing (Telegram's ``my_chat_member``)."""
+
+    account: str
+    key: str
+    address: Address
+    reachable: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A person reported our mail as spam (RFC 5965)."""
+
+    account: str
+    key: str
+    message_id: str = ""
+    address: Address | None = None
+
+
+ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint
+"""Everything that can arrive from a provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawInbound:
+    """A provider's delivery as it came, stored durably before it is acknowledged.
+
+    ``key`` is unique per account: the provider's update, message or status id.
+    """
+
+    account: str
+    channel: str
+    key: str
+    payload: bytes
+    meta: dict[str, Any] = field(default_factory=dict)

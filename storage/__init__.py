@@ -1,0 +1,1 @@
+"""The one customer store: tables, sessions, migrations, import and export."""

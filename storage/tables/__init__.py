@@ -1,0 +1,53 @@
+"""Every table of the store. ``metadata`` is what the migrations are compared with."""
+
+from sqlmodel import SQLModel
+
+from storage.tables.campaigns import (
+    Campaign,
+    CampaignVersion,
+    Enrolment,
+    EnrolmentHistory,
+    Occurrence,
+    Pause,
+    Segment,
+    SegmentMembership,
+)
+from storage.tables.conversations import Conversation, Response
+from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
+from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, ReceiptRow
+from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, Setting, Worker
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Attempt",
+    "Audit",
+    "Blob",
+    "BlobOwner",
+    "Campaign",
+    "CampaignVersion",
+    "Command",
+    "Consent",
+    "ConsentRecord",
+    "Conversation",
+    "Cursor",
+    "Customer",
+    "Enrolment",
+    "EnrolmentHistory",
+    "Event",
+    "Hold",
+    "Identity",
+    "Inbound",
+    "Link",
+    "Message",
+    "Occurrence",
+    "Pause",
+    "ReceiptRow",
+    "Response",
+    "Segment",
+    "SegmentMembership",
+    "Setting",
+    "Suppression",
+    "Worker",
+    "metadata",
+]

@@ -1,0 +1,148 @@
+"""Customers, where they are reached, what they agreed to and what they did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from core.draws import customer_draw
+from core.ids import new_id
+from storage.types import Id, Instant, Json
+
+
+class Customer(SQLModel, table=True):
+    """One person. ``external_id`` is the shop's own number; ``draw`` is hashed from the id and never changes.
+
+    ``zone`` is the customer's own IANA zone, ``zone_guess`` the single zone of the phone's country, if there is one.
+    ``birthday`` is an ISO date. ``search`` is the folded name, for look-ups.
+    """
+
+    __tablename__ = "customers"
+
+    id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
+    external_id: str | None = Field(default=None, unique=True)
+    first_name: str = ""
+    last_name: str = ""
+    search: str = Field(default="", index=True)
+    locale: str = ""
+    zone: str = ""
+    zone_guess: str = ""
+    country: str = ""
+    city: str = ""
+    gender: str = ""
+    birthday: str | None = None
+    stage: str = ""
+    attributes: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    draw: int = 0
+    content_hash: str = ""
+    created_at: datetime = Field(sa_type=Instant)
+    updated_at: datetime = Field(sa_type=Instant)
+    not_now_until: datetime | None = Field(default=None, sa_type=Instant)
+
+    def model_post_init(self, context: Any) -> None:
+        """Give a new customer its draw."""
+        if not self.draw:
+            self.draw = customer_draw(self.id)
+
+
+class Identity(SQLModel, table=True):
+    """An address on a channel. ``key`` is the hash that a suppression remembers after the address is erased.
+
+    ``reachable`` false ends sending here; ``unreachable_reason`` is a ``PermanentKind``. ``window_from`` is the last
+    inbound on a channel with a service window (WhatsApp).
+    """
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("channel", "scope", "address"),)
+
+    id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
+    customer_id: str = Field(sa_type=Id, foreign_key="customers.id", index=True)
+    channel: str
+    scope: str = ""
+    address: str
+    key: str = Field(index=True)
+    verified: bool = False
+    reachable: bool = True
+    unreachable_reason: str = ""
+    unreachable_at: datetime | None = Field(default=None, sa_type=Instant)
+    window_from: datetime | None = Field(default=None, sa_type=Instant)
+    source: str = ""
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class Consent(SQLModel, table=True):
+    """What an identity agreed to now, one row a purpose; how it came about is in :class:`ConsentRecord`."""
+
+    __tablename__ = "consents"
+
+    identity_id: str = Field(sa_type=Id, foreign_key="identities.id", primary_key=True)
+    purpose: str = Field(primary_key=True)
+    granted: bool
+    at: datetime = Field(sa_type=Instant)
+    source: str = ""
+    wording: str = ""
+
+
+class ConsentRecord(SQLModel, table=True):
+    """The consent ledger: append-only proof of every grant and withdrawal."""
+
+    __tablename__ = "consent_records"
+
+    id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
+    identity_id: str = Field(sa_type=Id, foreign_key="identities.id", index=True)
+    customer_id: str = Field(sa_type=Id, index=True)
+    purpose: str
+    granted: bool
+    at: datetime = Field(sa_type=Instant)
+    source: str = ""
+    wording: str = ""
+    actor: str = ""
+
+
+class Suppression(SQLModel, table=True):
+    """An address we never write to, kept as a hash so that it outlives the customer.
+
+    ``purpose`` ``*`` means everything.
+    """
+
+    __tablename__ = "suppressions"
+
+    key: str = Field(primary_key=True)
+    purpose: str = Field(default="*", primary_key=True)
+    reason: str = ""
+    at: datetime = Field(sa_type=Instant)
+
+
+class Event(SQLModel, table=True):
+    """What a customer did. An order is an event named ``order`` with an amount in micro-units.
+
+    ``at`` is when it happened (business time), ``recorded_at`` when we learnt of it. Unique by (source, external id).
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index(
+            "ix_events_orders",
+            "customer_id",
+            "at",
+            "amount_micros",
+            sqlite_where=text("name = 'order'"),
+            postgresql_where=text("name = 'order'"),
+        ),
+        Index("ix_events_name", "name", "customer_id", "at"),
+        Index("ix_events_timeline", "customer_id", "at"),
+    )
+
+    id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
+    customer_id: str = Field(sa_type=Id, foreign_key="customers.id")
+    name: str
+    at: datetime = Field(sa_type=Instant)
+    amount_micros: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str = ""
+    source: str
+    external_id: str
+    properties: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    content_hash: str = ""
+    recorded_at: datetime = Field(sa_type=Instant)
