@@ -1,0 +1,1 @@
+"""Who gets what, when: workspace, segments, templates, the sequence engine and its runner."""
