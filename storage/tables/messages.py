@@ -22,7 +22,7 @@ class Message(SQLModel, table=True):
     Unique by (enrolment, step, leg), by (conversation, client token) and by the provider's id within its account.
     ``send_at`` is the planned business instant after deferrals; it leaves only while
     ``not_before ≤ business time < not_after``. ``retry_at`` is machine time. ``fence`` rises with every claim,
-    ``lease_until`` is the database's time. ``lane`` 0 (replies) goes before 1 (bulk).
+    ``lease_until`` is the database's time. ``sent_at`` is the business instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk).
     """
 
     __tablename__ = "messages"
@@ -66,7 +66,7 @@ class Message(SQLModel, table=True):
     worker: str = ""
 
     provider_id: str | None = None
-    accepted_at: datetime | None = Field(default=None, sa_type=Instant)
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
     settled_at: datetime | None = Field(default=None, sa_type=Instant)
     subject: str = ""
     body: str = ""

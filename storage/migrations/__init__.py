@@ -1,0 +1,1 @@
+"""Alembic migrations. They run by themselves at start (:mod:`storage.migrate`)."""

