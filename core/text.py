@@ -15,6 +15,8 @@ def latin_digits(text: str) -> str:
 
 def folded(text: str) -> str:
     """``text`` for comparing: NFKC, Arabic letters as Persian ones, joiners and marks dropped, one space, case-folded."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).casefold().split())
 
 
