@@ -48,7 +48,7 @@ class Campaign(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
     name: str = Field(unique=True)
-    state: CampaignState = Field(default=CampaignState.DRAFT, sa_type=Word(CampaignState))  # type: ignore[call-overload]
+    state: CampaignState = Field(default=CampaignState.DRAFT, sa_type=Word(CampaignState))
     version: str
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
@@ -116,7 +116,7 @@ class Enrolment(SQLModel, table=True):
     customer_id: str = Field(sa_type=Id, foreign_key="customers.id")
     round: int = 1
     version: str = Field(foreign_key="campaign_versions.hash")
-    state: EnrolmentState = Field(default=EnrolmentState.WAITING, sa_type=Word(EnrolmentState))  # type: ignore[call-overload]
+    state: EnrolmentState = Field(default=EnrolmentState.WAITING, sa_type=Word(EnrolmentState))
     reason: str = ""
     variant: str = ""
     ghost: bool = False

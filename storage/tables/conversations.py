@@ -26,7 +26,7 @@ class Conversation(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
     customer_id: str = Field(sa_type=Id, foreign_key="customers.id", index=True)
-    state: ConversationState = Field(default=ConversationState.BOT, sa_type=Word(ConversationState))  # type: ignore[call-overload]
+    state: ConversationState = Field(default=ConversationState.BOT, sa_type=Word(ConversationState))
     verified: bool = True
     channel: str = ""
     agent: str = ""

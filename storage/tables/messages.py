@@ -22,7 +22,8 @@ class Message(SQLModel, table=True):
     Unique by (enrolment, step, leg), by (conversation, client token) and by the provider's id within its account.
     ``send_at`` is the planned business instant after deferrals; it leaves only while
     ``not_before ≤ business time < not_after``. ``retry_at`` is machine time. ``fence`` rises with every claim,
-    ``lease_until`` is the database's time. ``sent_at`` is the business instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk).
+    ``lease_until`` is the database's time. ``sent_at`` is the business
+    instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk).
     """
 
     __tablename__ = "messages"
@@ -43,8 +44,8 @@ class Message(SQLModel, table=True):
     identity_id: str = Field(sa_type=Id, foreign_key="identities.id")
     channel: str
     account: str = ""
-    purpose: Purpose = Field(default=Purpose.CONVERSATION, sa_type=Word(Purpose))  # type: ignore[call-overload]
-    state: MessageState = Field(default=MessageState.PLANNED, sa_type=Word(MessageState))  # type: ignore[call-overload]
+    purpose: Purpose = Field(default=Purpose.CONVERSATION, sa_type=Word(Purpose))
+    state: MessageState = Field(default=MessageState.PLANNED, sa_type=Word(MessageState))
     reason: str = ""
 
     campaign_id: str | None = Field(default=None, sa_type=Id)
@@ -86,7 +87,7 @@ class Attempt(SQLModel, table=True):
     worker: str
     started_at: datetime = Field(sa_type=Instant)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
-    outcome: OutcomeKind | None = Field(default=None, sa_type=Word(OutcomeKind))  # type: ignore[call-overload]
+    outcome: OutcomeKind | None = Field(default=None, sa_type=Word(OutcomeKind))
     code: str = ""
     detail: str = ""
 
@@ -119,7 +120,7 @@ class ReceiptRow(SQLModel, table=True):
     key: str
     provider_id: str
     message_id: str | None = Field(default=None, sa_type=Id, index=True)
-    status: MessageState = Field(sa_type=Word(MessageState))  # type: ignore[call-overload]
+    status: MessageState = Field(sa_type=Word(MessageState))
     code: str = ""
     detail: str = ""
     sent_raw: str = ""

@@ -1,0 +1,1 @@
+"""How a message leaves and arrives: one adapter a provider, webhooks, dispatch. Imports only ``core``."""

@@ -1,0 +1,116 @@
+"""What a channel is: the protocol that every adapter satisfies, and its capabilities as data.
+
+An adapter neither retries, persists, limits its rate nor logs: dispatch does. It renders, makes one call and interprets
+the answer. Third parties satisfy the same protocol.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from core.messages import ChannelEvent, OutboundMessage, RawInbound, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``messages`` in ``seconds``: of the whole account, or of one recipient."""
+
+    messages: int
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can carry and how fast. ``sessions`` messages are in flight at once (its pipeline depth is 1).
+
+    ``text_limit`` is in characters after formatting is parsed. ``window`` is the seconds after the customer's last
+    message in which free text is allowed; None where it always is.
+    """
+
+    channel: str
+    text_limit: int
+    html: bool = False
+    subject: bool = False
+    buttons: int = 0
+    attachments: bool = False
+    reports_delivery: bool = False
+    reports_reading: bool = False
+    window: float | None = None
+    sessions: int = 4
+    rate: Rate | None = None
+    rate_per_recipient: Rate | None = None
+    countries: frozenset[str] = field(default_factory=frozenset)
+    unserved: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """An HTTP request as a provider made it. ``url`` is the public one (what the provider signed); header names lower."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One account at one provider."""
+
+    @property
+    def account(self) -> str:
+        """Name of this account, unique in the workspace; part of every provider id's key."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self) -> None:
+        """Make clients and pools; touches no network that could fail for long."""
+        ...
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Hand one message to the provider.
+
+        Raises:
+            TransientFailure: proven not sent.
+            PermanentFailure: refused for good.
+            UnknownOutcome: may have been taken.
+            ChannelFault: the account cannot send at all; this message was not sent.
+        """
+        ...
+
+    async def check(self) -> str:
+        """One sentence about a working account, for ``otklik doctor``.
+
+        Raises:
+            ConfigurationError: what is wrong and what to do.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ReceivesWebhooks(Protocol):
+    """An adapter whose provider calls us.
+
+    ``receive`` verifies in constant time and cuts the request into raw deliveries, each with its own key, without
+    interpreting them; None means forged (403). ``parse`` reads one stored delivery; it is pure and may be repeated.
+    """
+
+    def receive(self, request: WebhookRequest) -> list[RawInbound] | None: ...
+
+    def parse(self, raw: RawInbound) -> list[ChannelEvent]: ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """An adapter that fetches: long polling or IMAP.
+
+    ``poll`` waits at most some seconds and gives what came after ``cursor`` with the cursor to keep once that is stored.
+    """
+
+    async def poll(self, cursor: dict[str, object]) -> tuple[list[RawInbound], dict[str, object]]: ...
+
+    def parse(self, raw: RawInbound) -> list[ChannelEvent]: ...

@@ -1,0 +1,279 @@
+"""Dispatch: claimed messages go through the socket, one lane a channel, so that a slow provider slows nobody else.
+
+Per channel: claim a batch → compose → take rate tokens → commit the attempts → sessions send → outcomes are recorded in
+groups. Order matters more than speed: nothing touches a socket whose attempt is not committed, and nothing is sent
+twice whose outcome is not known.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from channels.adapter import Adapter
+from channels.journal import Journal
+from core.clock import uptime
+from core.dispatching import Claim, Ended, Ready
+from core.errors import ChannelFault, ConfigurationError, StoreUnavailable
+from core.ids import new_id
+from core.messages import OutboundMessage
+from core.outcomes import Outcome, OutcomeKind, outcome_of
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+GROUP_SECONDS = 0.1
+IDLE_SECONDS = 1.0
+LEASE_MARGIN = 0.5
+"""A message starts only in the first half of its lease: local and database time may drift apart."""
+FAULT_PAUSE = 15.0
+
+
+class Outbox(Protocol):
+    """Where claims come from and outcomes go."""
+
+    @property
+    def lease_seconds(self) -> float: ...
+
+    async def claim(self, channel: str, limit: int) -> list[Claim]: ...
+
+    async def unclaim(self, held: Sequence[Claim]) -> None: ...
+
+    async def refuse(self, message_ids: Sequence[str], reason: str) -> None: ...
+
+    async def begin(self, batch: Sequence[Ready]) -> set[str]: ...
+
+    async def record(self, ended: Sequence[Ended]) -> None: ...
+
+
+class Composer(Protocol):
+    """Makes messages out of claims. A claim that cannot be composed maps to the reason, in words."""
+
+    async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]: ...
+
+
+class RateGate(Protocol):
+    """Waits until one more message may leave."""
+
+    async def acquire(self, account: str, recipient: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Started:
+    """A committed attempt on its way to a session. ``deadline`` is machine uptime."""
+
+    ready: Ready
+    message: OutboundMessage
+    deadline: float
+
+
+class ChannelDispatcher:
+    """Runs one adapter's messages from claim to record. Start it with :meth:`run`; cancel to stop."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        outbox: Outbox,
+        composer: Composer,
+        rates: RateGate,
+        journal: Journal,
+        *,
+        batch: int = BATCH,
+    ) -> None:
+        self.adapter = adapter
+        self.channel = adapter.capabilities.channel
+        self.wake = asyncio.Event()
+        self.fault = ""
+        self._outbox = outbox
+        self._composer = composer
+        self._rates = rates
+        self._journal = journal
+        self._batch = batch
+        self._sessions = adapter.capabilities.sessions
+        self._ready: asyncio.Queue[_Started] = asyncio.Queue(maxsize=batch)
+        self._ended: asyncio.Queue[Ended] = asyncio.Queue(maxsize=2 * batch)
+        self._in_hand = 0
+        self._rate_seen = float(self._sessions)
+        self._resume_at = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is between claim and record."""
+        return self._in_hand > 0
+
+    async def run(self) -> None:
+        """Work until cancelled. On cancellation running sends may end and everything known is recorded."""
+        sessions = [asyncio.create_task(self._session()) for _ in range(self._sessions)]
+        recorder = asyncio.create_task(self._recorder())
+        try:
+            await self._feed()
+        finally:
+            await self._drain(sessions)
+            recorder.cancel()
+            with suppress(asyncio.CancelledError):
+                await recorder
+            await self._record_all()
+
+    async def _drain(self, sessions: Sequence[asyncio.Task[None]]) -> None:
+        """Give back what has not started; let what is in a socket end by its own time-out."""
+        while not self._ready.empty():
+            started = self._ready.get_nowait()
+            await self._ended.put(_not_started(started, "stopped before its turn"))
+        for task in sessions:
+            task.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+
+    async def _feed(self) -> None:
+        while True:
+            try:
+                moved = await self._feed_once()
+            except StoreUnavailable as error:
+                log.warning("store is away, sending stops", channel=self.channel, error=str(error))
+                moved = False
+            if not moved:
+                self.wake.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS)
+
+    async def _feed_once(self) -> bool:
+        """Claim, compose and begin one batch; False if there was nothing to do."""
+        if uptime() < self._resume_at:
+            return False
+        self._in_hand += 1  # busy from before the claim: an idle check must not fall between
+        claims: list[Claim] = []
+        try:
+            claims = await self._outbox.claim(self.channel, self._limit())
+            self._in_hand += len(claims)
+            if not claims:
+                return False
+            claimed_at = uptime()
+            composed = await self._composer.compose(claims)
+            await self._begin_in_groups(claims, composed, claimed_at)
+        finally:
+            self._in_hand -= 1
+        return True
+
+    def _limit(self) -> int:
+        """No more than can start well within the lease, at the pace seen so far."""
+        return max(2 * self._sessions, min(self._batch, int(self._rate_seen * self._outbox.lease_seconds / 4)))
+
+    async def _begin_in_groups(
+        self, claims: Sequence[Claim], composed: Mapping[str, OutboundMessage | str], claimed_at: float
+    ) -> None:
+        group: list[tuple[Claim, OutboundMessage]] = []
+        opened = uptime()
+        last_start = claimed_at + self._outbox.lease_seconds * LEASE_MARGIN
+        for index, held in enumerate(claims):
+            message = composed.get(held.message_id, "nothing was composed")
+            if isinstance(message, str):
+                log.warning("message cannot be composed", message=held.message_id, reason=message)
+                await self._outbox.refuse([held.message_id], message)
+                self._in_hand -= 1
+                continue
+            if group and (uptime() - opened > GROUP_SECONDS or len(group) >= self._batch):
+                await self._begin(group)
+                group, opened = [], uptime()
+            if uptime() > last_start or self._resume_at > uptime():
+                rest = [claim for claim in claims[index:] if not isinstance(composed.get(claim.message_id, ""), str)]
+                await self._outbox.unclaim(rest)
+                self._in_hand -= len(claims) - index
+                break
+            await self._rates.acquire(self.adapter.account, held.to.value)
+            group.append((held, message))
+        if group:
+            await self._begin(group)
+
+    async def _begin(self, group: Sequence[tuple[Claim, OutboundMessage]]) -> None:
+        batch = [
+            Ready(held, new_id(), self.adapter.account, message.subject, message.text) for held, message in group
+        ]
+        begun_at = uptime()
+        allowed = await self._outbox.begin(batch)
+        self._in_hand -= len(batch) - len(allowed)
+        deadline = begun_at + self._outbox.lease_seconds * LEASE_MARGIN
+        for ready, (_, message) in zip(batch, group, strict=True):
+            if ready.claim.message_id in allowed:
+                await self._ready.put(_Started(ready, message, deadline))
+
+    async def _session(self) -> None:
+        while True:
+            started = await self._ready.get()
+            if uptime() >= started.deadline:
+                await self._ended.put(_not_started(started, "its lease ran out before its turn"))
+                continue
+            if uptime() < self._resume_at:
+                await self._ended.put(_not_started(started, self.fault))
+                continue
+            await self._send(started)
+
+    async def _send(self, started: _Started) -> None:
+        attempt = started.ready.attempt_id
+        self._journal.start(attempt)
+        outcome = Outcome(OutcomeKind.UNKNOWN, detail="stopped while the message was on its way")
+        try:
+            receipt = await self.adapter.send(started.message)
+            outcome = Outcome(OutcomeKind.ACCEPTED, provider_id=receipt.provider_id, detail=receipt.detail)
+            self.fault = ""
+        except (ChannelFault, ConfigurationError) as error:
+            fault = error if isinstance(error, ChannelFault) else ChannelFault(str(error))
+            outcome = outcome_of(fault)
+            self._pause(fault)
+        except Exception as error:  # noqa: BLE001  an adapter's surprise is an unknown outcome, never a crash
+            outcome = outcome_of(error)
+            if outcome.kind is OutcomeKind.UNKNOWN:
+                log.warning("outcome unknown", channel=self.channel, message=started.message.id, detail=outcome.detail)
+        finally:
+            self._journal.end(attempt, outcome)
+            self._ended.put_nowait(Ended(attempt, started.message.id, outcome))
+
+    def _pause(self, fault: ChannelFault) -> None:
+        """The account cannot send: stop this channel for a while, say it once."""
+        if not self.fault:
+            log.error("channel stopped", channel=self.channel, account=self.adapter.account, error=fault.detail)
+        self.fault = fault.detail
+        self._resume_at = uptime() + FAULT_PAUSE
+
+    async def _recorder(self) -> None:
+        while True:
+            group = [await self._ended.get()]
+            while len(group) < self._batch and not self._ended.empty():
+                group.append(self._ended.get_nowait())
+            await self._record(group)
+            # let outcomes gather while the sessions are busy: one commit for many
+            if self._in_hand > self._sessions:
+                await asyncio.sleep(GROUP_SECONDS / 2)
+
+    async def _record(self, group: Sequence[Ended]) -> None:
+        began = uptime()
+        while True:
+            try:
+                await self._outbox.record(group)
+                break
+            except StoreUnavailable as error:
+                log.warning("store is away, outcomes wait", channel=self.channel, waiting=len(group), error=str(error))
+                await asyncio.sleep(IDLE_SECONDS)
+        self._in_hand -= len(group)
+        accepted = sum(ended.outcome.kind is OutcomeKind.ACCEPTED for ended in group)
+        if accepted:
+            seen = accepted / max(uptime() - began + GROUP_SECONDS / 2, 0.01)
+            self._rate_seen = 0.7 * self._rate_seen + 0.3 * seen
+
+    async def _record_all(self) -> None:
+        rest: list[Ended] = []
+        while not self._ended.empty():
+            rest.append(self._ended.get_nowait())
+        if rest:
+            with suppress(StoreUnavailable):  # the journal keeps them for the next start
+                await self._outbox.record(rest)
+                self._in_hand -= len(rest)
+
+
+def _not_started(started: _Started, detail: str) -> Ended:
+    return Ended(
+        started.ready.attempt_id,
+        started.message.id,
+        Outcome(OutcomeKind.NOT_SENT, detail=detail, retry_after=0.0),
+    )

@@ -1,0 +1,280 @@
+"""Attempts: the commit before the socket, and the outcome after it."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, bindparam, case, literal, null, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.dispatching import Ended, Ready
+from core.errors import ENDS_REACHABILITY
+from core.machines.message import ACCEPT, CANCEL, DISPATCH, LOSE_SIGHT, REJECT, RETURN, SKIP, UNCLAIM
+from core.outcomes import OutcomeKind
+from storage.outbox.columns import send_columns, table
+from storage.outbox.gates import DispatchGate
+from storage.outbox.journeys import lock_journeys, note, wake_after
+from storage.statements import lease_clock, lock_customers
+from storage.tables import Attempt, Hold, Identity, Message
+
+MICROSECONDS = 1_000_000
+FIRST_BACK_OFF = timedelta(seconds=1)
+LONGEST_BACK_OFF = timedelta(minutes=5)
+_ENDS_REACHABILITY = frozenset(kind.value for kind in ENDS_REACHABILITY)
+_OUTBOX = table(Message)
+_ATTEMPTS = table(Attempt)
+_HOLDS = table(Hold)
+_IS_UNKNOWN = _ATTEMPTS.c.outcome == OutcomeKind.UNKNOWN
+
+AcceptedHook = Callable[[AsyncConnection, Sequence[tuple[str, str]], datetime], Awaitable[None]]
+"""Called in the recording transaction with (account, provider id) of what was accepted: receipts may wait for it."""
+
+
+async def begin(
+    connection: AsyncConnection,
+    batch: Sequence[Ready],
+    *,
+    worker: str,
+    lease_seconds: float,
+    now: datetime,
+    machine_now: datetime,
+    gates: Sequence[DispatchGate],
+) -> set[str]:
+    """Commit ``claimed → dispatching`` for those that nothing stops; gives the message ids that may use the socket.
+
+    Customers are locked shared first, so that no opt-out, answer or takeover that committed before is missed. What a
+    gate stops goes where the gate's verdict says; a claim whose fence or lease is no longer ours is left alone.
+    """
+    await lock_customers(connection, (ready.claim.customer_id for ready in batch), shared=True)
+    verdicts = await _verdicts(connection, batch, now, gates)
+    allowed = [ready for ready in batch if verdicts.get(ready.claim.message_id) == ""]
+    if allowed:
+        await connection.execute(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.id == bindparam("message"))
+            .values(
+                state=DISPATCH.target,
+                account=bindparam("by_account"),
+                subject=bindparam("with_subject"),
+                body=bindparam("with_body"),
+                sent_at=now,
+                tries=_OUTBOX.c.tries + 1,
+                lease_until=lease_clock() + int(lease_seconds * MICROSECONDS),
+            ),
+            [
+                {
+                    "message": ready.claim.message_id,
+                    "by_account": ready.account,
+                    "with_subject": ready.subject,
+                    "with_body": ready.body,
+                }
+                for ready in allowed
+            ],
+        )
+        await connection.execute(
+            _ATTEMPTS.insert(),
+            [
+                {
+                    "id": ready.attempt_id,
+                    "message_id": ready.claim.message_id,
+                    "fence": ready.claim.fence,
+                    "worker": worker,
+                    "started_at": machine_now,
+                }
+                for ready in allowed
+            ],
+        )
+    stopped: dict[str, list[str]] = defaultdict(list)
+    for ready in batch:
+        gate = verdicts.get(ready.claim.message_id)
+        if gate:
+            stopped[gate].append(ready.claim.message_id)
+    by_name = {gate.name: gate for gate in gates}
+    for name, message_ids in stopped.items():
+        await _stop(connection, message_ids, by_name[name], now)
+    return {ready.claim.message_id for ready in allowed}
+
+
+async def _verdicts(
+    connection: AsyncConnection, batch: Sequence[Ready], now: datetime, gates: Sequence[DispatchGate]
+) -> Mapping[str, str]:
+    """For each message still ours under a valid lease: the name of the gate that stops it, or an empty string."""
+    columns = send_columns()
+    first = case(*((gate.predicate(columns), gate.name) for gate in gates), else_=literal(""))
+    statement = (
+        select(columns.message.c.id, columns.message.c.fence, first.label("gate"))
+        .select_from(columns.joined())
+        .where(
+            and_(
+                columns.message.c.id.in_([ready.claim.message_id for ready in batch]),
+                columns.message.c.state.in_(DISPATCH.sources),
+                columns.message.c.lease_until > lease_clock(),
+            )
+        )
+    )
+    if connection.dialect.name == "postgresql":
+        statement = statement.with_for_update(of=columns.message)
+    fences = {ready.claim.message_id: ready.claim.fence for ready in batch}
+    rows = await connection.execute(statement, {"business_now": now})
+    return {row.id: row.gate for row in rows if row.fence == fences[row.id]}
+
+
+async def _stop(connection: AsyncConnection, message_ids: Sequence[str], gate: DispatchGate, now: datetime) -> None:
+    target = {"cancel": CANCEL.target, "skip": SKIP.target}.get(gate.verdict, UNCLAIM.target)
+    await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id.in_(message_ids))
+        .values(state=target, reason=gate.name, worker="", lease_until=None)
+    )
+    await note(connection, message_ids, "SendStopped", gate.name, now)
+    if target is not UNCLAIM.target:
+        await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids)).values(state="released"))
+    if target is SKIP.target:
+        await wake_after(connection, message_ids, now)
+
+
+async def refuse(connection: AsyncConnection, message_ids: Sequence[str], reason: str, now: datetime) -> None:
+    """Skip claimed messages that cannot be composed; the journey goes on."""
+    await lock_journeys(connection, message_ids)
+    await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id.in_(message_ids), _OUTBOX.c.state.in_(SKIP.sources))
+        .values(state=SKIP.target, reason=reason[:500], worker="", lease_until=None)
+    )
+    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids)).values(state="released"))
+    await wake_after(connection, message_ids, now)
+
+
+async def record(
+    connection: AsyncConnection,
+    ended: Sequence[Ended],
+    *,
+    now: datetime,
+    machine_now: datetime,
+    on_accepted: AcceptedHook | None = None,
+) -> None:
+    """Write the outcomes of attempts, settle their messages and wake the journeys that waited for them."""
+    message_ids = [end.message_id for end in ended]
+    await lock_journeys(connection, message_ids)
+    await connection.execute(
+        update(_ATTEMPTS)
+        .where(_ATTEMPTS.c.id == bindparam("attempt"), or_(_ATTEMPTS.c.outcome.is_(None), _IS_UNKNOWN))
+        .values(ended_at=machine_now, outcome=bindparam("how"), code=bindparam("why"), detail=bindparam("words")),
+        [
+            {
+                "attempt": end.attempt_id,
+                "how": end.outcome.kind,
+                "why": end.outcome.code[:64],
+                "words": end.outcome.detail[:500],
+            }
+            for end in ended
+        ],
+    )
+    by_kind: dict[OutcomeKind, list[Ended]] = defaultdict(list)
+    for end in ended:
+        by_kind[end.outcome.kind].append(end)
+    await _accept(connection, by_kind[OutcomeKind.ACCEPTED], now, on_accepted)
+    await _reject(connection, by_kind[OutcomeKind.REJECTED], now)
+    await _return(connection, by_kind[OutcomeKind.NOT_SENT], machine_now)
+    lost = [end.message_id for end in by_kind[OutcomeKind.UNKNOWN]]
+    if lost:
+        await connection.execute(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.id.in_(lost), _OUTBOX.c.state.in_(LOSE_SIGHT.sources))
+            .values(state=LOSE_SIGHT.target, reason="outcome unknown", lease_until=None)
+        )
+    await wake_after(connection, message_ids, now)
+
+
+
+async def _accept(
+    connection: AsyncConnection, ended: Sequence[Ended], now: datetime, on_accepted: AcceptedHook | None
+) -> None:
+    if not ended:
+        return
+    await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id == bindparam("message"))
+        .values(
+            # a receipt may have been faster than the answer to our own request: never lower the state
+            state=case((_OUTBOX.c.state.in_(ACCEPT.sources), ACCEPT.target.value), else_=_OUTBOX.c.state),
+            provider_id=bindparam("provider"),
+            reason="",
+            settled_at=now,
+            lease_until=None,
+        ),
+        [{"message": end.message_id, "provider": end.outcome.provider_id or None} for end in ended],
+    )
+    ids = [end.message_id for end in ended]
+    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(ids)).values(state="spent"))
+    if on_accepted is not None:
+        rows = await connection.execute(
+            select(_OUTBOX.c.account, _OUTBOX.c.provider_id).where(
+                _OUTBOX.c.id.in_(ids), _OUTBOX.c.provider_id.is_not(None)
+            )
+        )
+        await on_accepted(connection, [(row.account, row.provider_id) for row in rows], now)
+
+
+async def _reject(connection: AsyncConnection, ended: Sequence[Ended], now: datetime) -> None:
+    if not ended:
+        return
+    await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id == bindparam("message"), _OUTBOX.c.state.in_(REJECT.sources))
+        .values(state=REJECT.target, reason=bindparam("why"), settled_at=now, lease_until=None),
+        [{"message": end.message_id, "why": _in_words(end)} for end in ended],
+    )
+    ids = [end.message_id for end in ended]
+    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(ids)).values(state="released"))
+    identities = table(Identity)
+    for end in ended:
+        if end.outcome.kind_of_failure in _ENDS_REACHABILITY:
+            await connection.execute(
+                update(identities)
+                .where(
+                    identities.c.id
+                    == select(_OUTBOX.c.identity_id).where(_OUTBOX.c.id == end.message_id).scalar_subquery()
+                )
+                .values(reachable=False, unreachable_reason=end.outcome.kind_of_failure, unreachable_at=now)
+            )
+
+
+def _in_words(end: Ended) -> str:
+    outcome = end.outcome
+    return " ".join(part for part in (outcome.kind_of_failure, outcome.code, outcome.detail) if part)[:500]
+
+
+async def _return(connection: AsyncConnection, ended: Sequence[Ended], machine_now: datetime) -> None:
+    """Proven not sent: back to planned with a back-off, unless a later claim has taken the message on."""
+    for end in ended:
+        row = (
+            await connection.execute(
+                select(_OUTBOX.c.tries, _ATTEMPTS.c.fence)
+                .join(_ATTEMPTS, _ATTEMPTS.c.message_id == _OUTBOX.c.id)
+                .where(_ATTEMPTS.c.id == end.attempt_id)
+            )
+        ).first()
+        if row is None:
+            continue
+        wait = back_off(row.tries, end.outcome.retry_after)
+        await connection.execute(
+            update(_OUTBOX)
+            .where(
+                _OUTBOX.c.id == end.message_id,
+                _OUTBOX.c.fence == row.fence,
+                _OUTBOX.c.state.in_(RETURN.sources),
+            )
+            .values(
+                state=RETURN.target, retry_at=machine_now + wait, reason=_in_words(end), lease_until=None, worker="",
+                sent_at=null(),
+            )
+        )  # fmt: skip
+
+
+def back_off(tries: int, retry_after: float | None) -> timedelta:
+    """How long to wait before the next try: what the provider says, else doubling from a second to five minutes."""
+    if retry_after is not None:
+        return timedelta(seconds=retry_after)
+    return min(FIRST_BACK_OFF * (1 << min(max(tries - 1, 0), 20)), LONGEST_BACK_OFF)
+

@@ -1,0 +1,110 @@
+"""Claims: a worker takes planned messages under a fence and a lease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.dispatching import Claim
+from core.machines.message import CLAIM, UNCLAIM
+from core.messages import Address
+from core.purposes import Purpose
+from storage.outbox.columns import send_columns, table
+from storage.outbox.gates import DispatchGate
+from storage.statements import lease_clock
+from storage.tables import Message
+
+MICROSECONDS = 1_000_000
+
+
+async def claim(
+    connection: AsyncConnection,
+    channel: str,
+    *,
+    worker: str,
+    limit: int,
+    lease_seconds: float,
+    now: datetime,
+    machine_now: datetime,
+    gates: Sequence[DispatchGate],
+) -> list[Claim]:
+    """Take up to ``limit`` messages of ``channel`` whose time has come; replies first, then by their time.
+
+    Messages that a holding gate would stop are left where they are.
+    """
+    columns = send_columns()
+    message, identity = columns.message.c, columns.identity.c
+    wanted = (
+        select(
+            message.id, message.fence, message.customer_id, message.identity_id, message.purpose, message.campaign_id,
+            message.enrolment_id, message.version, message.step, message.leg, message.send_at, message.content,
+            identity.channel, identity.address, identity.scope, identity.window_from,
+        )
+        .select_from(columns.joined())
+        .where(
+            and_(
+                message.direction == "out",
+                message.state == CLAIM_FROM,
+                message.channel == channel,
+                message.not_before <= columns.now,
+                message.not_after > columns.now,
+                or_(message.retry_at.is_(None), message.retry_at <= machine_now),
+                *(not_(gate.predicate(columns)) for gate in gates if gate.verdict == "hold"),
+            )
+        )
+        .order_by(message.lane, message.not_before, message.id)
+        .limit(limit)
+    )  # fmt: skip
+    if connection.dialect.name == "postgresql":
+        wanted = wanted.with_for_update(of=columns.message, skip_locked=True)
+    rows = (await connection.execute(wanted, {"business_now": now})).all()
+    if not rows:
+        return []
+    outbox = table(Message)
+    await connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_([row.id for row in rows]))
+        .values(
+            state=CLAIM.target,
+            fence=outbox.c.fence + 1,
+            worker=worker,
+            lease_until=lease_clock() + int(lease_seconds * MICROSECONDS),
+        )
+    )
+    return [
+        Claim(
+            message_id=row.id,
+            fence=row.fence + 1,
+            customer_id=row.customer_id,
+            identity_id=row.identity_id,
+            to=Address(row.channel, row.address, row.scope),
+            purpose=Purpose(row.purpose),
+            campaign_id=row.campaign_id,
+            enrolment_id=row.enrolment_id,
+            version=row.version,
+            step=row.step,
+            leg=row.leg,
+            send_at=row.send_at,
+            content=row.content,
+            window_from=row.window_from,
+        )
+        for row in rows
+    ]
+
+
+(CLAIM_FROM,) = CLAIM.sources
+(_UNCLAIM_FROM,) = UNCLAIM.sources
+
+
+async def unclaim(connection: AsyncConnection, claims: Sequence[Claim]) -> None:
+    """Give claims back untouched, where they are still ours."""
+    outbox = table(Message)
+    for held in claims:
+        await connection.execute(
+            update(outbox)
+            .where(outbox.c.id == held.message_id, outbox.c.fence == held.fence, outbox.c.state == _UNCLAIM_FROM)
+            .values(state=UNCLAIM.target, lease_until=None, worker="")
+        )
+
+

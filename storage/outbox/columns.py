@@ -1,0 +1,99 @@
+"""What a gate's SQL predicate may look at: one joined row per outgoing message."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+)
+
+from core.machines.conversation import LIVE_CHAT
+from storage.tables import Campaign, Consent, Conversation, Enrolment, Identity, Message, Setting, Suppression
+from storage.types import Instant
+
+EMERGENCY_STOP = "emergency_stop"
+
+
+def table(model: Any) -> Table:
+    """The Core table of a SQLModel class."""
+    result: Table = model.__table__
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class SendColumns:
+    """Columns and ready-made conditions; ``now`` is the business instant, bound once a statement."""
+
+    message: FromClause
+    enrolment: FromClause
+    campaign: FromClause
+    identity: FromClause
+    consented: ColumnElement[bool]
+    suppressed: ColumnElement[bool]
+    live_chat: ColumnElement[bool]
+    emergency_stop: ColumnElement[bool]
+    now: BindParameter[datetime]
+
+    def joined(self) -> FromClause:
+        """The FROM clause that these columns live in."""
+        message, enrolment, campaign, identity = self.message, self.enrolment, self.campaign, self.identity
+        return (
+            message.join(identity, identity.c.id == message.c.identity_id)
+            .outerjoin(enrolment, enrolment.c.id == message.c.enrolment_id)
+            .outerjoin(campaign, campaign.c.id == message.c.campaign_id)
+        )
+
+
+def send_columns() -> SendColumns:
+    """The columns of one statement; bind ``business_now`` when it is executed."""
+    message = table(Message).alias("m")
+    identity = table(Identity).alias("i")
+    consent, suppression, conversation = table(Consent), table(Suppression), table(Conversation)
+    return SendColumns(
+        message=message,
+        enrolment=table(Enrolment).alias("e"),
+        campaign=table(Campaign).alias("c"),
+        identity=identity,
+        consented=exists(
+            select(consent.c.identity_id).where(
+                and_(
+                    consent.c.identity_id == message.c.identity_id,
+                    consent.c.purpose == message.c.purpose,
+                    consent.c.granted.is_(True),
+                )
+            )
+        ),
+        suppressed=exists(
+            select(suppression.c.key).where(
+                and_(
+                    suppression.c.key == identity.c.key,
+                    or_(suppression.c.purpose == "*", suppression.c.purpose == message.c.purpose),
+                )
+            )
+        ),
+        live_chat=exists(
+            select(conversation.c.id).where(
+                and_(
+                    conversation.c.customer_id == message.c.customer_id,
+                    conversation.c.state.in_([state.value for state in LIVE_CHAT]),
+                )
+            )
+        ),
+        emergency_stop=emergency_stop(),
+        now=bindparam("business_now", type_=Instant()),
+    )
+
+
+def emergency_stop() -> ColumnElement[bool]:
+    """True while an operator has stopped everything: the setting exists."""
+    setting = table(Setting)
+    return exists(select(setting.c.name).where(setting.c.name == EMERGENCY_STOP))

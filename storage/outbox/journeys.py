@@ -1,0 +1,82 @@
+"""What the outbox tells the journeys: that the message they wait for has an outcome."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.ids import new_id
+from core.statuses import UNDELIVERABLE
+from storage.outbox.columns import table
+from storage.tables import Enrolment, EnrolmentHistory, Message
+
+LATE = timedelta(hours=1)
+_ENROLMENTS = table(Enrolment)
+_MESSAGES = table(Message)
+_HISTORY = table(EnrolmentHistory)
+
+
+async def lock_journeys(connection: AsyncConnection, message_ids: Sequence[str]) -> None:
+    """Lock the journeys that stand at these messages, so that a runner in their midst is not overtaken."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(
+            select(_ENROLMENTS.c.id)
+            .join(_MESSAGES, _MESSAGES.c.enrolment_id == _ENROLMENTS.c.id)
+            .where(_MESSAGES.c.id.in_(message_ids))
+            .order_by(_ENROLMENTS.c.id)
+            .with_for_update(of=_ENROLMENTS)
+        )
+
+
+async def wake_after(connection: AsyncConnection, message_ids: Sequence[str], now: datetime) -> None:
+    """Make journeys due whose message will not reach anybody, left late, or is all that they wait for."""
+    needs_a_look = (
+        select(_MESSAGES.c.id)
+        .where(
+            _MESSAGES.c.id.in_(message_ids),
+            or_(
+                _MESSAGES.c.state.in_(UNDELIVERABLE),
+                and_(
+                    _MESSAGES.c.sent_at.is_not(None),
+                    or_(
+                        _ENROLMENTS.c.due_at.is_(None),
+                        _MESSAGES.c.sent_at > _MESSAGES.c.send_at + int(LATE.total_seconds() * 1_000_000),
+                    ),
+                ),
+            ),
+        )
+        .correlate(_ENROLMENTS)
+    )
+    await connection.execute(
+        update(_ENROLMENTS)
+        .where(
+            _ENROLMENTS.c.id.in_(select(_MESSAGES.c.enrolment_id).where(_MESSAGES.c.id.in_(message_ids))),
+            _ENROLMENTS.c.closed_at.is_(None),
+            _ENROLMENTS.c.message_id.in_(needs_a_look),
+        )
+        .values(due_at=now)
+    )
+
+
+async def note(connection: AsyncConnection, message_ids: Sequence[str], event: str, detail: str, now: datetime) -> None:
+    """Write a line into the history of the journeys that these messages belong to."""
+    rows = await connection.execute(
+        select(_MESSAGES.c.enrolment_id, _MESSAGES.c.step, _MESSAGES.c.leg).where(
+            _MESSAGES.c.id.in_(message_ids), _MESSAGES.c.enrolment_id.is_not(None)
+        )
+    )
+    lines = [
+        {
+            "id": new_id(),
+            "enrolment_id": row.enrolment_id,
+            "at": now,
+            "event": event,
+            "step": row.step,
+            "leg": row.leg,
+            "detail": detail,
+        }
+        for row in rows
+    ]
+    if lines:
+        await connection.execute(_HISTORY.insert(), lines)

@@ -1,0 +1,141 @@
+"""Recovery: what a worker that died, slept or lost its database left behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.dispatching import Ended
+from core.machines.message import LOSE_SIGHT, UNCLAIM, MessageState
+from core.outcomes import Outcome, OutcomeKind
+from storage.outbox.attempts import AcceptedHook, record
+from storage.outbox.columns import table
+from storage.outbox.journeys import wake_after
+from storage.statements import chunks, lease_clock
+from storage.tables import Attempt, Enrolment, Message, Worker
+
+_OUTBOX = table(Message)
+_ATTEMPTS = table(Attempt)
+_ENROLMENTS = table(Enrolment)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalMarks:
+    """What a dead worker's journal says of its attempts: which started, and how some ended."""
+
+    started: frozenset[str]
+    ended: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of a dead worker's messages, counted."""
+
+    outcomes: int = 0
+    returned: int = 0
+    unknown: int = 0
+
+
+_NEVER_STARTED = Outcome(OutcomeKind.NOT_SENT, detail="the worker stopped before it used the socket", retry_after=0.0)
+_STARTED_ONLY = Outcome(OutcomeKind.UNKNOWN, detail="the worker stopped while the message was on its way")
+_NO_JOURNAL = Outcome(OutcomeKind.UNKNOWN, detail="the worker stopped and its journal cannot be trusted")
+
+
+async def recover(
+    connection: AsyncConnection,
+    worker: str,
+    marks: JournalMarks | None,
+    *,
+    now: datetime,
+    machine_now: datetime,
+    on_accepted: AcceptedHook | None = None,
+) -> Recovered:
+    """Settle everything that a dead ``worker`` held. ``marks`` None: its journal is lost or of another boot."""
+    open_attempts = (
+        await connection.execute(
+            select(_ATTEMPTS.c.id, _ATTEMPTS.c.message_id).where(
+                _ATTEMPTS.c.worker == worker, _ATTEMPTS.c.outcome.is_(None)
+            )
+        )
+    ).all()
+    ended = [Ended(row.id, row.message_id, _outcome(row.id, marks)) for row in open_attempts]
+    late = () if marks is None else await _late_outcomes(connection, worker, marks)
+    for group in chunks([*ended, *late], 200):
+        await record(connection, group, now=now, machine_now=machine_now, on_accepted=on_accepted)
+    await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.worker == worker, _OUTBOX.c.state.in_(UNCLAIM.sources))
+        .values(state=UNCLAIM.target, worker="", lease_until=None)
+    )
+    await connection.execute(
+        update(table(Worker)).where(table(Worker).c.id == worker).values(stopped_at=machine_now)
+    )
+    kinds = [end.outcome.kind for end in ended]
+    return Recovered(
+        outcomes=sum(kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED) for kind in kinds) + len(late),
+        returned=kinds.count(OutcomeKind.NOT_SENT),
+        unknown=kinds.count(OutcomeKind.UNKNOWN),
+    )
+
+
+def _outcome(attempt: str, marks: JournalMarks | None) -> Outcome:
+    if marks is None:
+        return _NO_JOURNAL
+    if attempt in marks.ended:
+        return marks.ended[attempt]
+    return _STARTED_ONLY if attempt in marks.started else _NEVER_STARTED
+
+
+async def _late_outcomes(connection: AsyncConnection, worker: str, marks: JournalMarks) -> Sequence[Ended]:
+    """Outcomes in the journal of attempts that a reaper had already called unknown."""
+    rows = await connection.execute(
+        select(_ATTEMPTS.c.id, _ATTEMPTS.c.message_id).where(
+            _ATTEMPTS.c.worker == worker, _ATTEMPTS.c.outcome == OutcomeKind.UNKNOWN
+        )
+    )
+    return [
+        Ended(row.id, row.message_id, marks.ended[row.id])
+        for row in rows
+        if row.id in marks.ended and marks.ended[row.id].kind is not OutcomeKind.UNKNOWN
+    ]
+
+
+async def reap(connection: AsyncConnection, now: datetime) -> int:
+    """Free what outlived its lease: claims go back to planned, attempts under way become unknown. Gives the number."""
+    expired = _OUTBOX.c.lease_until < lease_clock()
+    freed = await connection.execute(
+        update(_OUTBOX)
+        .where(_OUTBOX.c.state.in_(UNCLAIM.sources), _OUTBOX.c.direction == "out", expired)
+        .values(state=UNCLAIM.target, worker="", lease_until=None)
+    )
+    lost = (
+        await connection.execute(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.state.in_(LOSE_SIGHT.sources), _OUTBOX.c.direction == "out", expired)
+            .values(state=LOSE_SIGHT.target, reason="the worker did not report within its lease", lease_until=None)
+            .returning(_OUTBOX.c.id)
+        )
+    ).scalars().all()  # fmt: skip
+    for group in chunks(lost):
+        await wake_after(connection, group, now)
+    return freed.rowcount + len(lost)
+
+
+async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
+    """Make journeys due whose planned message missed its window: the engine gives it another, or gives it up."""
+    result = await connection.execute(
+        update(_ENROLMENTS)
+        .where(
+            _ENROLMENTS.c.closed_at.is_(None),
+            or_(_ENROLMENTS.c.due_at.is_(None), _ENROLMENTS.c.due_at > now),
+            _ENROLMENTS.c.message_id.in_(
+                select(_OUTBOX.c.id).where(
+                    _OUTBOX.c.state == MessageState.PLANNED, _OUTBOX.c.direction == "out", _OUTBOX.c.not_after <= now
+                )
+            ),
+        )
+        .values(due_at=now)
+    )
+    return int(result.rowcount)
