@@ -13,7 +13,6 @@ from html import escape
 
 from channels.email.headers import (
     file_name,
-    is_address,
     mailbox,
     media_type,
     message_id,
@@ -23,7 +22,7 @@ from channels.email.headers import (
     url,
 )
 from channels.email.settings import EmailSettings
-from core.errors import ConfigurationError, PermanentFailure, PermanentKind
+from core.errors import PermanentFailure, PermanentKind
 from core.messages import Attachment, OutboundMessage
 from core.purposes import Purpose
 
@@ -35,20 +34,9 @@ _HTML = b"Content-Type: text/html; charset=utf-8\r\n"
 
 
 class Composer:
-    """Composes the mails of one sender.
-
-    Raises:
-        ConfigurationError: on making, if the sender's own addresses could not stand in a header.
-    """
+    """Composes the mails of one sender."""
 
     def __init__(self, settings: EmailSettings) -> None:
-        for what, address in (
-            ("sender", settings.sender),
-            ("reply address", settings.reply_address),
-            ("bounce address", settings.bounce_address),
-        ):
-            if (address or what == "sender") and not is_address(address):
-                raise ConfigurationError(f"mail account {settings.account}: {what} {address!r} is not a mail address")
         self.domain = settings.sender.rpartition("@")[2].lower()
         self._reply_address = settings.reply_address
         self._from = b"From: " + mailbox(settings.sender, settings.sender_name) + b"\r\n"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from channels.email.headers import is_address
+from core.errors import ConfigurationError
+
 Tls = Literal["none", "starttls", "tls"]
 """Encryption of a connection: in the clear, upgraded after the greeting, or from the first byte."""
 
@@ -11,39 +14,11 @@ FINAL_DOT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class EmailSettings:
-    """An account at a submission server.
-
-    ``sender`` is the address in ``From:`` and, unless ``bounce_address`` is set, the envelope's sender. Times are
-    seconds. ``timeout`` bounds connecting and each command; ``final_timeout`` the answer to the content. A session that
-    was idle for ``stale_after`` is asked whether it still lives before it is used.
-    """
-
-    host: str
-    sender: str
-    port: int = 587
-    tls: Tls = "starttls"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    account: str = "email"
-    sender_name: str = ""
-    reply_address: str = ""
-    bounce_address: str = ""
-    list_id: str = ""
-    local_hostname: str = ""
-    ca_file: str = ""
-    sessions: int = 4
-    timeout: float = 60.0
-    final_timeout: float = FINAL_DOT_SECONDS
-    stale_after: float = 20.0
-
-
-@dataclass(frozen=True, slots=True)
 class ImapSettings:
     """A mailbox to fetch from. ``account`` is the sending account's name, so that reports meet their messages.
 
-    Times are seconds, sizes bytes. ``idle`` is how long one poll waits for news. ``history`` says what the first poll
-    ever takes: only what comes from now on, or everything that is there.
+    Times are seconds, sizes bytes. ``idle`` is how long one poll waits for news. ``batch`` and ``batch_bytes`` bound
+    one poll, ``largest`` one mail. ``history`` says what the first poll ever takes: what comes from now on, or all.
     """
 
     host: str
@@ -60,3 +35,70 @@ class ImapSettings:
     batch_bytes: int = 32_000_000
     largest: int = 26_000_000
     history: Literal["new", "all"] = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSettings:
+    """An account at a submission server, and its mailbox if ``imap_host`` is set.
+
+    ``sender`` is the address in ``From:`` and, unless ``bounce_address`` is set, the envelope's sender. Times are
+    seconds. ``timeout`` bounds connecting and each command; ``final_timeout`` the answer to the content. A session that
+    was idle for ``stale_after`` is asked whether it still lives before it is used. The mailbox's username and password
+    are the submission server's unless they are set; its other settings are those of :class:`ImapSettings`.
+
+    Raises:
+        ConfigurationError: ``field: what is wrong``, if an address could not stand in a header.
+    """
+
+    host: str = field(metadata={"help": "the submission server's name"})
+    sender: str = field(metadata={"help": "the address that your mail comes from"})
+    port: int = 587
+    tls: Tls = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    account: str = "email"
+    sender_name: str = ""
+    reply_address: str = ""
+    bounce_address: str = ""
+    list_id: str = ""
+    local_hostname: str = ""
+    ca_file: str = ""
+    sessions: int = 4
+    timeout: float = 60.0
+    final_timeout: float = FINAL_DOT_SECONDS
+    stale_after: float = 20.0
+    imap_host: str = ""
+    imap_port: int = 993
+    imap_tls: Tls = "tls"
+    imap_username: str = ""
+    imap_password: str = field(default="", repr=False)
+    imap_folder: str = "INBOX"
+    imap_timeout: float = 30.0
+    imap_idle: float = 20.0
+    imap_history: Literal["new", "all"] = "new"
+
+    def __post_init__(self) -> None:
+        for name in ("sender", "reply_address", "bounce_address"):
+            address = getattr(self, name)
+            if (address or name == "sender") and not is_address(address):
+                raise ConfigurationError(f"{name}: {address!r} is not a mail address")
+        if self.sessions < 1:
+            raise ConfigurationError(f"sessions: must be 1 or more, not {self.sessions}")
+
+    def mailbox(self) -> ImapSettings | None:
+        """Where its answers are fetched from, None if nowhere."""
+        if not self.imap_host:
+            return None
+        return ImapSettings(
+            host=self.imap_host,
+            username=self.imap_username or self.username,
+            port=self.imap_port,
+            tls=self.imap_tls,
+            password=self.imap_password or self.password,
+            account=self.account,
+            folder=self.imap_folder,
+            ca_file=self.ca_file,
+            timeout=self.imap_timeout,
+            idle=self.imap_idle,
+            history=self.imap_history,
+        )

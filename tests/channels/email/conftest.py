@@ -2,8 +2,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from channels.email.adapter import EmailAdapter
 from channels.email.settings import EmailSettings
-from channels.email.smtp import EmailAdapter
 from core.ids import new_id
 from core.messages import EMAIL, Address, OutboundMessage
 from core.purposes import Purpose

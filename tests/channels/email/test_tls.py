@@ -10,7 +10,8 @@ from aiosmtpd.smtp import SMTP
 
 from core.errors import ChannelFault
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+OPENSSL = shutil.which("openssl")
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="makes its certificate with openssl")
 
 
 class Sink:
@@ -27,30 +28,11 @@ def certificate(tmp_path_factory):
     """(certificate, key) for 127.0.0.1, signed by itself."""
     folder = tmp_path_factory.mktemp("tls")
     cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-            "-keyout",
-            key,
-            "-out",
-            cert,
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-        ],  # fmt: skip  # noqa: S607
-        check=True,
-        capture_output=True,
+    command = (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 "
+        "-addext subjectAltName=IP:127.0.0.1"
     )
+    subprocess.run([OPENSSL, *command.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
     return cert, key
 
 

@@ -1,4 +1,4 @@
-"""Each point at which an SMTP server can fail, and what we may say of the mail then; the server's ledger is the oracle."""
+"""Each point at which an SMTP server can fail, and what may be said of the mail then; its ledger is the oracle."""
 
 import asyncio
 import socket
@@ -7,7 +7,6 @@ import pytest
 
 from channels.adapter import Adapter
 from channels.email.settings import FINAL_DOT_SECONDS, EmailSettings
-from channels.email.smtp import EmailAdapter
 from core.errors import (
     ChannelFault,
     ConfigurationError,
@@ -222,5 +221,5 @@ async def test_no_command_is_injected_by_an_address(mail, adapter, bad):
         with pytest.raises(PermanentFailure):
             await out.send(mail(to=Address(EMAIL, bad)))
     assert server.commands == []
-    with pytest.raises(ConfigurationError, match="bounce address"):
-        EmailAdapter(EmailSettings(host="x", sender="a@example.org", bounce_address=bad or "nobody"))
+    with pytest.raises(ConfigurationError, match="bounce_address"):
+        EmailSettings(host="x", sender="a@example.org", bounce_address=bad or "nobody")

@@ -1,0 +1,194 @@
+"""What goes into a mail comes out of a parser again, and nothing gets in beside it."""
+
+import re
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import getaddresses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.email.headers import our_id
+from channels.email.mime import Composer
+from channels.email.settings import EmailSettings
+from core.errors import ConfigurationError, PermanentFailure
+from core.ids import new_id
+from core.messages import EMAIL, Address, Attachment, Button, OutboundMessage
+from core.purposes import Purpose
+
+NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+NASTY = "\r\n\x00\x0b\x0c\x1c\x85\u2028\u2029\t \ud800<>,;:\"'\\=?-_@аяپ😀"
+anything = st.text(alphabet=st.one_of(st.sampled_from(NASTY), st.characters(codec="utf-8")), max_size=120)
+anything_long = st.one_of(anything, anything.map(lambda text: text * 40))
+
+
+def compose(settings=None, **fields):
+    fields = {
+        "id": new_id(), "to": Address(EMAIL, "mina@example.net"), "purpose": Purpose.MARKETING, "text": "Hello",
+        **fields,
+    }  # fmt: skip
+    return Composer(EmailSettings(host="x", sender="shop@example.org", **(settings or {}))).compose(
+        OutboundMessage(**fields), NOW
+    )
+
+
+def as_read(text):
+    """A header text as it may come back: separators are spaces, spaces at the ends and lone surrogates are gone."""
+    text = re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text)
+    return re.sub("[\ud800-\udfff]", "\ufffd", text).strip()
+
+
+def decoded(value):
+    return str(make_header(decode_header(value.replace("\r\n", ""))))
+
+
+def lines_of(text):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub("[\ud800-\udfff]", "?", text)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def body_of(part):
+    return part.get_payload(decode=True).decode("utf-8").replace("\r\n", "\n")
+
+
+@given(subject=anything_long, name=anything, sender_name=anything, text=anything_long, html=anything_long)
+def test_what_goes_in_comes_out(subject, name, sender_name, text, html):
+    raw = compose({"sender_name": sender_name}, subject=subject, to_name=name, text=text, html=html)
+    mail = message_from_bytes(raw)
+    assert decoded(mail["Subject"]) == as_read(subject)
+    for field, expected_name, address in (
+        ("To", name, "mina@example.net"),
+        ("From", sender_name, "shop@example.org"),
+    ):
+        [(read_name, read_address)] = getaddresses([mail[field].replace("\r\n", "")])
+        assert read_address == address
+        assert decoded(read_name) == as_read(as_read(expected_name)[:200])
+    parts = [part for part in mail.walk() if not part.is_multipart()]
+    given_bodies = [body for body in (text, html) if body] or [""]
+    assert [body_of(part) for part in parts] == [lines_of(body) for body in given_bodies]
+    assert not mail.defects
+    assert raw.endswith(b"\r\n")
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert b"\r" not in raw.replace(b"\r\n", b"")
+
+
+@given(values=st.lists(anything, min_size=9, max_size=9))
+def test_no_field_can_start_another_line(values):
+    """Every field from outside at once: either refused, or the header names are only ours."""
+    subject, name, reply_to, url, mailto, answered, referred, list_id, sender_name = (
+        f"x{value}\r\nBcc: evil@example.com" for value in values
+    )
+    try:
+        raw = compose(
+            {"sender_name": sender_name, "list_id": list_id},
+            subject=subject, to_name=name, reply_to="" if len(values[2]) % 2 else reply_to,
+            unsubscribe_url=url, unsubscribe_mailto=mailto, in_reply_to=answered, references=(referred, answered),
+        )  # fmt: skip
+    except PermanentFailure:
+        return
+    mail = message_from_bytes(raw)
+    assert set(mail.keys()) <= {
+        "From", "To", "Subject", "Date", "Message-ID", "Reply-To", "In-Reply-To", "References", "List-Unsubscribe",
+        "List-Unsubscribe-Post", "List-Id", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+    }  # fmt: skip
+    assert len(mail.keys()) == len(set(mail.keys()))
+    head = raw.split(b"\r\n\r\n")[0]
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029]", head.decode())
+
+
+@given(text=st.text(alphabet="=_am-\r\n0", max_size=200), id_=st.sampled_from(["0" * 26, "m" * 26]))
+def test_a_text_cannot_end_its_part(text, id_):
+    text = f"--=_a{id_}--\n--=_m{id_}\n{text}"
+    attachment = Attachment("a.bin", "application/pdf", 3, content=b"\x00\r\n")
+    mail = message_from_bytes(compose(id=id_, text=text, html=text, attachments=(attachment,)))
+    plain, html, file = [part for part in mail.walk() if not part.is_multipart()]
+    assert body_of(plain) == body_of(html) == lines_of(text)
+    assert file.get_payload(decode=True) == b"\x00\r\n"
+
+
+@given(name=anything, media_type=anything)
+def test_attachments_keep_their_bytes_and_lose_their_paths(name, media_type):
+    content = bytes(range(256))
+    raw = compose(attachments=(Attachment(name, media_type, 256, content=content),))
+    file = message_from_bytes(raw).get_payload()[1]
+    assert file.get_payload(decode=True) == content
+    assert file.get_filename()
+    assert not set(file.get_filename()) & set("/\\\r\n\x00\x85\u2028")
+
+
+def test_attachments_by_name():
+    for name, expected in (("../../etc/passwd", "passwd"), ("C:\\x\\цена.pdf", "цена.pdf"), ("a b.txt", "a b.txt")):
+        raw = compose(attachments=(Attachment(name, "message/rfc822", 1, content=b"x"),))
+        file = message_from_bytes(raw).get_payload()[1]
+        assert file.get_filename() == expected
+        assert file.get_content_type() == "application/octet-stream"
+    with pytest.raises(PermanentFailure, match="load its content"):
+        compose(attachments=(Attachment("a.txt", "text/plain", 5, blob="ab"),))
+
+
+def test_the_headers_of_a_marketing_mail():
+    raw = compose(
+        {"reply_address": "reply@example.org", "list_id": "news.example.org"},
+        id="0" * 26, reply_to="reply+token@example.org", in_reply_to="a@example.net", references=("<b@example.net>",),
+        unsubscribe_url="https://example.org/u/x,y z", unsubscribe_mailto="out+t@example.org?subject=stop",
+    )  # fmt: skip
+    mail = message_from_bytes(raw)
+    assert mail["Message-ID"] == f"<{'0' * 26}@example.org>"
+    assert our_id(mail["Message-ID"]) == "0" * 26
+    assert mail["Date"] == "Tue, 01 Dec 2026 09:30:00 +0000"
+    assert mail["Reply-To"] == "reply+token@example.org"
+    assert mail["In-Reply-To"] == "<a@example.net>"
+    assert mail["References"].split() == ["<b@example.net>", "<a@example.net>"]
+    assert mail["List-Unsubscribe"].split() == [
+        "<https://example.org/u/x%2Cy%20z>,", "<mailto:out+t@example.org?subject=stop>",
+    ]  # fmt: skip
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert mail["List-Id"] == "<news.example.org>"
+    assert mail["Auto-Submitted"] is None
+
+
+def test_one_click_stands_only_beside_a_web_address():
+    mail = message_from_bytes(compose(unsubscribe_mailto="mailto:out@example.org"))
+    assert mail["List-Unsubscribe"] == "<mailto:out@example.org>"
+    assert mail["List-Unsubscribe-Post"] is None
+
+
+def test_a_machines_confirmation_says_so():
+    assert message_from_bytes(compose(purpose=Purpose.SERVICE))["Auto-Submitted"] == "auto-generated"
+    assert message_from_bytes(compose(purpose=Purpose.SERVICE, in_reply_to="<a@b>"))["Auto-Submitted"] == "auto-replied"
+
+
+def test_many_references_are_thinned_from_the_middle():
+    ids = tuple(f"<{number}@example.net>" for number in range(50))
+    read = message_from_bytes(compose(references=ids, in_reply_to=ids[-1]))["References"].split()
+    assert read == [ids[0], *ids[-19:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("plain\n" * 50, "7bit"), ("x" * 2000, "quoted-printable"), ("café au lait\n" * 9, "quoted-printable"),
+     ("Привет, как дела\n", "base64"), ("سلام\n", "base64"), ("nul \x00 here, and some more text", "quoted-printable")],
+)  # fmt: skip
+def test_the_encoding_fits_the_text(text, encoding):
+    mail = message_from_bytes(compose(text=text))
+    assert mail["Content-Transfer-Encoding"] == encoding
+    assert body_of(mail) == lines_of(text)
+
+
+def test_buttons_become_lines_and_links():
+    buttons = (Button("Open <shop>", url="https://example.org/?a=1&b=2"), Button("Call me", value="call"))
+    plain, html = message_from_bytes(compose(html="<body><p>Hi</p></body>", buttons=buttons)).get_payload()
+    assert body_of(plain) == "Hello\n\nOpen <shop>: https://example.org/?a=1&b=2\n– Call me\n"
+    assert '<a href="https://example.org/?a=1&amp;b=2">Open &lt;shop&gt;</a></p><p>– Call me</p></body>' in body_of(
+        html
+    )
+
+
+@pytest.mark.parametrize("bad", ["", "shop", "shop@example.org\r\nX: y", "a b@example.org", "<a@example.org>"])
+def test_a_sender_that_is_no_address_is_a_mistake_of_the_settings(bad):
+    with pytest.raises(ConfigurationError, match="sender"):
+        EmailSettings(host="x", sender=bad)
