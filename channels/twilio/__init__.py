@@ -1,0 +1,1 @@
+"""Twilio: SMS and WhatsApp over its Messages API."""

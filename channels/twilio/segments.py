@@ -1,0 +1,46 @@
+"""How many SMS a text becomes: 3GPP TS 23.038's default alphabet (GSM-7) or UCS-2.
+
+One character outside GSM-7 makes the whole text UCS-2: Russian, Persian, an emoji, a curly quote.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")
+
+GSM7_SINGLE, GSM7_PART = 160, 153
+UCS2_SINGLE, UCS2_PART = 70, 67
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """``units`` are septets in GSM-7 (an extension character is two), 16-bit units in UCS-2 (an emoji is two)."""
+
+    encoding: Literal["GSM-7", "UCS-2"]
+    units: int
+    count: int
+
+
+def segments(text: str) -> Segments:
+    """Encoding and number of SMS of ``text``. A pair of units is never cut between two parts, as phones require."""
+    if all(character in _BASIC or character in _EXTENSION for character in text):
+        widths = [2 if character in _EXTENSION else 1 for character in text]
+        return _counted("GSM-7", widths, GSM7_SINGLE, GSM7_PART)
+    widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
+    return _counted("UCS-2", widths, UCS2_SINGLE, UCS2_PART)
+
+
+def _counted(encoding: Literal["GSM-7", "UCS-2"], widths: list[int], single: int, part: int) -> Segments:
+    units = sum(widths)
+    if units <= single:
+        return Segments(encoding, units, 1 if units else 0)
+    count, used = 1, 0
+    for width in widths:
+        if used + width > part:
+            count, used = count + 1, 0
+        used += width
+    return Segments(encoding, units, count)

@@ -1,0 +1,110 @@
+"""Where providers call us: verify, store durably, acknowledge. Nothing is interpreted here.
+
+A provider that gets no 2xx calls again, so an answer is given only once the delivery is safe, and a forged or oversized
+request costs a bounded read and nothing else.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from fastapi import APIRouter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from channels.adapter import ReceivesWebhooks, WebhookRequest
+from core.errors import StoreUnavailable
+from core.messages import RawInbound
+
+MAX_BODY = 1024 * 1024
+READ_SECONDS = 10.0
+STORE_SECONDS = 10.0  # Twilio waits 15 s for an answer
+
+
+class Spool(Protocol):
+    """Where deliveries are safe."""
+
+    async def store(self, inbound: list[RawInbound]) -> None:
+        """Keep ``inbound`` durably before returning; repeats of a key are dropped.
+
+        Raises:
+            StoreUnavailable: nothing of it was kept.
+        """
+        ...
+
+
+@runtime_checkable
+class AnswersWebhooks(Protocol):
+    """An adapter whose provider wants a body in the acknowledgement: (media type, body)."""
+
+    @property
+    def webhook_answer(self) -> tuple[str, bytes]: ...
+
+
+class BodyTooLarge(Exception):  # noqa: N818 - the HTTP name of it
+    """The request has more bytes than are read."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The request's body of at most ``limit`` bytes, within ten seconds.
+
+    Raises:
+        BodyTooLarge: it is longer; the rest was not read.
+        TimeoutError: it came too slowly.
+    """
+    stated = request.headers.get("content-length", "")
+    if stated.isascii() and stated.isdigit() and int(stated) > limit:
+        raise BodyTooLarge
+    chunks, size = [], 0
+    async with asyncio.timeout(READ_SECONDS):
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
+    """``POST /webhooks/{account}`` for every account in ``accounts`` (looked up at each call).
+
+    ``public_url`` is the base under which the world reaches these routes: what a provider signs, whatever proxy stands
+    between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 408, 413 too slow, too large; 503 not stored.
+    """
+    base = public_url.rstrip("/")
+
+    async def deliver(request: Request) -> Response:
+        account = accounts.get(request.path_params["account"])
+        if account is None:
+            return PlainTextResponse("no such account", 404)
+        try:
+            body = await read_body(request, MAX_BODY)
+        except BodyTooLarge:
+            return PlainTextResponse("too large", 413, {"connection": "close"})
+        except TimeoutError:
+            return PlainTextResponse("too slow", 408, {"connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=400)
+        inbound = account.receive(WebhookRequest(request.method, base + _target(request), request.headers, body))
+        if inbound is None:
+            return PlainTextResponse("not signed by the provider", 403)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await spool.store(inbound)
+        except (StoreUnavailable, TimeoutError):
+            return PlainTextResponse("not stored, call again", 503, {"retry-after": "5"})
+        if isinstance(account, AnswersWebhooks):
+            media_type, answer = account.webhook_answer
+            return Response(answer, 200, media_type=media_type)
+        return Response(status_code=204)
+
+    router = APIRouter()
+    router.add_route("/webhooks/{account}", deliver, methods=["POST"])
+    return router
+
+
+def _target(request: Request) -> str:
+    """Path and query as they came over the wire: a signature covers every byte of them."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
