@@ -10,9 +10,9 @@ from functools import lru_cache
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.text import latin_digits
 
-
 _PLAIN_EMAIL = re.compile(
-    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+){0,8}@(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,40}(?<!-)\.){1,4}[A-Za-z]{2,24}", re.ASCII
+    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+){0,8}@(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,40}(?<!-)\.){1,4}[A-Za-z]{2,24}",
+    re.ASCII,
 )
 _RESERVED_TOP = (".arpa", ".invalid", ".local", ".localhost", ".onion")
 _INTERNATIONAL_PHONE = re.compile(r"\+\d(?:[ ()-]{0,2}\d){5,16}", re.ASCII)
@@ -111,7 +111,9 @@ def _is_plain_international(digits: str) -> bool:
         lengths, prefix = _numbering_plan(digits[:length])
         if lengths:
             national = digits[length:]
-            return len(national) in lengths and national[0] != "0" and (prefix is None or prefix.match(national) is None)
+            return (
+                len(national) in lengths and national[0] != "0" and (prefix is None or prefix.match(national) is None)
+            )
     return False
 
 

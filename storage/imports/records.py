@@ -51,9 +51,7 @@ class JsonLinesSource:
         return self._raw.tell() if self._raw is not None and not self._raw.closed else self.size
 
     def _objects(self) -> Iterator[tuple[int, dict[str, Any] | BrokenRow]]:
-        stream = io.TextIOWrapper(
-            self._path.open("rb"), encoding=self._encoding.name, errors="replace", newline="\n"
-        )
+        stream = io.TextIOWrapper(self._path.open("rb"), encoding=self._encoding.name, errors="replace", newline="\n")
         with stream:
             self._raw = stream.buffer
             for line, text in enumerate(iter(stream.readline, ""), 1):

@@ -1,0 +1,96 @@
+"""A chunk of event records into the store: new ones inserted, changed ones set, repeats left alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.draws import customer_draw
+from core.ids import new_id
+from storage.imports.bulk import Bulk
+from storage.imports.customer_writer import CUSTOMER_COLUMNS, new_customer
+from storage.imports.events import EventRecord
+
+_COLUMNS = (
+    "id", "customer_id", "name", "at", "amount_micros", "currency",
+    "source", "external_id", "properties", "content_hash", "recorded_at",
+)  # fmt: skip
+_CHANGED = ("id", "customer_id", "name", "at", "amount_micros", "currency", "properties", "content_hash")
+_KNOWN_LIMIT = 200_000
+
+
+@dataclass(slots=True)
+class EventTally:
+    """What became of a chunk. ``refused`` are the numbers of records whose customer is unknown."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    customers_created: int = 0
+    refused: list[int] = field(default_factory=list)
+
+
+class EventWriter:
+    """Writes chunks; remembers the ids of customers it has met."""
+
+    def __init__(self, source: str, *, create_customers: bool) -> None:
+        self._source = source
+        self._create = create_customers
+        self._known: dict[str, str] = {}
+
+    def forget(self) -> None:
+        """Drop what was remembered, after a chunk that did not commit."""
+        self._known.clear()
+
+    async def write(self, bulk: Bulk, records: Sequence[EventRecord], now: int) -> EventTally:
+        """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
+        tally = EventTally()
+        rows = await bulk.select(
+            "events", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records],
+            also=("source", self._source),
+        )  # fmt: skip
+        existing = {external_id: (id_, digest) for external_id, id_, digest in rows}
+        pending: list[tuple[int, EventRecord]] = []
+        for number, record in enumerate(records):
+            found = existing.get(record.external_id)
+            if found is not None and found[1] == record.digest:
+                tally.unchanged += 1
+            else:
+                pending.append((number, record))
+        await self._meet(bulk, [record.customer for _, record in pending], now, tally)
+        inserts: list[tuple[Any, ...]] = []
+        updates: list[tuple[Any, ...]] = []
+        for number, r in pending:
+            customer = self._known.get(r.customer)
+            if customer is None:
+                tally.refused.append(number)
+                continue
+            found = existing.get(r.external_id)
+            if found is None:
+                inserts.append(
+                    (new_id(), customer, r.name, r.at, r.amount, r.currency,
+                     self._source, r.external_id, r.properties, r.digest, now)
+                )  # fmt: skip
+            else:
+                updates.append((found[0], customer, r.name, r.at, r.amount, r.currency, r.properties, r.digest))
+        await bulk.insert("events", _COLUMNS, inserts)
+        await bulk.update("events", _CHANGED, updates)
+        tally.created, tally.updated = len(inserts), len(updates)
+        return tally
+
+    async def _meet(self, bulk: Bulk, wanted: list[str], now: int, tally: EventTally) -> None:
+        """Learn the ids of the customers named in a chunk, making those that nobody knows."""
+        if len(self._known) > _KNOWN_LIMIT:
+            self._known.clear()
+        strangers = [name for name in dict.fromkeys(wanted) if name not in self._known]
+        for id_, external_id in await bulk.select("customers", ("id", "external_id"), "external_id", strangers):
+            self._known[external_id] = id_
+        if not self._create:
+            return
+        rows = []
+        for external_id in strangers:
+            if external_id not in self._known:
+                id_ = new_id()
+                self._known[external_id] = id_
+                rows.append(new_customer(id_, external_id, customer_draw(id_), now))
+        await bulk.insert("customers", CUSTOMER_COLUMNS, rows)
+        tally.customers_created = len(rows)

@@ -1,0 +1,281 @@
+"""The import itself: rows are read and checked off the event loop, and written in short transactions.
+
+Each chunk stands for itself. An import that was interrupted is repeated from the start: what is there already is known
+by its hash and left alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from core.clock import machine_now, to_micros
+from storage.imports.bulk import Bulk, is_conflict, open_bulk
+from storage.imports.columns import REJECTED_LINE, ColumnMap, Kind, guess_columns
+from storage.imports.customer_writer import CustomerTally, CustomerWriter
+from storage.imports.customers import CustomerRecord, customer_reader
+from storage.imports.event_writer import EventTally, EventWriter
+from storage.imports.events import EventRecord, event_reader
+from storage.imports.options import CustomerOptions, EventOptions, ImportOptions, ImportSummary, Progress
+from storage.imports.rejects import RejectedRows, rejected_path, restored
+from storage.imports.sources import BrokenRow, Row, Source, first_rows, open_source
+from storage.imports.tallies import channel_counts, record_import
+from storage.store import Store
+
+_TRIES = 4
+_FIRST_CHUNK = 400
+
+
+class _Record(Protocol):
+    @property
+    def external_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Record)
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file is taken for, before anything is written."""
+
+    path: Path
+    source: Source
+    columns: ColumnMap
+
+
+@dataclass(slots=True)
+class _Chunk(Generic[R]):
+    """Checked rows: ``records`` beside their ``lines`` and ``cells``; ``broken`` are (line, reason, cells)."""
+
+    records: list[R] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    cells: list[list[Any]] = field(default_factory=list)
+    broken: list[tuple[int, str, list[Any]]] = field(default_factory=list)
+    rows: int = 0
+    repeated: int = 0
+
+
+async def inspect(path: Path, kind: Kind, options: ImportOptions) -> Inspection:
+    """Open the file and guess its columns.
+
+    Raises:
+        UnreadableFile, UnmappedColumns: in words for people.
+    """
+
+    def look() -> Inspection:
+        source = open_source(path, options.source)
+        columns = guess_columns(
+            kind,
+            source.headers,
+            told=options.mapping,
+            ignore=options.ignore,
+            sample=first_rows(source),
+            text=options.text,
+        )
+        return Inspection(path, source, columns)
+
+    return await asyncio.to_thread(look)
+
+
+async def import_customers(
+    store: Store, path: Path, options: CustomerOptions, on_progress: OnProgress | None = None
+) -> ImportSummary:
+    """Customers with their addresses and consents, by external id.
+
+    Raises:
+        UnreadableFile, UnmappedColumns: before anything is written.
+        StoreUnavailable: with the chunks before it committed.
+    """
+    seen = await inspect(path, "customers", options)
+    writer = CustomerWriter()
+    loader = _Loader[CustomerRecord](store, seen, customer_reader(seen.columns, options), options, on_progress)
+
+    async def write(bulk: Bulk, chunk: _Chunk[CustomerRecord], now: int) -> CustomerTally:
+        return await writer.write(bulk, chunk.records, now)
+
+    def count(
+        summary: ImportSummary, chunk: _Chunk[CustomerRecord], tally: CustomerTally, rejects: RejectedRows
+    ) -> None:
+        summary.created += tally.created
+        summary.updated += tally.updated
+        summary.unchanged += tally.unchanged
+        summary.addresses_refused += len(tally.refused)
+        for number, reason in tally.refused:
+            rejects.add(chunk.lines[number], reason, chunk.cells[number])
+
+    return await loader.run(write, count, writer.forget)
+
+
+async def import_events(
+    store: Store, path: Path, options: EventOptions, on_progress: OnProgress | None = None
+) -> ImportSummary:
+    """Events (orders are events) by source and external id, with the customers whom nobody knew yet.
+
+    Raises:
+        UnreadableFile, UnmappedColumns: before anything is written.
+        StoreUnavailable: with the chunks before it committed.
+    """
+    seen = await inspect(path, "events", options)
+    writer = EventWriter(options.source_name, create_customers=options.unknown_customers == "create")
+    loader = _Loader[EventRecord](store, seen, event_reader(seen.columns, options), options, on_progress)
+
+    async def write(bulk: Bulk, chunk: _Chunk[EventRecord], now: int) -> EventTally:
+        return await writer.write(bulk, chunk.records, now)
+
+    def count(summary: ImportSummary, chunk: _Chunk[EventRecord], tally: EventTally, rejects: RejectedRows) -> None:
+        summary.created += tally.created
+        summary.updated += tally.updated
+        summary.unchanged += tally.unchanged
+        summary.customers_created += tally.customers_created
+        summary.rejected += len(tally.refused)
+        for number in tally.refused:
+            reason = f"there is no customer {chunk.records[number].customer}"
+            rejects.add(chunk.lines[number], reason, chunk.cells[number])
+
+    return await loader.run(write, count, writer.forget)
+
+
+T = TypeVar("T")
+
+
+class _Loader(Generic[R]):
+    """Chunks from a file to the store, sized so that a transaction stays short."""
+
+    def __init__(
+        self,
+        store: Store,
+        seen: Inspection,
+        read: Callable[[list[Any]], R],
+        options: ImportOptions,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._store = store
+        self._seen = seen
+        self._read = read
+        self._options = options
+        self._on_progress = on_progress
+        self._size = _FIRST_CHUNK
+        self._held: tuple[int, list[Any], R] | None = None
+        self._restore = REJECTED_LINE in seen.source.headers
+
+    async def run(
+        self,
+        write: Callable[[Bulk, "_Chunk[R]", int], Any],
+        count: Callable[[ImportSummary, "_Chunk[R]", Any, RejectedRows], None],
+        forget: Callable[[], None],
+    ) -> ImportSummary:
+        summary = ImportSummary()
+        now = to_micros(self._options.now or machine_now())
+        source = self._seen.source
+        rows = source.rows()
+        path = self._options.rejected or rejected_path(self._seen.path)
+        # On PostgreSQL the next chunk is read while the server writes this one. SQLite's thread needs the interpreter
+        # for every row, and would only fight for it.
+        ahead = self._store.dialect == "postgresql"
+        with RejectedRows(path, source.headers) as rejects:
+            reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
+            try:
+                while (chunk := await reading).rows:
+                    if ahead:
+                        reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
+                    tally = await self._commit(write, chunk, now, forget)
+                    if not ahead:
+                        reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
+                    for line, reason, cells in chunk.broken:
+                        rejects.add(line, reason, cells)
+                    summary.rows += chunk.rows
+                    summary.rejected += len(chunk.broken)
+                    summary.repeated += chunk.repeated
+                    count(summary, chunk, tally, rejects)
+                    if self._on_progress is not None:
+                        self._on_progress(Progress(source.position(), source.size, summary))
+            finally:
+                await asyncio.wait([reading])  # a thread cannot be stopped; the file must not be closed under it
+                if not reading.cancelled():
+                    reading.exception()
+            summary.rejected_file = path if rejects.count else None
+        await record_import(self._store, self._seen.columns.kind, self._seen.path.name, summary, now)
+        summary.channels = await channel_counts(self._store)
+        return summary
+
+    async def _commit(
+        self, write: Callable[[Bulk, "_Chunk[R]", int], Any], chunk: "_Chunk[R]", now: int, forget: Callable[[], None]
+    ) -> Any:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                async with self._store.write() as connection:
+                    bulk = await open_bulk(connection)
+                    begun = time.perf_counter()
+                    tally = await write(bulk, chunk, now)
+                self._resize(bulk, len(chunk.records), time.perf_counter() - begun)
+                return tally
+            except Exception as error:
+                forget()
+                if attempt == _TRIES or not is_conflict(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _resize(self, bulk: Bulk, rows: int, seconds: float) -> None:
+        """Aim the next chunk at the time that a transaction may take."""
+        if rows * 2 >= self._size and seconds > 0:
+            smallest, largest = bulk.chunk_rows
+            wanted = int(self._size * min(2.0, bulk.chunk_seconds / seconds))
+            self._size = max(smallest, min(largest, wanted))
+
+    def _next_chunk(self, rows: Iterator[Row]) -> "_Chunk[R]":
+        """Read and check rows until the chunk is full; runs in a thread."""
+        chunk: _Chunk[R] = _Chunk()
+        width = len(self._seen.source.headers)
+        ids: set[str] = set()
+        limit = self._size
+        if self._held is not None:
+            line, cells, record = self._held
+            self._held = None
+            self._keep(chunk, ids, line, cells, record)
+        read = self._read
+        for line, cells in rows:
+            if isinstance(cells, BrokenRow):
+                chunk.rows += 1
+                chunk.broken.append((line, cells.reason, [cells.text]))
+                continue
+            if len(cells) != width and not _fitted(cells, width):
+                chunk.rows += 1
+                if any(cells):
+                    reason = f"{len(cells)} cells where the header has {width}"
+                    chunk.broken.append((line, reason, cells))
+                continue
+            if self._restore:
+                cells = [restored(cell) if isinstance(cell, str) else cell for cell in cells]
+            try:
+                record = read(cells)
+            except ValueError as error:
+                chunk.rows += 1
+                chunk.broken.append((line, str(error), cells))
+                continue
+            if record.external_id in ids:
+                # the same id again: it has to see what the earlier row wrote
+                self._held = (line, cells, record)
+                chunk.repeated += 1
+                return chunk
+            self._keep(chunk, ids, line, cells, record)
+            if chunk.rows >= limit:
+                break
+        return chunk
+
+    @staticmethod
+    def _keep(chunk: "_Chunk[R]", ids: set[str], line: int, cells: list[Any], record: R) -> None:
+        chunk.rows += 1
+        ids.add(record.external_id)
+        chunk.lines.append(line)
+        chunk.cells.append(cells)
+        chunk.records.append(record)
+
+
+def _fitted(cells: Sequence[Any], width: int) -> bool:
+    """Cut empty cells after the last column off in place; whether the row is then as wide as the header."""
+    if len(cells) > width and isinstance(cells, list) and not any(cells[width:]):
+        del cells[width:]
+    return len(cells) == width
