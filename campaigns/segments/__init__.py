@@ -1,0 +1,1 @@
+"""Segments: a condition language over customers, compiled to one SQL statement."""

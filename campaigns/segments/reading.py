@@ -1,0 +1,258 @@
+"""``segments.yaml`` → syntax trees, with a line for every problem. The grammar is in ``docs/segments.md``."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from campaigns.reading.fields import Fields
+from campaigns.reading.names import name
+from campaigns.reading.problems import Problems, did_you_mean
+from campaigns.reading.yaml import Mapping as YamlMapping
+from campaigns.reading.yaml import Node, Sequence, from_plain
+from campaigns.segments.comparisons import AT_LEAST_ONE, COUNT_WORDS, WORDS, day, read_comparisons
+from campaigns.segments.syntax import (
+    ATTRIBUTE,
+    FIELDS,
+    Aggregate,
+    Comparison,
+    Condition,
+    Consented,
+    Either,
+    EventTest,
+    Every,
+    FieldTest,
+    InSegment,
+    Kind,
+    Negation,
+    Reachable,
+    SegmentDefinition,
+    Window,
+    walk,
+)
+from core.messages import CHANNELS
+from core.purposes import Purpose
+
+MAX_CONDITIONS = 200
+MAX_EVENTS = 20
+LATER = ("where", "sequence", "funnel", "near", "top", "sample")
+_HEADS = ("all", "any", "not", "segment", "field", "event", "consent", "channel")
+_AGGREGATES: tuple[Aggregate, ...] = ("count", "sum", "average", "first", "last")
+
+
+def read_segments(
+    node: Node | None, file: str, problems: Problems, channels: Collection[str] = CHANNELS
+) -> dict[str, SegmentDefinition]:
+    """Every segment of the file that could be read; what could not is a problem."""
+    if node is None:
+        return {}
+    if not isinstance(node, YamlMapping):
+        problems.add(file, node.line, "segments are names with conditions, such as dormant: {where: …}")
+        return {}
+    reader = _Reader(file, problems, channels)
+    found: dict[str, SegmentDefinition] = {}
+    for key, inner in node.entries.items():
+        line = node.key_lines[key]
+        try:
+            name(key)
+        except ValueError as error:
+            problems.add(file, line, str(error))
+            continue
+        segment = reader.segment(key, inner, line)
+        if segment is not None:
+            found[key] = segment
+    _check_references(found, {*node.entries}, reader.references, file, problems)
+    return found
+
+
+def read_stored(name_: str, definition: Any) -> SegmentDefinition:
+    """A segment as the store keeps it.
+
+    Raises:
+        WorkspaceInvalid: if this release cannot read it.
+    """
+    problems = Problems()
+    segment = _Reader("the stored segments", problems, ()).segment(name_, from_plain(definition), 0)
+    problems.raise_if_any()
+    assert segment is not None  # noqa: S101  nothing was wrong
+    return segment
+
+
+class _Reader:
+    def __init__(self, file: str, problems: Problems, channels: Collection[str]) -> None:
+        self._file = file
+        self._problems = problems
+        self._channels = channels  # empty: any
+        self.references: dict[str, int] = {}
+
+    def segment(self, title: str, node: Node, line: int) -> SegmentDefinition | None:
+        fields = Fields.of(node, self._file, self._problems, f"segment {title!r}")
+        if fields is None:
+            return None
+        description = fields.text("description")
+        where = fields.get("where")
+        if where is None:
+            fields.problem("", f"segment {title!r} has no 'where'; write its condition there")
+            fields.finish()
+            return None
+        fields.finish()
+        condition = self.condition(where)
+        if condition is None:
+            return None
+        parts = list(walk(condition))
+        if (
+            len(parts) > MAX_CONDITIONS
+            or len({part.event for part in parts if isinstance(part, EventTest)}) > MAX_EVENTS
+        ):
+            self._problems.add(
+                self._file,
+                line,
+                f"{title!r} has more than {MAX_CONDITIONS} conditions or {MAX_EVENTS} events; split it",
+            )
+            return None
+        return SegmentDefinition(title, condition, node.plain(), description)
+
+    def condition(self, node: Node) -> Condition | None:
+        if isinstance(node, Sequence):
+            return self._group("all", node)
+        fields = Fields.of(node, self._file, self._problems, "a condition", LATER)
+        if fields is None:
+            return None
+        head = next((key for key in _HEADS if key in fields.node.entries), None)
+        before = len(self._problems)
+        match head:
+            case "all" | "any":
+                made = self._group(head, fields.get(head))
+            case "not":
+                made = self._not(fields)
+            case "segment":
+                made = self._reference(fields)
+            case "field":
+                made = self._field(fields)
+            case "event":
+                made = self._event(fields)
+            case "consent":
+                made = self._consent(fields)
+            case "channel":
+                made = Reachable(self._channel(fields), fields.flag("reachable", default=True))
+            case _:
+                first = next(iter(fields.node.entries), "")
+                near = did_you_mean(first, _HEADS)
+                hint = near or f"; begin it with one of {', '.join(_HEADS)}"
+                self._problems.add(self._file, node.line, f"{first!r} begins no condition{hint}")
+                return None
+        fields.finish()
+        return made if len(self._problems) == before else None
+
+    def _group(self, head: str, node: Node | None) -> Condition | None:
+        if not isinstance(node, Sequence) or not node.items:
+            line = node.line if node else 0
+            self._problems.add(self._file, line, f"{head!r} takes a list of conditions; begin each with '- '")
+            return None
+        read = [self.condition(item) for item in node.items]
+        conditions = tuple(condition for condition in read if condition is not None)
+        if len(conditions) != len(read):
+            return None
+        return Every(conditions) if head == "all" else Either(conditions)
+
+    def _not(self, fields: Fields) -> Condition | None:
+        node = fields.get("not")
+        inner = self.condition(node) if node is not None else None
+        if node is None:
+            fields.problem("not", "'not' takes a condition")
+        return Negation(inner) if inner else None
+
+    def _reference(self, fields: Fields) -> Condition:
+        other = fields.parsed("segment", name, "")
+        if other:
+            self.references.setdefault(other, fields.line("segment"))
+        return InSegment(other)
+
+    def _field(self, fields: Fields) -> Condition | None:
+        field = fields.text("field", limit=100)
+        kind = _kind(field)
+        if kind is None:
+            near = did_you_mean(field, [*FIELDS, ATTRIBUTE + field])
+            hint = near or f" (known: {', '.join(FIELDS)}, {ATTRIBUTE}NAME)"
+            fields.problem("field", f"unknown field {field!r}{hint}")
+            for word in WORDS:
+                fields.get(word)
+            return None
+        return FieldTest(field, read_comparisons(fields, kind, f"field {field!r}"))
+
+    def _event(self, fields: Fields) -> Condition:
+        event = fields.parsed("event", name, "")
+        window = Window(
+            within=fields.period("within"),
+            not_within=fields.period("not_within"),
+            since=fields.parsed("since", day, None),
+            before=fields.parsed("before", day, None),
+        )
+        figures: list[tuple[Aggregate, tuple[Comparison, ...]]] = []
+        for aggregate in _AGGREGATES:
+            node = fields.get(aggregate)
+            if node is None:
+                continue
+            kind: Kind = "moment" if aggregate in ("first", "last") else "attribute"
+            inner = node if isinstance(node, YamlMapping) else _shorthand(node)
+            words = Fields(inner, self._file, self._problems, repr(aggregate))
+            comparisons = read_comparisons(words, kind, repr(aggregate), COUNT_WORDS if kind == "attribute" else None)
+            words.finish()
+            figures.append((aggregate, comparisons))
+        return EventTest(event, tuple(figures) or (("count", AT_LEAST_ONE),), window)
+
+    def _consent(self, fields: Fields) -> Condition:
+        purposes = [purpose.value for purpose in Purpose]
+        purpose = fields.choice("consent", purposes, Purpose.MARKETING.value)
+        return Consented(purpose, self._channel(fields) if fields.get("channel") is not None else "")
+
+    def _channel(self, fields: Fields) -> str:
+        channel = fields.parsed("channel", name, "")
+        if channel and self._channels and channel not in self._channels:
+            hint = did_you_mean(channel, self._channels) or f" (known: {', '.join(self._channels)})"
+            fields.problem("channel", f"unknown channel {channel!r}{hint}")
+        return channel
+
+
+def _kind(field: str) -> Kind | None:
+    if field in FIELDS:
+        return FIELDS[field]
+    key = field.removeprefix(ATTRIBUTE)
+    named = key != field and key.replace("_", "a").replace("-", "a").replace(" ", "a").isalnum() and len(key) <= 63
+    return "attribute" if named else None
+
+
+def _shorthand(node: Node) -> YamlMapping:
+    # count: 3 means count: {is: 3}
+    return YamlMapping(node.line, node.column, {"is": node}, {"is": node.line})
+
+
+def _check_references(
+    found: Mapping[str, SegmentDefinition],
+    known: Collection[str],
+    references: Mapping[str, int],
+    file: str,
+    problems: Problems,
+) -> None:
+    for other, line in references.items():
+        if other not in known:
+            problems.add(file, line, f"there is no segment {other!r}{did_you_mean(other, known)}")
+    for title in found:
+        path = cycle(title, found)
+        if path and path[0] == min(path):
+            problems.add(file, references.get(path[0], 0), f"segments lead in a circle: {' → '.join([*path, path[0]])}")
+
+
+def cycle(start: str, segments: Mapping[str, SegmentDefinition]) -> list[str]:
+    """The names on a way from ``start`` back to itself; empty if there is none."""
+    stack: list[tuple[str, list[str]]] = [(start, [start])]
+    seen: set[str] = set()
+    while stack:
+        current, path = stack.pop()
+        segment = segments.get(current)
+        for part in walk(segment.condition) if segment else ():
+            if isinstance(part, InSegment):
+                if part.name == start:
+                    return path
+                if part.name not in seen:
+                    seen.add(part.name)
+                    stack.append((part.name, [*path, part.name]))
+    return []

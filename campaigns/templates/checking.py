@@ -1,0 +1,163 @@
+"""Checking templates before anything is sent: syntax, markup, names, and a render for a full and an empty customer."""
+
+from collections.abc import Iterator, Mapping
+
+from jinja2 import nodes
+from jinja2.exceptions import TemplateSyntaxError
+
+from campaigns.definition import CampaignBody, Leg
+from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
+from campaigns.templates.content import compiled, render
+from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.markup import MarkupProblem
+from campaigns.templates.sandbox import TEXT
+from campaigns.templates.sources import TemplateSource, extensions, file_parts, take_apart
+from campaigns.templates.variables import FREE_FORM, GROUPS, NAMES, sample
+from core.messages import CHANNELS, EMAIL, WHATSAPP
+from core.purposes import NEEDS_CONSENT
+
+
+def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:
+    """The template file taken apart, if nothing is wrong with it; else its problems are noted."""
+    file, before = f"templates/{path}", len(problems)
+    try:
+        source = take_apart(path, text)
+    except WorkspaceInvalid as error:
+        for problem in error.problems:
+            problems.add(problem.file, problem.line, problem.message)
+        return None
+    for piece in source.texts():
+        try:
+            tree = TEXT.tree(piece.source)
+        except TemplateSyntaxError as error:
+            problems.add(file, piece.line + error.lineno - 1, error.message or "broken template syntax")
+            continue
+        for line, message in unknown_variables(tree):
+            problems.add(file, piece.line + line - 1, message)
+    if len(problems) == before:
+        try:
+            compiled(path, text)
+        except MarkupProblem as error:
+            problems.add(file, source.body.line + error.line - 1, error.message)
+        except TemplateSyntaxError as error:
+            problems.add(file, source.body.line, f"{error.message} (in the HTML that this becomes)")
+    return source if len(problems) == before else None
+
+
+def check_campaign(body: CampaignBody, lines: Mapping[Leg, int], file: str, default_locale: str) -> Problems:
+    """Everything wrong with a campaign's templates. ``lines`` says where ``file`` names each leg."""
+    problems = Problems()
+    sources = {path: check_file(path, text, problems) for path, text in body.templates.items()}
+    for leg, line in lines.items():
+        own = [path for path in sources if path.startswith(f"{leg.template}/") and _channel(path) == leg.channel]
+        if not own:
+            wanted = " or ".join(f"{leg.channel}.{kind}" for kind in extensions(leg.channel))
+            message = f"no template for {leg.channel}; write templates/{leg.template}/{wanted}"
+            problems.add(file, line, message)
+            continue
+        if not {_locale(path) for path in own} & {"", default_locale, default_locale.partition("-")[0]}:
+            message = f"templates/{leg.template} has no {leg.channel} text for other locales; add one without a suffix"
+            problems.add(file, line, message)
+            continue
+        read = [source for path in own if (source := sources[path])]
+        if len(read) == len(own):
+            _check_leg(body, leg, read, default_locale, problems)
+    return problems
+
+
+def _check_leg(
+    body: CampaignBody, leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
+) -> None:
+    marketing = body.definition.purpose in NEEDS_CONSENT
+    html_locales = {source.locale for source in sources if source.is_html}
+    for source in sources:
+        file = f"templates/{source.path}"
+        letter = source.is_html or source.locale not in html_locales
+        if leg.channel == EMAIL and letter and source.subject is None:
+            problems.add(file, 1, "an email needs a subject; begin the file with ---, subject: …, ---")
+        if leg.channel == EMAIL and marketing and "links.unsubscribe" not in source.body.source:
+            problems.add(file, 0, "a marketing email must let its reader leave; add a link to {{ links.unsubscribe }}")
+        if leg.channel == WHATSAPP and not source.content_sid:
+            hint = "begin the file with ---, content_sid: HX…, ---"
+            problems.add(file, 1, f"outside 24 hours WhatsApp takes approved templates only; {hint}")
+    for locale in dict.fromkeys(source.locale for source in sources):
+        for empty in (False, True):
+            try:
+                render(body, leg, locale, sample(empty=empty), default_locale=default_locale)
+            except TemplateFailure as error:
+                who = "for a customer we know nothing of" if empty else "for an example customer"
+                problems.add(f"templates/{error.path}", 0, f"{error.reason} ({who})")
+                break
+
+
+def stray_file(path: str) -> str | None:
+    """What is wrong with the name of a file among templates, or None."""
+    parts = file_parts(path)
+    if parts is None:
+        return "not a template's name; write one such as email.mjml, email.ru.mjml or sms.txt"
+    channel, _, extension = parts
+    if channel not in CHANNELS and (near := did_you_mean(channel, CHANNELS)):
+        return f"unknown channel {channel!r}{near}"
+    if extension not in extensions(channel):
+        kinds = ", ".join(f".{kind}" for kind in extensions(channel))
+        return f".{extension} is no kind of file that {channel} speaks; rename it to {kinds}"
+    return None
+
+
+def unknown_variables(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """(line, message) for every name that the data will not have."""
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"} | {"loop", "range"}
+    inner: set[int] = set()
+    for node in _outermost_first(tree):
+        if id(node) in inner or not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
+            continue
+        dotted, parts = _dotted(node)
+        inner.update(parts)
+        if not dotted or dotted.partition(".")[0] in own or (isinstance(node, nodes.Name) and node.ctx == "store"):
+            continue
+        if (message := _unknown(dotted)) is not None:
+            yield node.lineno, message
+
+
+def _unknown(dotted: str) -> str | None:
+    if dotted in NAMES or dotted.startswith(FREE_FORM + "."):
+        return None
+    if dotted in GROUPS or dotted == FREE_FORM:
+        group = sorted(name for name in NAMES if name.startswith(dotted + "."))
+        return f"{dotted!r} is a group; name one of its values, such as {(group or [FREE_FORM + '.colour'])[0]!r}"
+    known = did_you_mean(dotted, NAMES)
+    if not known:
+        group = sorted(name for name in NAMES if name.startswith(dotted.partition(".")[0] + "."))
+        known = f" (known: {', '.join(group or sorted(NAMES))})"
+    return f"unknown variable {dotted!r}{known}"
+
+
+def _outermost_first(tree: nodes.Node) -> Iterator[nodes.Node]:
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(node.iter_child_nodes())))
+
+
+def _dotted(node: nodes.Node) -> tuple[str, list[int]]:
+    # 'customer.first_name' of nested Getattr/Getitem, with the ids of the nodes inside; '' if it starts elsewhere
+    keys: list[str] = []
+    inside: list[int] = []
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        keys.append(node.attr if isinstance(node, nodes.Getattr) else str(getattr(node.arg, "value", "")))
+        node = node.node
+        inside.append(id(node))
+    if not isinstance(node, nodes.Name):
+        return "", inside
+    return ".".join([node.name, *reversed(keys)]), inside
+
+
+def _channel(path: str) -> str:
+    parts = file_parts(path)
+    return parts[0] if parts else ""
+
+
+def _locale(path: str) -> str:
+    parts = file_parts(path)
+    return parts[1] if parts else ""

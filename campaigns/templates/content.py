@@ -1,0 +1,185 @@
+"""What a customer reads: a leg's templates, in the customer's locale, over plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from jinja2.environment import Template
+
+from campaigns.definition import CampaignBody, Leg
+from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.markup import compiled_mjml, plain_text
+from campaigns.templates.sandbox import HTML, TEXT, Sandbox, plain_data, run
+from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
+
+LIMITS: Mapping[str, int] = {EMAIL: 512_000, TELEGRAM: 4096, SMS: 1600, WHATSAPP: 1600}
+"""Characters of one part of a message, by channel; others as email's."""
+LINE_LIMIT = 500
+"""Characters of a subject, a label, a variable, an address."""
+
+_HIDDEN = (
+    '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;">'
+    "{preview}</div>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message's content, ready for its envelope. ``preview`` is also inside ``html``."""
+
+    text: str
+    subject: str = ""
+    html: str = ""
+    preview: str = ""
+    buttons: tuple[Button, ...] = ()
+    template_id: str = ""
+    template_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    path: str
+    channel: str
+    body: Template
+    as_text: Template | None  # of an HTML body
+    subject: Template | None
+    preview: Template | None
+    content_sid: str
+    variables: tuple[tuple[str, Template], ...]
+    buttons: tuple[tuple[Template, Template, Template], ...]
+
+
+def render(
+    body: CampaignBody,
+    leg: Leg,
+    locale: str,
+    data: Mapping[str, Any],
+    *,
+    default_locale: str = "en",
+    currency: str = "USD",
+) -> Rendered:
+    """The message of ``leg`` for one customer; ``data`` is from :func:`campaigns.templates.variables.variables_for`.
+
+    The templates are the first that exist for the customer's ``locale``, its language, ``default_locale``, no locale.
+
+    Raises:
+        TemplateFailure: if there is no template, or it cannot be rendered with these data.
+    """
+    chosen, paths = choose(body.templates, leg, locale, default_locale)
+    main = compiled(paths[0], body.templates[paths[0]])
+    limit = LIMITS.get(leg.channel, LIMITS[EMAIL])
+    variables = plain_data(data)
+    variables["_locale"], variables["_currency"] = chosen or default_locale, currency
+
+    def line(template: Template | None) -> str:
+        return "" if template is None else one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
+
+    subject, preview = line(main.subject), line(main.preview)
+    html = ""
+    if main.as_text is not None:
+        html = _with_preview(run(main.body, variables, path=main.path, limit=limit), preview)
+        if len(paths) > 1:
+            own = compiled(paths[1], body.templates[paths[1]])
+            text = run(own.body, variables, path=own.path, limit=limit)
+        else:
+            text = run(main.as_text, variables, path=main.path, limit=limit)
+    else:
+        text = run(main.body, variables, path=main.path, limit=limit)
+    return Rendered(
+        text=text.strip() + "\n" if leg.channel == EMAIL else text.strip(),
+        subject=subject,
+        html=html,
+        preview=preview,
+        buttons=tuple(
+            Button(label=line(label), value=line(value), url=line(url)) for label, value, url in main.buttons
+        ),
+        template_id=main.content_sid,
+        template_variables={key: line(template) for key, template in main.variables},
+    )
+
+
+def choose(templates: Mapping[str, str], leg: Leg, locale: str, default_locale: str) -> tuple[str, list[str]]:
+    """The locale that is served and its files: the main one and, beside an HTML letter, its own text.
+
+    Raises:
+        TemplateFailure: if the leg has no template at all.
+    """
+    start = f"{leg.template}/{leg.channel}"
+    kinds = extensions(leg.channel)
+    for candidate in _fallbacks(locale, default_locale):
+        found = [path for kind in kinds if (path := f"{start}{candidate and '.' + candidate}.{kind}") in templates]
+        if found:
+            html = found[0].endswith(HTML_EXTENSIONS)
+            return candidate, [found[0], *([found[-1]] if html and found[-1].endswith(".txt") else [])]
+    raise TemplateFailure(f"{start}.{kinds[0]}", "there is no such file, nor one for another locale")
+
+
+@lru_cache(maxsize=256)
+def _fallbacks(locale: str, default_locale: str) -> tuple[str, ...]:
+    order: list[str] = []
+    for wanted in (locale, default_locale):
+        code = wanted.replace("_", "-").lower()
+        order += [code, code.partition("-")[0]]
+    # The unsuffixed file is the workspace's own language: it goes before nothing but real matches.
+    return (*dict.fromkeys(code for code in order if code), "")
+
+
+@lru_cache(maxsize=512)
+def compiled(path: str, text: str) -> _Compiled:
+    """A template file compiled, kept by its path and text (hence by version).
+
+    Raises:
+        WorkspaceInvalid: for broken front matter.
+        MarkupProblem: for broken MJML.
+        TemplateSyntaxError: for broken or refused template syntax.
+    """
+    source = take_apart(path, text)
+    parts = html_and_text(source)
+    sandbox = HTML if source.is_html else TEXT
+    return _Compiled(
+        path=path,
+        channel=source.channel,
+        body=sandbox.compile_checked(parts[0]),
+        as_text=TEXT.compile_checked(parts[1]) if source.is_html else None,
+        subject=_piece(source.subject, TEXT),
+        preview=_piece(source.preview, TEXT),
+        content_sid=source.content_sid,
+        variables=tuple((key, TEXT.compile_checked(text.source)) for key, text in (source.variables or {}).items()),
+        buttons=tuple(
+            (
+                TEXT.compile_checked(button.label.source),
+                TEXT.compile_checked(button.value.source),
+                TEXT.compile_checked(button.url.source),
+            )
+            for button in source.buttons
+        ),
+    )
+
+
+def html_and_text(source: TemplateSource) -> tuple[str, str]:
+    """The body as Jinja will see it, and its plain text where it is HTML."""
+    if not source.is_html:
+        return source.body.source, ""
+    made = compiled_mjml(source.body.source) if source.extension == "mjml" else source.body.source
+    return made, plain_text(made)
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks of any kind, so that it can stand in a header."""
+    return " ".join(text.split())
+
+
+def _piece(text: Text | None, sandbox: Sandbox) -> Template | None:
+    return None if text is None else sandbox.compile_checked(text.source)
+
+
+def _with_preview(html: str, preview: str) -> str:
+    if not preview:
+        return html
+    start = html.find("<body")
+    at = html.find(">", start) + 1 if start >= 0 else 0
+    from markupsafe import escape
+
+    return f"{html[:at]}{_HIDDEN.format(preview=escape(preview))}{html[at:]}"

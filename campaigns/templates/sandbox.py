@@ -1,0 +1,259 @@
+"""The template language: a small, bounded part of Jinja2 over plain data.
+
+A template may read variables, choose, repeat, calculate and use our filters. It cannot call, import, define, or reach
+an attribute of an object: data are exact ``str int float bool None list dict``, and a dot only looks up a key. Work is
+bounded three ways: by the size of the source, by a budget that every turn of a loop spends, and by the output's length.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jinja2 import StrictUndefined, nodes, pass_context
+from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
+from jinja2.parser import Parser
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.filters import FILTERS, MAX_TEXT, bounded
+
+MAX_SOURCE = 256_000  # characters
+MAX_TOKENS = 2_000  # of {{ and {%
+MAX_NODES = 10_000
+MAX_DEPTH = 60
+LOOP_BUDGET = 20_000  # nodes visited inside loops, per render
+MAX_RANGE = 1_000
+MAX_NUMBER = 10**15
+
+TESTS = frozenset(
+    {"defined", "undefined", "none", "number", "string", "odd", "even", "divisibleby", "in", "true", "false",
+     "eq", "ne", "lt", "le", "gt", "ge", "==", "!=", "<", "<=", ">", ">="}
+)  # fmt: skip
+_LOOP_KEYS = frozenset({"index", "index0", "revindex", "first", "last", "length"})
+_ALLOWED: tuple[type[nodes.Node], ...] = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+    nodes.Filter, nodes.Test, nodes.If, nodes.For, nodes.Assign, nodes.CondExpr, nodes.Compare, nodes.Operand,
+    nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg,
+    nodes.Pos, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword, nodes.Call,
+)  # fmt: skip
+_REFUSED_WORDS = {
+    "Macro": "macros", "CallBlock": "call blocks", "Import": "imports", "FromImport": "imports",
+    "Include": "includes", "Extends": "extends", "Block": "blocks", "FilterBlock": "filter blocks",
+    "AssignBlock": "set blocks", "Concat": "the ~ operator", "Pow": "the ** operator", "Slice": "slices",
+}  # fmt: skip
+
+
+class Lenient(dict[str, Any]):
+    """A mapping whose missing keys read as nothing: a customer's own attributes, which not everyone has."""
+
+
+class _Budget:
+    """What loops may still spend in one render."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = LOOP_BUDGET
+
+    def spend(self, amount: int) -> None:
+        self.left -= amount
+        if self.left < 0:
+            raise SecurityError("the template's loops do too much")
+
+
+@pass_context
+def _each(context: Context, items: Any, weight: int) -> Iterator[Any]:
+    """The items of a loop, each paid for."""
+    if not isinstance(items, list | tuple | dict | range):
+        raise SecurityError("a loop goes over a list, not over a text or a number")
+    budget: _Budget = context["_budget"]
+    for item in items:
+        budget.spend(weight)
+        yield item
+
+
+def _range(*bounds: int) -> range:
+    made = range(*bounds)
+    if len(made) > MAX_RANGE:
+        raise SecurityError(f"range() is longer than {MAX_RANGE}")
+    return made
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment; one for HTML (autoescaping) and one for plain text."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+
+    def __init__(self, *, html: bool) -> None:
+        super().__init__(
+            autoescape=html,
+            undefined=StrictUndefined,
+            finalize=lambda value: "" if value is None else value,
+            keep_trailing_newline=True,
+            trim_blocks=not html,
+            lstrip_blocks=not html,
+            cache_size=0,
+        )
+        self.filters = {**FILTERS, "_each": _each}
+        self.tests = {name: test for name, test in self.tests.items() if name in TESTS}
+        self.globals = {"range": _range}
+
+    def tree(self, source: str) -> nodes.Template:
+        """The syntax tree of a source that is within bounds.
+
+        Raises:
+            TemplateSyntaxError: with the line, also for what Jinja2 has and we refuse.
+        """
+        if len(source) > MAX_SOURCE:
+            raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE} characters", 1)
+        if source.count("{{") + source.count("{%") > MAX_TOKENS:
+            raise TemplateSyntaxError(f"more than {MAX_TOKENS} {{{{ }}}} and {{% %}} in one template", 1)
+        try:
+            tree = Parser(self, source).parse()
+        except RecursionError:
+            raise TemplateSyntaxError("nested too deep", 1) from None
+        _refuse_unsafe(tree)
+        return tree
+
+    def compile_checked(self, source: str) -> Template:
+        """A template ready to render.
+
+        Raises:
+            TemplateSyntaxError: as :meth:`tree`.
+        """
+        tree = self.tree(source)
+        for loop in list(tree.find_all(nodes.For)):
+            weight = 1 + sum(1 for part in loop.body for _ in part.find_all(nodes.Node))
+            loop.iter = nodes.Filter(
+                loop.iter, "_each", [nodes.Const(weight)], [], None, None, lineno=loop.lineno, environment=self
+            )
+        try:
+            code = self.compile(tree)
+        except (RecursionError, SyntaxError, MemoryError):
+            raise TemplateSyntaxError("nested too deep", 1) from None
+        return Template.from_code(self, code, self.globals)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, dict):
+            if argument in obj:
+                return obj[argument]
+            return "" if isinstance(obj, Lenient) else self._unknown(argument)
+        if isinstance(obj, list | tuple) and type(argument) is int:
+            return obj[argument] if -len(obj) <= argument < len(obj) else None
+        if type(obj) is LoopContext and argument in _LOOP_KEYS:
+            return getattr(obj, argument)
+        return self._unknown(argument)
+
+    def _unknown(self, name: Any) -> Any:
+        return self.undefined(hint=f"{str(name)[:80]!r} is unknown here", name=str(name))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return bounded(left + right)
+        if not (isinstance(left, int | float) and isinstance(right, int | float)):
+            raise SecurityError(f"{operator} calculates with numbers only")
+        result = super().call_binop(context, operator, left, right)
+        if abs(result) > MAX_NUMBER:
+            raise SecurityError("a number grew too large")
+        return result
+
+
+def _refuse_unsafe(tree: nodes.Template) -> None:
+    stack: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    count = 0
+    while stack:
+        node, depth = stack.pop()
+        count += 1
+        line = getattr(node, "lineno", 1)
+        if count > MAX_NODES or depth > MAX_DEPTH:
+            raise TemplateSyntaxError("the template is too large or nested too deep", line)
+        _refuse_node(node, line)
+        stack.extend((child, depth + 1) for child in node.iter_child_nodes())
+
+
+def _refuse_node(node: nodes.Node, line: int) -> None:
+    if not isinstance(node, _ALLOWED):
+        kind = type(node).__name__
+        raise TemplateSyntaxError(f"{_REFUSED_WORDS.get(kind, kind)} cannot be used in a template", line)
+    match node:
+        case nodes.Name() if node.name.startswith("_") or node.name == "self":
+            raise TemplateSyntaxError(f"{node.name!r} cannot be used in a template", line)
+        case nodes.Getattr() if node.attr.startswith("_"):
+            raise TemplateSyntaxError(f"{node.attr!r} cannot be used in a template", line)
+        case nodes.Getitem() if not isinstance(node.arg, nodes.Const) or str(node.arg.value).startswith("_"):
+            raise TemplateSyntaxError("only a fixed key or number can stand between [ and ]", line)
+        case nodes.Const() if isinstance(node.value, str) and len(node.value) > MAX_TEXT:
+            raise TemplateSyntaxError("a text in the template is too long", line)
+        case nodes.Const() if isinstance(node.value, int) and abs(node.value) > MAX_NUMBER:
+            raise TemplateSyntaxError("a number in the template is too large", line)
+        case nodes.Call() if not _is_range(node):
+            raise TemplateSyntaxError("nothing can be called in a template but range(); use a filter", line)
+        case nodes.Filter() if node.name not in FILTERS or node.node is None or node.dyn_args or node.dyn_kwargs:
+            raise TemplateSyntaxError(f"no filter {node.name!r}; there are {', '.join(sorted(FILTERS))}", line)
+        case nodes.Test() if node.name not in TESTS:
+            raise TemplateSyntaxError(f"no test {node.name!r}; there are {', '.join(sorted(TESTS))}", line)
+        case nodes.For() if node.recursive:
+            raise TemplateSyntaxError("recursive loops cannot be used in a template", line)
+
+
+def _is_range(node: nodes.Call) -> bool:
+    plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs)
+    return plain and isinstance(node.node, nodes.Name) and node.node.name == "range"
+
+
+def plain_data(value: Any, depth: int = 0) -> Any:
+    """A deep copy of exact built-in types; texts are clipped to :data:`campaigns.templates.filters.MAX_TEXT`.
+
+    Raises:
+        TypeError: for any other type, or more than eight levels.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT]
+    if value is None or kind is int or kind is float or kind is bool:
+        return value
+    if depth >= 8:
+        raise TypeError("template data is nested too deep")
+    if isinstance(value, Mapping):
+        made: dict[str, Any] = Lenient() if kind is Lenient else {}
+        for key, item in value.items():
+            made[str(key)] = plain_data(item, depth + 1)
+        return made
+    if isinstance(value, list | tuple):
+        return [plain_data(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return str.__str__(value)[:MAX_TEXT]
+    raise TypeError(f"templates take plain data only, not {kind.__name__}")
+
+
+def run(template: Template, variables: Mapping[str, Any], *, path: str, limit: int) -> str:
+    """The text that a template makes of plain ``variables``, at most ``limit`` characters.
+
+    Raises:
+        TemplateFailure: if it cannot be rendered.
+    """
+    context = template.new_context({**variables, "_budget": _Budget()})
+    try:
+        return _collected(template.root_render_func(context), limit)
+    except TemplateError as error:
+        raise TemplateFailure(path, error.message or "cannot be rendered") from None
+    except (TypeError, ValueError, ArithmeticError, RecursionError, LookupError) as error:
+        raise TemplateFailure(path, f"{type(error).__name__}: {error}") from None
+
+
+def _collected(pieces: Iterable[str], limit: int) -> str:
+    parts, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise SecurityError(f"the text is longer than {limit} characters")
+        parts.append(piece)
+    return "".join(parts)
+
+
+HTML = Sandbox(html=True)
+TEXT = Sandbox(html=False)

@@ -1,0 +1,162 @@
+"""Template files: their names, their front matter, their body.
+
+A file is ``NAME/CHANNEL[.LOCALE].EXTENSION``. It may begin with YAML between two lines of ``---``: ``subject`` and
+``preview`` (email), ``content_sid`` and ``variables`` (whatsapp), ``buttons`` (all). Each value is a template too.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from campaigns.reading.fields import Fields
+from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
+from campaigns.reading.yaml import Scalar, Sequence, read_yaml
+from core.messages import EMAIL, WHATSAPP
+
+HTML_EXTENSIONS = ("mjml", "html")
+_FILE = re.compile(r"(?P<channel>[a-z0-9_]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})?))?\.(?P<ext>[a-z]+)")
+
+
+def extensions(channel: str) -> tuple[str, ...]:
+    """The kinds of file that speak on a channel, best first."""
+    return (*HTML_EXTENSIONS, "txt") if channel == EMAIL else ("txt",)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of template source with the line it stands at in its file."""
+
+    source: str
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonSource:
+    """A button before rendering."""
+
+    label: Text
+    value: Text
+    url: Text
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSource:
+    """A template file taken apart. ``path`` is below ``templates/``."""
+
+    path: str
+    channel: str
+    locale: str
+    extension: str
+    body: Text
+    subject: Text | None = None
+    preview: Text | None = None
+    content_sid: str = ""
+    variables: Mapping[str, Text] | None = None
+    buttons: tuple[ButtonSource, ...] = ()
+
+    @property
+    def is_html(self) -> bool:
+        return self.extension in HTML_EXTENSIONS
+
+    def texts(self) -> list[Text]:
+        """Every piece of template source in the file."""
+        found = [self.body, *(text for text in (self.subject, self.preview) if text), *(self.variables or {}).values()]
+        for button in self.buttons:
+            found += [button.label, button.value, button.url]
+        return found
+
+
+def file_parts(path: str) -> tuple[str, str, str] | None:
+    """Channel, locale (lower case, ``-``) and extension of ``name/email.ru.mjml``; None if it is not of that form."""
+    match = _FILE.fullmatch(path.rpartition("/")[2])
+    if match is None:
+        return None
+    return match["channel"], (match["locale"] or "").replace("_", "-").lower(), match["ext"]
+
+
+def take_apart(path: str, text: str) -> TemplateSource:
+    """Read the front matter of the template file ``path`` (below ``templates/``).
+
+    Raises:
+        WorkspaceInvalid: with every problem of the front matter.
+    """
+    file, problems = f"templates/{path}", Problems()
+    parts = file_parts(path)
+    if parts is None:
+        raise WorkspaceInvalid(
+            [Problem(file, 0, "not a template's name; write one such as email.mjml or email.ru.mjml")]
+        )
+    channel, locale, extension = parts
+    front, body = _split(text.replace("\r\n", "\n"), file)
+    if front is None:
+        return TemplateSource(path, channel, locale, extension, body)
+    node = read_yaml(front.source, file, first_line=front.line)
+    if node is None:
+        return TemplateSource(path, channel, locale, extension, body)
+    fields = Fields.of(node, file, problems, "the front matter")
+    problems.raise_if_any()
+    assert fields is not None  # noqa: S101  a failure was a problem
+    subject = preview = None
+    content_sid, variables = "", None
+    if channel == EMAIL:
+        subject, preview = _text(fields, "subject"), _text(fields, "preview")
+    if channel == WHATSAPP:
+        content_sid = fields.parsed("content_sid", _content_sid, "")
+        listed = fields.mapping("variables")
+        variables = {key: _text(listed, key) or Text("") for key in listed.node.entries} if listed else {}
+    buttons = _buttons(fields, problems)
+    fields.finish()
+    problems.raise_if_any()
+    return TemplateSource(
+        path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons
+    )  # fmt: skip
+
+
+def _split(text: str, file: str) -> tuple[Text | None, Text]:
+    text = text.removeprefix("\ufeff")
+    if not text.startswith("---\n"):
+        return None, Text(text)
+    lines = text.split("\n")
+    for index in range(1, len(lines)):
+        if lines[index].rstrip() == "---":
+            return Text("\n".join(lines[1:index]), 2), Text("\n".join(lines[index + 1 :]), index + 2)
+    raise WorkspaceInvalid([Problem(file, 1, "the front matter has no end; close it with a line of ---")])
+
+
+def _text(fields: Fields, key: str) -> Text | None:
+    node = fields.get(key)
+    if node is None:
+        return None
+    if not isinstance(node, Scalar):
+        fields.text(key)  # says what is wrong
+        return None
+    return Text(node.text, node.line)
+
+
+def _buttons(fields: Fields, problems: Problems) -> tuple[ButtonSource, ...]:
+    node = fields.get("buttons")
+    if node is None:
+        return ()
+    if not isinstance(node, Sequence):
+        fields.problem("buttons", "'buttons' must be a list, such as [{label: Shop, url: https://example.com}]")
+        return ()
+    made = []
+    for item in node.items:
+        button = Fields.of(item, fields.file, problems, "a button")
+        if button is None:
+            continue
+        label, value, url = _text(button, "label"), _text(button, "value"), _text(button, "url")
+        button.finish()
+        if label is None or (value is None) == (url is None):
+            button.problem("", "a button has a label, and either a url or a value")
+            continue
+        made.append(ButtonSource(label, value or Text(""), url or Text("")))
+    return tuple(made)
+
+
+def _content_sid(text: str) -> str:
+    if not re.fullmatch(r"HX[0-9a-fA-F]{32}", text):
+        raise ValueError(
+            f"{text[:60]!r} is no content SID; copy it from Twilio's Content Template Builder (HX and 32 hex)"
+        )
+    return text
