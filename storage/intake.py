@@ -1,0 +1,156 @@
+"""The intake: what a provider delivers is durable before it is acknowledged.
+
+Deliveries that arrive at the same time share one commit: while a group is being committed the next one gathers.
+A repeat, known by (account, key), is acknowledged and stored once.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from core.clock import Clock
+from core.errors import StoreUnavailable
+from core.ids import new_id
+from core.messages import RawInbound
+from storage.outbox.columns import table
+from storage.statements import insert_missing
+from storage.store import Store
+from storage.tables import Inbound
+
+log = structlog.get_logger(__name__)
+
+_INBOUND = table(Inbound)
+LONGEST_KEY = 255
+GROUP = 500
+WAITING = 5000
+COMMIT_SECONDS = 20
+
+
+@dataclass(slots=True)
+class _Delivery:
+    rows: list[dict[str, Any]]
+    done: asyncio.Future[None]
+
+
+class Intake:
+    """One committer over a bounded queue; use it as an async context manager.
+
+    ``waiting`` bounds the deliveries that wait for their commit; beyond it :meth:`store` refuses at once.
+    """
+
+    def __init__(self, store: Store, clock: Clock, *, waiting: int = WAITING) -> None:
+        self._store = store
+        self._clock = clock
+        self._queue: asyncio.Queue[_Delivery] = asyncio.Queue(waiting)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._commit_groups(), name="intake")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop; whoever still waits is told that nothing was stored."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        while not self._queue.empty():
+            _fail(self._queue.get_nowait(), StoreUnavailable("the intake was closed"))
+
+    async def store(self, inbound: Sequence[RawInbound]) -> None:
+        """Store the deliveries that are not there yet; they are durable when this returns.
+
+        Raises:
+            StoreUnavailable: nothing is promised; the provider must deliver again.
+        """
+        if not inbound:
+            return
+        if self._task is None or self._task.done():
+            raise StoreUnavailable("the intake is not running")
+        received_at = self._clock.now()
+        rows = [
+            {
+                "id": new_id(),
+                "account": item.account,
+                "channel": item.channel,
+                "key": bounded_key(item.key),
+                "payload": item.payload,
+                "meta": storable(item.meta),
+                "state": "stored",
+                "error": "",
+                "tries": 0,
+                "received_at": received_at,
+            }
+            for item in inbound
+        ]
+        delivery = _Delivery(rows, asyncio.get_running_loop().create_future())
+        try:
+            self._queue.put_nowait(delivery)
+        except asyncio.QueueFull:
+            raise StoreUnavailable("too many deliveries wait for the store") from None
+        await delivery.done
+
+    async def _commit_groups(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                await self._commit(group)
+            except BaseException:
+                for delivery in group:
+                    _fail(delivery, StoreUnavailable("the intake was closed"))
+                raise
+
+    async def _commit(self, group: list[_Delivery]) -> None:
+        """Commit a group whole; if the database refuses a row of it, each delivery by itself."""
+        try:
+            await self._write([row for delivery in group for row in delivery.rows])
+        except (StoreUnavailable, TimeoutError) as error:
+            for delivery in group:
+                _fail(delivery, StoreUnavailable(str(error) or "the store does not answer"))
+        except DBAPIError:
+            if len(group) == 1:
+                log.exception("delivery refused by the store", account=group[0].rows[0]["account"])
+                _fail(group[0], StoreUnavailable("the store refused the delivery"))
+                return
+            for delivery in group:
+                await self._commit([delivery])
+        else:
+            for delivery in group:
+                if not delivery.done.done():
+                    delivery.done.set_result(None)
+
+    async def _write(self, rows: list[dict[str, Any]]) -> None:
+        async with asyncio.timeout(COMMIT_SECONDS), self._store.write() as connection:
+            await insert_missing(connection, _INBOUND, rows)
+
+
+def _fail(delivery: _Delivery, error: StoreUnavailable) -> None:
+    if not delivery.done.done():
+        delivery.done.set_exception(error)
+
+
+def bounded_key(key: str) -> str:
+    """A key that every database can index: a long or unstorable one is replaced by its hash."""
+    if len(key) <= LONGEST_KEY and storable(key) == key:
+        return key
+    return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def storable(value: Any) -> Any:
+    """Plain data without what PostgreSQL cannot keep: NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [storable(item) for item in value]
+    return value
