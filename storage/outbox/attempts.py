@@ -46,6 +46,7 @@ async def begin(
     gate stops goes where the gate's verdict says; a claim whose fence or lease is no longer ours is left alone.
     """
     await lock_customers(connection, (ready.claim.customer_id for ready in batch), shared=True)
+    await lock_journeys(connection, [ready.claim.message_id for ready in batch])
     verdicts = await _verdicts(connection, batch, now, gates)
     allowed = [ready for ready in batch if verdicts.get(ready.claim.message_id) == ""]
     if allowed:

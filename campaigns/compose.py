@@ -1,0 +1,187 @@
+"""Composing: claimed messages become what the provider gets. Satisfies ``channels.dispatch.Composer``.
+
+A batch needs two queries; rendering is pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.definition import CampaignBody, WorkspaceConfig
+from campaigns.links import LinkTargets, MessageLinks
+from campaigns.live import workspace_config
+from campaigns.periods import zone_named
+from campaigns.templates.content import Rendered, render
+from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.variables import NO_ORDERS, OrderFigures, variables_for
+from campaigns.versions import bodies
+from core.clock import Clock
+from core.dispatching import Claim
+from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate
+from core.purposes import Purpose
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Customer, Event
+
+_CUSTOMERS = table(Customer)
+_EVENTS = table(Event)
+WHATSAPP_WINDOW = timedelta(hours=24)
+
+
+class Composer:
+    """Composes for one worker."""
+
+    def __init__(self, store: Store, clock: Clock, links: MessageLinks) -> None:
+        self._store = store
+        self._clock = clock
+        self._links = links
+        self._targets = LinkTargets(store)
+
+    async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]:
+        """Per message id: what to send, or in words why it cannot be composed."""
+        now = self._clock.now()
+        customer_ids = {claim.customer_id for claim in claims}
+        async with self._store.read() as connection:
+            config = await workspace_config(connection)
+            by_version = await bodies(connection, {claim.version for claim in claims})
+            customers = await _customers(connection, customer_ids)
+            orders = await _orders(connection, customer_ids)
+        targets: dict[str, str] = {}
+        composed: dict[str, OutboundMessage | str] = {}
+        for claim in claims:
+            customer = customers.get(claim.customer_id, {})
+            try:
+                if claim.content is not None:
+                    composed[claim.message_id] = self._ready(claim, customer)
+                    continue
+                rendered = self._rendered(
+                    claim, by_version.get(claim.version), config, customer, orders.get(claim.customer_id, NO_ORDERS), now
+                )
+                composed[claim.message_id] = self._addressed(claim, rendered, customer, now, targets)
+            except (TemplateFailure, KeyError, ValueError) as error:
+                composed[claim.message_id] = f"template: {error}"
+        await self._targets.keep(targets, now)
+        return composed
+
+    def _rendered(
+        self,
+        claim: Claim,
+        body: CampaignBody | None,
+        config: WorkspaceConfig,
+        customer: Mapping[str, Any],
+        orders: OrderFigures,
+        now: datetime,
+    ) -> Rendered:
+        step = body.definition.step(claim.step) if body is not None else None
+        leg = step.leg(claim.leg) if step is not None else None
+        if body is None or leg is None:
+            raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")
+        zone = zone_named(customer.get("zone") or customer.get("zone_guess") or config.zone)
+        data = variables_for(
+            customer,
+            brand=config.brand,
+            campaign=body.definition.name,
+            now=now,
+            zone=zone,
+            orders=orders,
+            links={
+                "unsubscribe": self._links.unsubscribe(claim.message_id),
+                "telegram": self._links.telegram(claim.message_id),
+            },
+        )
+        return render(
+            body, leg, str(customer.get("locale") or ""), data, default_locale=config.locale, currency=config.currency
+        )
+
+    def _addressed(
+        self, claim: Claim, rendered: Rendered, customer: Mapping[str, Any], now: datetime, targets: dict[str, str]
+    ) -> OutboundMessage:
+        id_ = claim.message_id
+        html = self._links.tracked_html(rendered.html, id_, targets)
+        if html:
+            pixel = self._links.pixel(id_)
+            end = html.rfind("</body>")
+            html = f"{html[:end]}{pixel}{html[end:]}" if end >= 0 else html + pixel
+        outside_window = claim.to.channel == WHATSAPP and not _window_is_open(claim, now)
+        marketing = claim.purpose is Purpose.MARKETING
+        return OutboundMessage(
+            id=id_,
+            to=claim.to,
+            to_name=_name(customer),
+            purpose=claim.purpose,
+            text=self._links.tracked_text(rendered.text, id_, targets),
+            html=html,
+            subject=rendered.subject,
+            buttons=tuple(
+                Button(button.label, button.value, self._links.tracked_url(button.url, id_, targets))
+                for button in rendered.buttons
+            ),
+            template=(
+                ProviderTemplate(rendered.template_id, dict(rendered.template_variables))
+                if outside_window and rendered.template_id
+                else None
+            ),
+            reply_to=self._links.reply_to(id_) if claim.to.channel == EMAIL else "",
+            unsubscribe_url=self._links.unsubscribe(id_) if marketing and claim.to.channel == EMAIL else "",
+        )
+
+    def _ready(self, claim: Claim, customer: Mapping[str, Any]) -> OutboundMessage:
+        """A message whose words are already chosen: an answer, a confirmation."""
+        content = claim.content or {}
+        return OutboundMessage(
+            id=claim.message_id,
+            to=claim.to,
+            to_name=_name(customer),
+            purpose=claim.purpose,
+            text=str(content.get("text", "")),
+            subject=str(content.get("subject", "")),
+            buttons=tuple(Button(**button) for button in content.get("buttons", ())),
+            in_reply_to=str(content.get("in_reply_to", "")),
+            references=tuple(content.get("references", ())),
+            reply_to=self._links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
+        )
+
+
+def _name(customer: Mapping[str, Any]) -> str:
+    return f"{customer.get('first_name') or ''} {customer.get('last_name') or ''}".strip()
+
+
+def _window_is_open(claim: Claim, now: datetime) -> bool:
+    return claim.window_from is not None and now - claim.window_from < WHATSAPP_WINDOW
+
+
+async def _customers(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
+    wanted = select(
+        _CUSTOMERS.c.id,
+        _CUSTOMERS.c.external_id,
+        _CUSTOMERS.c.first_name,
+        _CUSTOMERS.c.last_name,
+        _CUSTOMERS.c.locale,
+        _CUSTOMERS.c.zone,
+        _CUSTOMERS.c.zone_guess,
+        _CUSTOMERS.c.country,
+        _CUSTOMERS.c.city,
+        _CUSTOMERS.c.attributes,
+    ).where(_CUSTOMERS.c.id.in_(ids))
+    return {row["id"]: dict(row) for row in (await connection.execute(wanted)).mappings()}
+
+
+async def _orders(connection: AsyncConnection, ids: set[str]) -> dict[str, OrderFigures]:
+    wanted = (
+        select(
+            _EVENTS.c.customer_id,
+            func.count().label("count"),
+            func.coalesce(func.sum(_EVENTS.c.amount_micros), 0).label("total"),
+            func.min(_EVENTS.c.at).label("first_at"),
+            func.max(_EVENTS.c.at).label("last_at"),
+        )
+        .where(_EVENTS.c.customer_id.in_(ids), _EVENTS.c.name == "order")
+        .group_by(_EVENTS.c.customer_id)
+    )
+    return {
+        row.customer_id: OrderFigures(row.count, int(row.total), row.first_at, row.last_at)
+        for row in await connection.execute(wanted)
+    }

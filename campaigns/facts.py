@@ -1,0 +1,183 @@
+"""Facts for the engine: what a batch of due journeys needs to know, in a few set-based queries."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.definition import WorkspaceConfig
+from campaigns.engine import Facts, IdentityFacts, Journey, MessageFacts
+from campaigns.gates.paused import RUNNING
+from campaigns.periods import zone_named
+from core.addresses import phone_country
+from core.machines.enrolment import EnrolmentState
+from core.messages import SMS, WHATSAPP
+from core.purposes import Purpose
+from storage.outbox.columns import emergency_stop, table
+from storage.statements import lock_customers
+from storage.tables import Campaign, Consent, Customer, Enrolment, Identity, Message, Suppression
+
+_ENROLMENTS = table(Enrolment)
+_CAMPAIGNS = table(Campaign)
+_CUSTOMERS = table(Customer)
+_MESSAGES = table(Message)
+_IDENTITIES = table(Identity)
+_CONSENTS = table(Consent)
+_SUPPRESSIONS = table(Suppression)
+_PHONES = frozenset({SMS, WHATSAPP})
+
+
+@dataclass(frozen=True, slots=True)
+class DueJourney:
+    """A due enrolment with all that the engine asks about it."""
+
+    enrolment_id: str
+    campaign_id: str
+    customer_id: str
+    version: str
+    identities: tuple[IdentityFacts, ...]
+    journey: Journey
+    zone: ZoneInfo
+    message: MessageFacts | None
+
+    def facts(self, config: WorkspaceConfig) -> Facts:
+        """What the engine may know of this customer."""
+        return Facts(
+            zone=self.zone,
+            sending_hours=config.sending_hours,
+            identities=self.identities,
+            message=self.message,
+            countries={name: policy.countries for name, policy in config.channels.items() if policy.countries},
+        )
+
+
+def due_condition(now: datetime) -> ColumnElement[bool]:
+    """Open journeys of running campaigns whose time has come, unless everything is stopped."""
+    return and_(
+        _ENROLMENTS.c.closed_at.is_(None),
+        _ENROLMENTS.c.due_at <= now,
+        _ENROLMENTS.c.state == EnrolmentState.WAITING,
+        _ENROLMENTS.c.campaign_id.in_(select(_CAMPAIGNS.c.id).where(_CAMPAIGNS.c.state.in_(RUNNING))),
+        ~emergency_stop(),
+    )
+
+
+async def load_due(
+    connection: AsyncConnection, config: WorkspaceConfig, now: datetime, limit: int
+) -> list[DueJourney]:
+    """Lock and load up to ``limit`` due journeys; customers are locked first, in id order."""
+    candidates = (
+        await connection.execute(
+            select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id)
+            .where(due_condition(now))
+            .order_by(_ENROLMENTS.c.due_at)
+            .limit(limit)
+        )
+    ).all()
+    if not candidates:
+        return []
+    customer_ids = [row.customer_id for row in candidates]
+    await lock_customers(connection, customer_ids, shared=False)
+    wanted = (
+        select(
+            _ENROLMENTS,
+            _CUSTOMERS.c.zone,
+            _CUSTOMERS.c.zone_guess,
+            _MESSAGES.c.state.label("message_state"),
+            _MESSAGES.c.created_at.label("message_planned_at"),
+            _MESSAGES.c.send_at,
+            _MESSAGES.c.not_after,
+            _MESSAGES.c.sent_at,
+            _MESSAGES.c.reason.label("message_reason"),
+        )
+        .select_from(
+            _ENROLMENTS.join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id).outerjoin(
+                _MESSAGES, _MESSAGES.c.id == _ENROLMENTS.c.message_id
+            )
+        )
+        .where(_ENROLMENTS.c.id.in_([row.id for row in candidates]), due_condition(now))
+        .order_by(_ENROLMENTS.c.due_at, _ENROLMENTS.c.id)
+    )
+    if connection.dialect.name == "postgresql":
+        wanted = wanted.with_for_update(of=_ENROLMENTS, skip_locked=True)
+    rows = (await connection.execute(wanted)).all()
+    identities = await _identities(connection, customer_ids)
+    return [
+        DueJourney(
+            enrolment_id=row.id,
+            campaign_id=row.campaign_id,
+            customer_id=row.customer_id,
+            version=row.version,
+            identities=identities.get(row.customer_id, ()),
+            journey=Journey(row.state, row.step, row.leg, row.due_at),
+            zone=zone_named(row.zone or row.zone_guess or config.zone),
+            message=_message(row),
+        )
+        for row in rows
+    ]
+
+
+def _message(row: Any) -> MessageFacts | None:
+    if row.message_id is None or row.message_state is None:
+        return None
+    return MessageFacts(
+        id=row.message_id,
+        state=row.message_state,
+        planned_at=row.message_planned_at,
+        send_at=row.send_at,
+        not_after=row.not_after,
+        sent_at=row.sent_at,
+        reason=row.message_reason,
+    )
+
+
+async def _identities(
+    connection: AsyncConnection, customer_ids: Sequence[str]
+) -> dict[str, tuple[IdentityFacts, ...]]:
+    """Per customer: the addresses with their consent, suppression and reachability, oldest first."""
+    rows = await connection.execute(
+        select(
+            _IDENTITIES.c.id,
+            _IDENTITIES.c.customer_id,
+            _IDENTITIES.c.channel,
+            _IDENTITIES.c.address,
+            _IDENTITIES.c.reachable,
+            _suppressed("*").label("suppressed"),
+            _suppressed(Purpose.MARKETING).label("marketing_suppressed"),
+            exists(
+                select(_CONSENTS.c.identity_id).where(
+                    _CONSENTS.c.identity_id == _IDENTITIES.c.id,
+                    _CONSENTS.c.purpose == Purpose.MARKETING,
+                    _CONSENTS.c.granted.is_(True),
+                )
+            ).label("consented"),
+        )
+        .where(_IDENTITIES.c.customer_id.in_(customer_ids))
+        .order_by(_IDENTITIES.c.created_at, _IDENTITIES.c.id)
+    )
+    found: dict[str, list[IdentityFacts]] = defaultdict(list)
+    for row in rows:
+        found[row.customer_id].append(
+            IdentityFacts(
+                id=row.id,
+                channel=row.channel,
+                consented=bool(row.consented) and not row.marketing_suppressed,
+                suppressed=bool(row.suppressed),
+                reachable=bool(row.reachable),
+                country=phone_country(row.address) if row.channel in _PHONES else "",
+            )
+        )
+    return {customer: tuple(facts) for customer, facts in found.items()}
+
+
+def _suppressed(purpose: str) -> ColumnElement[bool]:
+    return exists(
+        select(_SUPPRESSIONS.c.key).where(
+            _SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose
+        )
+    )
