@@ -1,0 +1,36 @@
+"""The rates: about one message a second a chat (short bursts pass), thirty a second overall; by machine time."""
+
+import math
+import time
+
+CHAT_RATE, CHAT_BURST = 1.0, 3.0
+OVERALL_RATE = 30.0
+
+
+class Limits:
+    """Token buckets. ``scale`` multiplies the rates; the bursts grow with it."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self._chats: dict[int, tuple[float, float]] = {}
+        self._overall = (OVERALL_RATE * max(scale, 1 / OVERALL_RATE), time.monotonic())
+
+    def take(self, chat: int) -> int | None:
+        """Count a message to ``chat``: None when it may go, else the seconds to wait."""
+        now = time.monotonic()
+        tokens, at = self._overall
+        capacity = max(1.0, OVERALL_RATE * self.scale)
+        overall = min(capacity, tokens + (now - at) * OVERALL_RATE * self.scale)
+        rate, burst = CHAT_RATE * self.scale, max(1.0, CHAT_BURST * self.scale)
+        had, since = self._chats.get(chat, (burst, now))
+        here = min(burst, had + (now - since) * rate)
+        wait = max((1 - overall) / (OVERALL_RATE * self.scale), (1 - here) / rate)
+        if wait > 0:
+            self._overall = (overall, now)
+            return max(1, math.ceil(wait))
+        self._overall = (overall - 1, now)
+        self._chats[chat] = (here - 1, now)
+        if len(self._chats) > 50_000:
+            full = burst - 0.5
+            self._chats = {key: (kept, when) for key, (kept, when) in self._chats.items() if kept < full}
+        return None

@@ -1,0 +1,256 @@
+"""The Bot API's methods, by name: from parameters to the result that goes into ``{"ok": true, "result": …}``."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.ledger import Ledger
+from sandbox.outbound import NotLoopbackError, require_loopback
+from sandbox.people import Person
+from sandbox.telegram.bot import Bot, Upload
+from sandbox.telegram.errors import NOT_FOUND, TelegramError, refused
+from sandbox.telegram.markup import boolean, integer, keyboard, structure
+from sandbox.telegram.updates import DEFAULT_TYPES, Updates, Webhook
+
+DOWNLOAD_LIMIT = 20 * 1024 * 1024  # bytes that getFile serves
+SENDING = frozenset({"sendmessage", "sendphoto", "senddocument"})
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_KINDS = frozenset({
+    "message", "edited_message", "channel_post", "edited_channel_post", "inline_query", "chosen_inline_result",
+    "callback_query", "shipping_query", "pre_checkout_query", "poll", "poll_answer", "my_chat_member", "chat_member",
+    "chat_join_request", "message_reaction",
+})  # fmt: skip
+
+Params = dict[str, Any]
+Method = Callable[[Params], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that came with a multipart request."""
+
+    name: str
+    data: bytes
+
+
+class Methods:
+    """The table of methods; names are compared without case, as Telegram does."""
+
+    def __init__(self, *, bot: Bot, updates: Updates, ledger: Ledger) -> None:
+        self._bot = bot
+        self._updates = updates
+        self._ledger = ledger
+        named: list[Method] = [
+            self.getMe, self.getUpdates, self.setWebhook, self.deleteWebhook, self.getWebhookInfo, self.sendMessage,
+            self.sendPhoto, self.sendDocument, self.editMessageText, self.editMessageReplyMarkup, self.deleteMessage,
+            self.answerCallbackQuery, self.sendChatAction, self.getChat, self.getFile, self.setMyCommands,
+            self.getMyCommands, self.deleteMyCommands,
+        ]  # fmt: skip
+        self.table: dict[str, Method] = {method.__name__.lower(): method for method in named}
+
+    async def call(self, name: str, params: Params, fault: str | None = None) -> Any:
+        """Run a method. A message is in the ledger before this returns; so is a refusal."""
+        method = self.table.get(name.lower())
+        if method is None:
+            raise NOT_FOUND
+        if name.lower() not in SENDING:
+            return await method(params)
+        text = str(params.get("text") or params.get("caption") or "")
+        try:
+            result = await method(params)
+        except TelegramError as error:
+            self.record(params, text, accepted=False, code=error.code, fault=fault)
+            raise
+        shown = result.get("text") or result.get("caption") or ""
+        self.record(params, shown, accepted=True, provider_id=str(result["message_id"]), fault=fault)
+        return result
+
+    def record(self, params: Params, text: str, *, accepted: bool, **more: Any) -> None:
+        """Write a send into the ledger."""
+        account, to = str(self._bot.id), str(params.get("chat_id") or "")
+        self._ledger.record("telegram", "telegram", account=account, to=to, text=text, accepted=accepted, **more)
+
+    async def getMe(self, _params: Params) -> Any:  # noqa: N802 - the Bot API's name, as below
+        """The bot."""
+        abilities = ("can_join_groups", "can_read_all_group_messages", "supports_inline_queries",
+                     "can_connect_to_business", "has_main_web_app")  # fmt: skip
+        return {**self._bot.user(), **dict.fromkeys(abilities, False)}
+
+    async def getUpdates(self, params: Params) -> Any:  # noqa: N802
+        """Long polling."""
+        self._allow(params)
+        limit = min(max(integer(params, "limit", 100), 1), 100)
+        return await self._updates.poll(integer(params, "offset", 0), limit, min(integer(params, "timeout", 0), 50))
+
+    async def setWebhook(self, params: Params) -> Any:  # noqa: N802
+        """Post updates to a URL on this machine; an empty one removes the webhook."""
+        url, secret = str(params.get("url") or ""), params.get("secret_token")
+        if secret and not _SECRET.fullmatch(str(secret)):
+            raise refused(400, "secret token contains unallowed characters")
+        if url:
+            try:
+                require_loopback(url)
+            except NotLoopbackError as error:
+                raise refused(400, f"bad webhook: {error}") from None
+        self._allow(params)
+        webhook = Webhook(url, secret, integer(params, "max_connections", 40)) if url else None
+        await self._updates.set_webhook(webhook, drop_pending=boolean(params, "drop_pending_updates"))
+        return True
+
+    async def deleteWebhook(self, params: Params) -> Any:  # noqa: N802
+        """Keep updates for polling."""
+        await self._updates.set_webhook(None, drop_pending=boolean(params, "drop_pending_updates"))
+        return True
+
+    async def getWebhookInfo(self, _params: Params) -> Any:  # noqa: N802
+        """How the webhook fares."""
+        webhook = self._updates.webhook
+        info: dict[str, Any] = {
+            "url": webhook.url if webhook else "",
+            "has_custom_certificate": False,
+            "pending_update_count": self._updates.undelivered,
+        }
+        if webhook:
+            info |= {"max_connections": webhook.max_connections, "ip_address": "127.0.0.1"}
+            if webhook.last_error_at is not None:
+                info["last_error_date"] = webhook.last_error_at // 1_000_000
+                info["last_error_message"] = webhook.last_error
+        if self._updates.allowed != DEFAULT_TYPES:
+            info["allowed_updates"] = sorted(self._updates.allowed)
+        return info
+
+    async def sendMessage(self, params: Params) -> Any:  # noqa: N802
+        """Text with an inline keyboard."""
+        person = self._bot.chat_of(params)
+        text, entities = self._bot.compose(params)
+        markup = keyboard(params)
+        self._check_rate(person)
+        return self._bot.message_json(person, self._bot.send(person, text, markup), entities)
+
+    async def sendPhoto(self, params: Params) -> Any:  # noqa: N802
+        """A picture with a caption."""
+        upload, data = self._send_file(params, "photo")
+        size = {"file_id": upload.file_id, "file_unique_id": upload.file_id[-12:], "width": 640, "height": 480}
+        data["photo"] = [{**size, "file_size": upload.size}]
+        return data
+
+    async def sendDocument(self, params: Params) -> Any:  # noqa: N802
+        """A file with a caption."""
+        upload, data = self._send_file(params, "document")
+        data["document"] = {
+            "file_id": upload.file_id,
+            "file_unique_id": upload.file_id[-12:],
+            "file_name": upload.name,
+            "file_size": upload.size,
+        }
+        return data
+
+    async def editMessageText(self, params: Params) -> Any:  # noqa: N802
+        """Change a text the bot has sent."""
+        person = self._bot.chat_of(params)
+        if "text" not in params:
+            raise refused(400, "message text is empty")
+        return self._bot.message_json(person, self._bot.edit(person, params))
+
+    async def editMessageReplyMarkup(self, params: Params) -> Any:  # noqa: N802
+        """Change or remove the keyboard under a message."""
+        person = self._bot.chat_of(params)
+        kept = {name: value for name, value in params.items() if name != "text"}
+        return self._bot.message_json(person, self._bot.edit(person, kept))
+
+    async def deleteMessage(self, params: Params) -> Any:  # noqa: N802
+        """Take a message away."""
+        self._bot.delete(self._bot.chat_of(params), params)
+        return True
+
+    async def answerCallbackQuery(self, params: Params) -> Any:  # noqa: N802
+        """Answer a button press."""
+        self._bot.answer_query(params)
+        return True
+
+    async def sendChatAction(self, params: Params) -> Any:  # noqa: N802
+        """Show "typing…"."""
+        self._bot.chat_of(params)
+        if not params.get("action"):
+            raise refused(400, "wrong parameter action in request")
+        return True
+
+    async def getChat(self, params: Params) -> Any:  # noqa: N802
+        """A private chat in full."""
+        person = self._bot.chat_of(params)
+        gifts = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
+        return {
+            **self._bot.chat_json(person),
+            "accent_color_id": 0,
+            "max_reaction_count": 11,
+            "accepted_gift_types": dict.fromkeys(gifts, False),
+        }
+
+    async def getFile(self, params: Params) -> Any:  # noqa: N802
+        """Where a file can be fetched: ``/file/bot<token>/<file_path>``."""
+        upload = self._bot.files.get(str(params.get("file_id")))
+        if upload is None:
+            raise refused(400, "invalid file_id")
+        if upload.size > DOWNLOAD_LIMIT:
+            raise refused(400, "file is too big")
+        path = f"documents/{upload.file_id}"
+        unique = upload.file_id[-12:]
+        return {"file_id": upload.file_id, "file_unique_id": unique, "file_size": upload.size, "file_path": path}
+
+    async def setMyCommands(self, params: Params) -> Any:  # noqa: N802
+        """The bot's menu, by language."""
+        commands = structure(params.get("commands"), "commands")
+        if not isinstance(commands, list):
+            raise refused(400, "can't parse commands")
+        for command in commands:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", str(command.get("command", ""))):
+                raise refused(400, "BOT_COMMAND_INVALID")
+        self._bot.commands[str(params.get("language_code") or "")] = commands
+        return True
+
+    async def getMyCommands(self, params: Params) -> Any:  # noqa: N802
+        """The bot's menu."""
+        return self._bot.commands.get(str(params.get("language_code") or ""), [])
+
+    async def deleteMyCommands(self, params: Params) -> Any:  # noqa: N802
+        """No menu."""
+        self._bot.commands.pop(str(params.get("language_code") or ""), None)
+        return True
+
+    def _send_file(self, params: Params, field: str) -> tuple[Upload, dict[str, Any]]:
+        person = self._bot.chat_of(params)
+        given = params.get(field)
+        if isinstance(given, str) and given.startswith("attach://"):
+            given = params.get(given.removeprefix("attach://"))
+        if not given:
+            raise refused(400, f"there is no {field} in the request")
+        caption, entities = self._bot.compose(params, "caption")
+        markup = keyboard(params)
+        self._check_rate(person)
+        if isinstance(given, SentFile):
+            upload = self._bot.keep_file(given.name, given.data, "")
+        else:
+            upload = self._bot.keep_file(str(given).rpartition("/")[2] or field, None, str(given))
+        message = self._bot.send(person, f"[{field}: {upload.name}]" + (f"\n{caption}" if caption else ""), markup)
+        data = self._bot.message_json(person, message)
+        del data["text"]
+        if caption:
+            data["caption"] = caption
+        if entities:
+            data["caption_entities"] = entities
+        return upload, data
+
+    def _check_rate(self, person: Person) -> None:
+        if person.telegram is not None:
+            self._bot.check_rate(person.telegram)
+
+    def _allow(self, params: Params) -> None:
+        """``allowed_updates`` is remembered; an empty list means the default kinds."""
+        if params.get("allowed_updates") is None:
+            return
+        kinds = structure(params["allowed_updates"], "allowed_updates")
+        if not isinstance(kinds, list):
+            raise refused(400, "can't parse allowed_updates: Expected an Array of String")
+        self._updates.allowed = frozenset(kind for kind in kinds if kind in _KINDS) or DEFAULT_TYPES
