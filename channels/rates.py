@@ -6,7 +6,7 @@ anything, and the clock can be a test's. Scaled out, each worker has its share o
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,7 +17,6 @@ from channels.adapter import Capabilities, Rate
 
 SHORTEST_MS = 20  # a window below it would be mostly rounding
 IDLE_RECIPIENTS = 4096
-MAX_WAIT_SECONDS = 30.0
 GRACE_SECONDS = 0.05  # lets a sleep that ends at the deadline still take its turn
 
 
@@ -61,26 +60,38 @@ class RateGate:
         self._now_ms = now_ms
         self._sleep = sleep
 
-    async def acquire(self, account: str, recipient: str, *, max_wait: float = MAX_WAIT_SECONDS) -> bool:
-        """Wait until a message may go from ``account`` to ``recipient``; False if that takes over ``max_wait`` seconds.
+    async def acquire(self, account: str, recipient: str) -> None:
+        """Wait until a message may go from ``account`` to ``recipient``, however long that takes.
 
-        The recipient's turn comes first: whoever waits for it takes nothing of the account's rate. After False, or a
-        cancellation, the account's rate is untouched.
+        The recipient's turn comes first: whoever waits for it takes nothing of the account's rate. A cancelled wait has
+        taken nothing of it either.
         """
-        deadline = self._now_ms() + round(max_wait * 1000)
-        window = self._recipient_windows.get(account)
-        if window is not None and not await self._pass(self._recipient_gate(account, recipient, window), deadline):
-            return False
-        window = self._windows.get(account)
-        if window is None:
-            return True
-        gate = self._accounts.setdefault(account, _Gate(InMemoryBucket([window])))
-        return await self._pass(gate, deadline)
+        for gate in self._gates(account, recipient):
+            await self._pass(gate, None)
 
-    async def _pass(self, gate: _Gate, deadline: int) -> bool:
+    async def acquire_within(self, seconds: float, account: str, recipient: str) -> bool:
+        """As :meth:`acquire`, but False, at once where that can be known, if it would take over ``seconds``."""
+        deadline = self._now_ms() + round(seconds * 1000)
+        for gate in self._gates(account, recipient):
+            if not await self._pass(gate, deadline):
+                return False
+        return True
+
+    def _gates(self, account: str, recipient: str) -> Iterator[_Gate]:
+        window = self._recipient_windows.get(account)
+        if window is not None:
+            yield self._recipient_gate(account, recipient, window)
+        window = self._windows.get(account)
+        if window is not None:
+            if account not in self._accounts:
+                self._accounts[account] = _Gate(InMemoryBucket([window]))
+            yield self._accounts[account]
+
+    async def _pass(self, gate: _Gate, deadline: int | None) -> bool:
         gate.inside += 1
+        remaining = None if deadline is None else max(0, deadline - self._now_ms()) / 1000 + GRACE_SECONDS
         try:
-            async with asyncio.timeout(max(0, deadline - self._now_ms()) / 1000 + GRACE_SECONDS):
+            async with asyncio.timeout(remaining):
                 async with gate.turn:
                     return await self._take(gate.bucket, deadline)
         except TimeoutError:
@@ -88,7 +99,7 @@ class RateGate:
         finally:
             gate.inside -= 1
 
-    async def _take(self, bucket: InMemoryBucket, deadline: int) -> bool:
+    async def _take(self, bucket: InMemoryBucket, deadline: int | None) -> bool:
         while True:
             now = self._now_ms()
             _forget(bucket, now)
@@ -96,7 +107,7 @@ class RateGate:
             if bucket.put(item):
                 return True
             wait = max(1, cast("int", bucket.waiting(item)))  # a bucket in memory answers at once
-            if now + wait > deadline:
+            if deadline is not None and now + wait > deadline:
                 return False
             await self._sleep(wait / 1000)
 

@@ -16,8 +16,6 @@ from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
 Options = Mapping[str, object]
 Factory = Callable[[str, Options], Adapter]
 GROUP = "otklik.channels"
-IMAP = "imap_"
-"""An e-mail account's options that are its mailbox's: ``imap_host`` is ``host`` there."""
 
 
 def _telegram(account: str, options: Options) -> Adapter:
@@ -39,11 +37,10 @@ def _whatsapp(account: str, options: Options) -> Adapter:
 
 
 def _email(account: str, options: Options) -> Adapter:
+    from channels.email.adapter import EmailAdapter
     from channels.email.settings import EmailSettings
-    from channels.email.smtp import EmailAdapter
 
-    sending = {name: value for name, value in options.items() if not name.startswith(IMAP)}
-    return EmailAdapter(read_settings(EmailSettings, account, sending))
+    return EmailAdapter(read_settings(EmailSettings, account, options))
 
 
 ADAPTERS: dict[str, Factory] = {EMAIL: _email, SMS: _sms, WHATSAPP: _whatsapp, TELEGRAM: _telegram}
@@ -69,13 +66,11 @@ def make_mailbox(account: str, options: Options) -> Polls | None:
     Raises:
         ConfigurationError: as :func:`make`.
     """
-    receiving = {name[len(IMAP) :]: value for name, value in options.items() if name.startswith(IMAP)}
-    if not receiving.get("host"):
-        return None
     from channels.email.mailbox import ImapMailbox
-    from channels.email.settings import ImapSettings
+    from channels.email.settings import EmailSettings
 
-    return ImapMailbox(read_settings(ImapSettings, account, receiving))
+    mailbox = read_settings(EmailSettings, account, options).mailbox()
+    return None if mailbox is None else ImapMailbox(mailbox)
 
 
 def kinds() -> list[str]:

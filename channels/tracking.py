@@ -128,7 +128,7 @@ class _Routes:
 
 
 def tracking_router(engagement: Engagement, health: Health, *, secret: str) -> APIRouter:
-    """``/c`` (click), ``/o`` (open), ``/u`` (unsubscribe), ``/healthz``; ``secret`` signed the links: the workspace's."""
+    """``/c`` (click), ``/o`` (open), ``/u`` (unsubscribe), ``/healthz``; ``secret`` is the one the links are signed with."""
     routes, router = _Routes(engagement, health, secret), APIRouter()
     for path, method, endpoint in (
         ("/c/{token}", "GET", _kept(routes.click)),
