@@ -1,6 +1,7 @@
 """``segments.yaml`` → syntax trees, with a line for every problem. The grammar is in ``docs/segments.md``."""
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from campaigns.reading.fields import Fields
@@ -195,9 +196,16 @@ class _Reader:
             inner = node if isinstance(node, YamlMapping) else _shorthand(node)
             words = Fields(inner, self._file, self._problems, repr(aggregate))
             comparisons = read_comparisons(words, kind, repr(aggregate), COUNT_WORDS if kind == "attribute" else None)
+            if aggregate == "count":
+                self._whole(words, comparisons)
             words.finish()
             figures.append((aggregate, comparisons))
         return EventTest(event, tuple(figures) or (("count", AT_LEAST_ONE),), window)
+
+    def _whole(self, words: Fields, comparisons: tuple[Comparison, ...]) -> None:
+        for comparison in comparisons:
+            if any(isinstance(value, Decimal) and value % 1 for value in comparison.values):
+                words.problem(comparison.word, "events are counted in whole numbers; drop the decimals")
 
     def _consent(self, fields: Fields) -> Condition:
         purposes = [purpose.value for purpose in Purpose]

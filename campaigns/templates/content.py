@@ -1,5 +1,6 @@
 """What a customer reads: a leg's templates, in the customer's locale, over plain data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -71,7 +72,7 @@ def render(
     main = compiled(paths[0], body.templates[paths[0]])
     limit = LIMITS.get(leg.channel, LIMITS[EMAIL])
     variables = plain_data(data)
-    variables["_locale"], variables["_currency"] = chosen or default_locale, currency
+    variables["_locale"], variables["_currency"] = _spoken(chosen, locale, default_locale), currency
 
     def line(template: Template | None) -> str:
         return "" if template is None else one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
@@ -84,7 +85,7 @@ def render(
             own = compiled(paths[1], body.templates[paths[1]])
             text = run(own.body, variables, path=own.path, limit=limit)
         else:
-            text = run(main.as_text, variables, path=main.path, limit=limit)
+            text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
     else:
         text = run(main.body, variables, path=main.path, limit=limit)
     return Rendered(
@@ -126,6 +127,17 @@ def _fallbacks(locale: str, default_locale: str) -> tuple[str, ...]:
     return (*dict.fromkeys(code for code in order if code), "")
 
 
+@lru_cache(maxsize=256)
+def _spoken(chosen: str, locale: str, default_locale: str) -> str:
+    # How dates and money are written: in the language of the file, with the territory of whoever speaks it.
+    language = (chosen or default_locale).partition("-")[0].lower()
+    for own in (chosen, locale, default_locale):
+        code = own.replace("_", "-")
+        if "-" in code and code.partition("-")[0].lower() == language:
+            return code
+    return chosen or default_locale
+
+
 @lru_cache(maxsize=512)
 def compiled(path: str, text: str) -> _Compiled:
     """A template file compiled, kept by its path and text (hence by version).
@@ -164,6 +176,10 @@ def html_and_text(source: TemplateSource) -> tuple[str, str]:
         return source.body.source, ""
     made = compiled_mjml(source.body.source) if source.extension == "mjml" else source.body.source
     return made, plain_text(made)
+
+
+def _tidied(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n[ \t]*", "\n", text))
 
 
 def one_line(text: str) -> str:

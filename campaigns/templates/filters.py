@@ -127,9 +127,17 @@ def number(context: Context, value: Any) -> str:
     return "" if value is None or value == "" else _number(Decimal(str(value)), str(context.get("_locale") or "en"))
 
 
+@lru_cache(maxsize=256)
 def _babel_locale(locale: str) -> str:
+    from babel import Locale, UnknownLocaleError
+
     language, _, territory = locale.replace("_", "-").partition("-")
-    return f"{language.lower()}_{territory.upper()}" if territory else language.lower()
+    for code in (f"{language.lower()}_{territory.upper()}", language.lower()):
+        try:
+            return str(Locale.parse(code))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return "en"
 
 
 @lru_cache(maxsize=4096)

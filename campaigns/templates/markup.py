@@ -84,9 +84,11 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
-_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "hr"])
+_PARAGRAPHS = frozenset(["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "hr"])
 _SILENT = frozenset({"style", "script", "head", "title"})
-_MARK = re.compile("\ue000([0-9]+)\ue001")
+_MARK = re.compile("q7mark([0-9]+)kram7q")
+# The converter writes attributes as Rust shows strings for debugging: backslashes and invisible characters escaped.
+_ESCAPED_BY_CONVERTER = re.compile(r"[\\\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
 _HREF = re.compile(r"""\b(?:href)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 
@@ -117,22 +119,25 @@ class Marked:
 
 
 def marked(source: str) -> Marked:
-    """Replace every ``{{ }}``, ``{% %}`` by a mark; comments vanish."""
-    if "\ue000" in source:
-        raise MarkupProblem(source[: source.index("\ue000")].count("\n") + 1, "a private-use character stands here")
+    """Replace every ``{{ }}``, ``{% %}`` by a mark, and what the converter would spoil; comments vanish."""
+    found = _MARK.search(source)
+    if found:
+        raise MarkupProblem(source[: found.start()].count("\n") + 1, f"{found[0]!r} is reserved; write another word")
     result, parts, token = Marked(""), [], ""
+
+    def mark(text: str) -> str:
+        result.tokens.append(text)
+        return f"q7mark{len(result.tokens) - 1}kram7q"
+
     for _, kind, value in HTML.lex(source):
         if token or kind.endswith("_begin"):
             token += value
             if kind.endswith("_end"):
-                newlines = token.count("\n")
-                if not kind.startswith("comment"):
-                    parts.append(f"\ue000{len(result.tokens)}\ue001")
-                    result.tokens.append(token)
-                parts.append("\n" * newlines)  # so that lines keep their numbers
+                parts.append("" if kind.startswith("comment") else mark(token))
+                parts.append("\n" * token.count("\n"))  # so that lines keep their numbers
                 token = ""
         else:
-            parts.append(value)
+            parts.append(_ESCAPED_BY_CONVERTER.sub(lambda match: mark(match[0]), value))
     result.text = "".join(parts)
     return result
 
@@ -156,7 +161,7 @@ def compiled_mjml(source: str) -> str:
     lost = set(_MARK.findall(before)) - set(_MARK.findall(after))
     if lost:
         token = protected.tokens[min(map(int, lost))]
-        at = protected.text[: protected.text.index(f"\ue000{min(map(int, lost))}\ue001")].count("\n") + 1
+        at = protected.text[: protected.text.index(f"q7mark{min(map(int, lost))}kram7q")].count("\n") + 1
         raise MarkupProblem(at, f"MJML drops {token!r} here; put it inside mj-text, mj-raw or between sections")
     return protected.restored(made)
 
@@ -184,7 +189,7 @@ def plain_text(source: str) -> str:
             href, anchor = (entities.unescape(found[1] or found[2] or found[3] or "") if found else ""), len(out)
         elif name == "a" and href:
             label = "".join(out[anchor:]).strip()
-            out.append(f": {href}" if label and label != href else "" if label else href)
+            out[anchor:] = [f"{label}: {href}" if label and label != href else href]
             href = ""
         elif name == "img":
             alt = _ALT.search(piece)

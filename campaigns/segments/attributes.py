@@ -1,0 +1,85 @@
+"""Reading a JSON column on both databases: the attribute as text, number or truth, NULL where it is of another kind."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Double, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement, literal
+
+
+class _Attribute(FunctionElement[Any]):
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], key: str) -> None:
+        # The path and the key are both bound; each dialect uses its own.
+        super().__init__(column, literal(key, String()), literal(f'$."{key}"', String()))
+
+
+class attribute_text(_Attribute):  # noqa: N801  a SQL function reads like one
+    """The attribute where it is a text."""
+
+    name = "attribute_text"
+    type = String()
+    inherit_cache = True
+
+
+class attribute_number(_Attribute):  # noqa: N801
+    """The attribute where it is a number."""
+
+    name = "attribute_number"
+    type = Double()
+    inherit_cache = True
+
+
+class attribute_flag(_Attribute):  # noqa: N801
+    """The attribute where it is true or false."""
+
+    name = "attribute_flag"
+    type = Boolean()
+    inherit_cache = True
+
+
+def _parts(element: _Attribute, compiler: SQLCompiler, **kw: Any) -> tuple[str, str, str]:
+    column, key, path = (compiler.process(clause, **kw) for clause in element.clauses)
+    return column, key, path
+
+
+@compiles(attribute_text, "sqlite")
+def _sqlite_text(element: attribute_text, compiler: SQLCompiler, **kw: Any) -> str:
+    column, _, path = _parts(element, compiler, **kw)
+    return f"CASE WHEN json_type({column}, {path}) = 'text' THEN json_extract({column}, {path}) END"
+
+
+@compiles(attribute_number, "sqlite")
+def _sqlite_number(element: attribute_number, compiler: SQLCompiler, **kw: Any) -> str:
+    column, _, path = _parts(element, compiler, **kw)
+    return f"CASE WHEN json_type({column}, {path}) IN ('integer', 'real') THEN json_extract({column}, {path}) END"
+
+
+@compiles(attribute_flag, "sqlite")
+def _sqlite_flag(element: attribute_flag, compiler: SQLCompiler, **kw: Any) -> str:
+    column, _, path = _parts(element, compiler, **kw)
+    return f"CASE WHEN json_type({column}, {path}) IN ('true', 'false') THEN json_extract({column}, {path}) END"
+
+
+@compiles(attribute_text, "postgresql")
+def _postgresql_text(element: attribute_text, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, _ = _parts(element, compiler, **kw)
+    kind = f"jsonb_typeof({column} -> {key})"
+    # COLLATE "C": days compare by their characters, whatever the database's language
+    return f"""(CASE WHEN {kind} = 'string' THEN {column} ->> {key} END) COLLATE "C\""""
+
+
+@compiles(attribute_number, "postgresql")
+def _postgresql_number(element: attribute_number, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, _ = _parts(element, compiler, **kw)
+    kind = f"jsonb_typeof({column} -> {key})"
+    return f"CASE WHEN {kind} = 'number' THEN CAST({column} ->> {key} AS DOUBLE PRECISION) END"
+
+
+@compiles(attribute_flag, "postgresql")
+def _postgresql_flag(element: attribute_flag, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, _ = _parts(element, compiler, **kw)
+    kind = f"jsonb_typeof({column} -> {key})"
+    return f"CASE WHEN {kind} = 'boolean' THEN CAST({column} ->> {key} AS BOOLEAN) END"
