@@ -21,7 +21,12 @@ _PUNCTUATION = str.maketrans("", "", " ()-")
 
 def identity_key(address: Address) -> str:
     """SHA-256 (hex) of an address: what a suppression remembers after the address itself is erased."""
-    return hashlib.sha256(f"{address.channel}\x1f{address.scope}\x1f{address.value}".encode()).hexdigest()
+    return hashed_key(address.channel, address.scope, address.value)
+
+
+def hashed_key(channel: str, scope: str, value: str) -> str:
+    """:func:`identity_key` of an address in parts."""
+    return hashlib.sha256(f"{channel}\x1f{scope}\x1f{value}".encode()).hexdigest()
 
 
 def normalised(channel: str, raw: str, *, country: str = "", scope: str = "") -> Address:

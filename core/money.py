@@ -28,6 +28,14 @@ def parse_micros(text: str) -> int:
     Raises:
         ValueError: if it is not a finite number, or larger than a 64-bit integer of micro-units can hold.
     """
+    whole, _, fraction = text.partition(".")
+    if text.isascii() and whole.isdigit() and len(whole) <= 12 and len(fraction) <= 6 and (fraction + "0").isdigit():
+        return int(whole) * MICRO + int(f"{fraction:0<6}")
+    return _parsed_micros(text)
+
+
+def _parsed_micros(text: str) -> int:
+    """:func:`parse_micros` without its short cut for plain numbers."""
     try:
         number = Decimal(text.strip().replace("\u00a0", "").replace(" ", "").replace(",", "."))
     except InvalidOperation:

@@ -4,13 +4,26 @@ import unicodedata
 
 _DIGITS = {ord(digit): str(value) for zero in "٠۰" for value, digit in enumerate(chr(ord(zero) + n) for n in range(10))}
 _LETTERS = {ord("ي"): "ی", ord("ى"): "ی", ord("ك"): "ک", ord("ة"): "ه", ord("ۀ"): "ه", ord("أ"): "ا", ord("إ"): "ا"}
-_DROPPED = dict.fromkeys([0x200B, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x0640, *range(0x064B, 0x0653), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # noqa: E501
+_DROPPED = dict.fromkeys(
+    [
+        0x200B,
+        0x200D,
+        0x200E,
+        0x200F,
+        0x2060,
+        0xFEFF,
+        0x0640,
+        *range(0x064B, 0x0653),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    ]
+)  # noqa: E501
 _FOLD: dict[int, str | None] = {**_DIGITS, **_LETTERS, **_DROPPED, 0x200C: " ", 0x00A0: " "}
 
 
 def latin_digits(text: str) -> str:
     """Persian and Arabic digits as 0-9; everything else as it was."""
-    return text.translate(_DIGITS)
+    return text if text.isascii() else text.translate(_DIGITS)
 
 
 def folded(text: str) -> str:

@@ -54,7 +54,7 @@ class SqliteBulk:
     """aiosqlite's own connection: one hop to its thread a statement."""
 
     chunk_rows = (50, 4000)
-    chunk_seconds = 0.025  # half of what a transaction may take, because rows differ
+    chunk_seconds = 0.03  # of the 50 ms that a transaction may take, because rows differ
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver

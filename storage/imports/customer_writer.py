@@ -5,18 +5,17 @@ what is there). An address that belongs to somebody else stays theirs. An import
 unless the row proves a later one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from core.draws import customer_draw
-from core.ids import new_id
-from core.messages import Address
+from core.ids import new_ids
 from core.text import folded
 from storage.imports.bulk import Bulk
-from storage.imports.customers import CustomerRecord, ImportedConsent
+from storage.imports.customers import CustomerRecord, ImportedAddress, ImportedConsent
 
 CUSTOMER_COLUMNS = (
     "id", "external_id", "first_name", "last_name", "search", "locale", "zone", "zone_guess", "country", "city",
@@ -51,29 +50,16 @@ class CustomerTally:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Known:
-    """An identity that the store has."""
+class _Known(NamedTuple):
+    """An identity that the store has, or that this chunk makes."""
 
     id: str
     customer_id: str
     channel: str
-    reachable: bool
-    reason: str
-    source: str
-    key: str
-
-
-@dataclass(slots=True)
-class _Pending:
-    """Rows to be written by the chunk."""
-
-    customers: list[tuple[Any, ...]] = field(default_factory=list)
-    changed: list[tuple[Any, ...]] = field(default_factory=list)
-    identities: list[tuple[Any, ...]] = field(default_factory=list)
-    reachability: list[tuple[Any, ...]] = field(default_factory=list)
-    said: list[tuple[str, str, ImportedConsent]] = field(default_factory=list)  # identity, customer, consent
-    fresh: set[str] = field(default_factory=set)  # identities that this chunk makes
+    reachable: bool = True
+    reason: str = ""
+    source: str = SOURCE
+    key: str = ""
 
 
 class CustomerWriter:
@@ -84,114 +70,143 @@ class CustomerWriter:
 
     async def write(self, bulk: Bulk, records: Sequence[CustomerRecord], now: int) -> CustomerTally:
         """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
-        tally, pending = CustomerTally(), _Pending()
-        existing = {
-            external_id: (id_, digest)
-            for id_, external_id, digest in await bulk.select(
-                "customers", ("id", "external_id", "content_hash"), "external_id", [r.external_id for r in records]
-            )
-        }
+        rows = await bulk.select(
+            "customers", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records]
+        )
+        existing = {external_id: (id_, digest) for external_id, id_, digest in rows}
         work = [
             (number, record)
             for number, record in enumerate(records)
             if record.external_id not in existing or existing[record.external_id][1] != record.digest
         ]
-        tally.unchanged = len(records) - len(work)
-        known = [existing[record.external_id][0] for _, record in work if record.external_id in existing]
-        stored = {
-            row[0]: row
-            for row in await bulk.select(
-                "customers", ("id", *_MERGED, "attributes", "content_hash"), "id", known, lock=True
-            )
-        }
-        owners = await self._owners(bulk, work, known)
-        names = await self._names(bulk, owners, work, existing)
-        own: dict[str, list[_Known]] = {}
-        for identity in owners.values():
-            own.setdefault(identity.customer_id, []).append(identity)
-        for number, record in work:
-            found = existing.get(record.external_id)
-            id_ = found[0] if found else new_id()
-            refused, touched = self._addresses(record, id_, owners, own.get(id_, []), names, pending, now)
-            names[id_] = record.external_id
-            tally.refused += [(number, reason) for reason in refused]
-            digest = _INCOMPLETE + record.digest if refused else record.digest
-            if found is None:
-                pending.customers.append(_created(id_, record, digest, now))
-                tally.created += 1
-            elif self._merge(stored[id_], record, digest, pending, now) or touched:
-                tally.updated += 1
-            else:
-                tally.unchanged += 1
-        await self._flush(bulk, pending, now)
+        tally = CustomerTally(unchanged=len(records) - len(work))
+        if work:
+            batch = _Batch(now, existing)
+            await batch.look_up(bulk, [record for _, record in work])
+            for number, record in work:
+                batch.take(number, record, tally)
+            await batch.flush(bulk)
         return tally
 
-    @staticmethod
-    async def _owners(bulk: Bulk, work: Sequence[tuple[int, CustomerRecord]], known: list[str]) -> dict[str, _Known]:
-        """By key: identities with the addresses of the chunk, and all those of the customers that it changes."""
-        columns = ("id", "customer_id", "channel", "reachable", "unreachable_reason", "source", "key")
-        keys = [key for _, record in work for _, key in record.addresses]
-        rows = await bulk.select("identities", columns, "key", keys)
-        rows += await bulk.select("identities", columns, "customer_id", known)
-        return {row[6]: _Known(*row) for row in rows}
 
-    @staticmethod
-    async def _names(
-        bulk: Bulk,
-        owners: dict[str, _Known],
-        work: Sequence[tuple[int, CustomerRecord]],
-        existing: dict[str, tuple[str, str]],
-    ) -> dict[str, str]:
-        """External ids of customers, for saying whose an address is."""
-        names = {id_: external_id for external_id, (id_, _) in existing.items()}
-        others = {identity.customer_id for identity in owners.values()} - names.keys()
-        names.update(
-            {id_: name or id_ for id_, name in await bulk.select("customers", ("id", "external_id"), "id", others)}
-        )
-        return names
+class _Batch:
+    """One chunk's changes: what the store has of it, and the rows to be written."""
 
-    @staticmethod
-    def _addresses(
-        record: CustomerRecord, id_: str, owners: dict[str, _Known], own: list[_Known], names: dict[str, str],
-        pending: _Pending, now: int,
-    ) -> tuple[list[str], bool]:  # fmt: skip
-        """Give the customer the row's addresses; the reasons of those refused, and whether anything changed."""
+    def __init__(self, now: int, existing: dict[str, tuple[str, str]]) -> None:
+        self._now = now
+        self._existing = existing
+        self._rows: dict[str, tuple[Any, ...]] = {}  # customers that change, by id
+        self._owners: dict[str, _Known] = {}  # identities by key
+        self._own: dict[str, list[_Known]] = {}  # the stored ones of each customer
+        self._names: dict[str, str] = {}  # external ids by id
+        self._standing: dict[tuple[str, str], tuple[bool, int]] = {}  # consents by (identity, purpose)
+        self._ids: Iterator[str] = iter(())
+        self._customers: list[tuple[Any, ...]] = []
+        self._changed: list[tuple[Any, ...]] = []
+        self._identities: list[tuple[Any, ...]] = []
+        self._reachability: list[tuple[Any, ...]] = []
+        self._granted: list[tuple[Any, ...]] = []
+        self._regranted: list[tuple[Any, ...]] = []
+        self._ledger: list[tuple[Any, ...]] = []
+
+    async def look_up(self, bulk: Bulk, records: Sequence[CustomerRecord]) -> None:
+        """Read what the store has of the customers and addresses in ``records``."""
+        known = [self._existing[r.external_id][0] for r in records if r.external_id in self._existing]
+        columns = ("id", *_MERGED, "attributes", "content_hash")
+        self._rows = {row[0]: row for row in await bulk.select("customers", columns, "id", known, lock=True)}
+        columns = ("key", "id", "customer_id", "channel", "reachable", "unreachable_reason", "source")
+        keys = [address.key for record in records for address in record.addresses]
+        found = await bulk.select("identities", columns, "key", keys)
+        found += await bulk.select("identities", columns, "customer_id", known)
+        self._owners = {row[0]: _Known(*row[1:]) for row in found}
+        for key, identity in self._owners.items():
+            self._own.setdefault(identity.customer_id, []).append(identity._replace(key=key))
+        self._names = {id_: external_id for external_id, (id_, _) in self._existing.items()}
+        others = {identity.customer_id for identity in self._owners.values()} - self._names.keys()
+        for id_, external_id in await bulk.select("customers", ("id", "external_id"), "id", others):
+            self._names[id_] = external_id or id_
+        if any(record.consents for record in records):
+            identities = [identity.id for identity in self._owners.values()]
+            columns = ("identity_id", "purpose", "granted", "at")
+            for identity_id, purpose, granted, at in await bulk.select("consents", columns, "identity_id", identities):
+                self._standing[identity_id, purpose] = (bool(granted), at)
+        said = sum(len(record.consents) for record in records)
+        self._ids = iter(new_ids(len(records) - len(known) + len(keys) + said))
+
+    def take(self, number: int, record: CustomerRecord, tally: CustomerTally) -> None:
+        """Add one record's changes."""
+        found = self._existing.get(record.external_id)
+        id_ = found[0] if found else next(self._ids)
+        self._names[id_] = record.external_id
         refused: list[str] = []
         touched = False
-        given: set[str] = set()
-        for address, key in record.addresses:
-            identity = owners.get(key)
-            if identity is not None and identity.customer_id != id_:
-                owner = names.get(identity.customer_id, identity.customer_id)
+        for address in record.addresses:
+            identity = self._owners.get(address.key)
+            if identity is None:
+                identity = self._new_identity(id_, address)
+                touched = True
+            elif identity.customer_id != id_:
+                owner = self._names.get(identity.customer_id, identity.customer_id)
                 refused.append(f"{address.channel}: {address.value} belongs to customer {owner}; it stays theirs")
                 continue
-            given.add(address.channel)
-            if identity is None:
-                identity = _Known(new_id(), id_, address.channel, True, "", SOURCE, key)
-                owners[key] = identity
-                pending.fresh.add(identity.id)
-                pending.identities.append(_identity(identity, address, now))
-                touched = True
             elif not identity.reachable and identity.reason == REPLACED:
-                pending.reachability.append((identity.id, True, "", None))
+                self._reachability.append((identity.id, True, "", None))
                 touched = True
-            said = record.consents.get(address.channel)
-            if said is not None:
-                pending.said.append((identity.id, id_, said))
-        keys = {key for _, key in record.addresses}
-        for identity in own:
-            if (
-                identity.channel in given
-                and identity.key not in keys
-                and identity.reachable
-                and identity.source == SOURCE
-            ):
-                pending.reachability.append((identity.id, False, REPLACED, now))
+            if record.consents and self._hear(identity, record.consents.get(address.channel)):
                 touched = True
-        return refused, touched
+        if id_ in self._own and self._replace_others(id_, record):
+            touched = True
+        digest = _INCOMPLETE + record.digest if refused else record.digest
+        if refused:
+            tally.refused += [(number, reason) for reason in refused]
+        if found is None:
+            self._customers.append(self._created(id_, record, digest))
+            tally.created += 1
+        elif self._merge(self._rows[id_], record, digest) or touched:
+            tally.updated += 1
+        else:
+            tally.unchanged += 1
 
-    @staticmethod
-    def _merge(row: tuple[Any, ...], record: CustomerRecord, digest: str, pending: _Pending, now: int) -> bool:
+    def _new_identity(self, customer_id: str, address: ImportedAddress) -> _Known:
+        channel, scope, value, key = address
+        id_ = next(self._ids)
+        self._identities.append(
+            (id_, customer_id, channel, scope, value, key, False, True, "", SOURCE, self._now)
+        )  # fmt: skip
+        self._owners[key] = identity = _Known(id_, customer_id, channel)
+        return identity
+
+    def _hear(self, identity: _Known, said: ImportedConsent | None) -> bool:
+        """Write down what the row says about consent, if that changes anything."""
+        if said is None:
+            return False
+        standing = self._standing.get((identity.id, said.purpose))
+        if standing is not None and not _changes(standing, said):
+            return False
+        at = self._now if said.at is None else said.at
+        row = (identity.id, said.purpose, said.granted, at, said.source, said.wording)
+        (self._granted if standing is None else self._regranted).append(row)
+        self._ledger.append((next(self._ids), identity.id, identity.customer_id, *row[1:], SOURCE))
+        return True
+
+    def _replace_others(self, id_: str, record: CustomerRecord) -> bool:
+        """Stop writing to imported addresses in whose place the file has another."""
+        keys = {address.key for address in record.addresses}
+        channels = {
+            address.channel for address in record.addresses if self._owners[address.key].customer_id == id_
+        }  # fmt: skip
+        old = [
+            identity
+            for identity in self._own[id_]
+            if identity.source == SOURCE
+            and identity.reachable
+            and identity.channel in channels
+            and identity.key not in keys
+        ]
+        self._reachability += [(identity.id, False, REPLACED, self._now) for identity in old]
+        return bool(old)
+
+    def _merge(self, row: tuple[Any, ...], record: CustomerRecord, digest: str) -> bool:
         """Set what the record fills in; whether anything is new."""
         before = dict(zip(_MERGED, row[1:-2], strict=True))
         attributes = row[-2] if isinstance(row[-2], dict) else orjson.loads(row[-2] or "{}")
@@ -200,44 +215,30 @@ class CustomerWriter:
         changed = after != before or merged != attributes
         if changed or row[-1] != digest:
             search = folded(f"{after['first_name']} {after['last_name']}")
-            pending.changed.append(
-                (row[0], *(after[name] for name in _MERGED), search, orjson.dumps(merged).decode(), digest, now)
+            self._changed.append(
+                (row[0], *(after[name] for name in _MERGED), search, orjson.dumps(merged).decode(), digest, self._now)
             )
         return changed
 
-    @staticmethod
-    async def _flush(bulk: Bulk, pending: _Pending, now: int) -> None:
-        await bulk.insert("customers", CUSTOMER_COLUMNS, pending.customers)
-        await bulk.update("customers", _CHANGED, pending.changed)
-        await bulk.insert("identities", _IDENTITY, pending.identities)
-        await bulk.update("identities", _REACHABILITY, pending.reachability)
-        if pending.said:
-            await _write_consents(bulk, pending, now)
+    def _created(self, id_: str, record: CustomerRecord, digest: str) -> tuple[Any, ...]:
+        values = record.values.get
+        first, last = values("first_name", ""), values("last_name", "")
+        return (
+            id_, record.external_id, first, last, folded(f"{first} {last}"), values("locale", ""), values("zone", ""),
+            values("zone_guess", ""), values("country", ""), values("city", ""), values("gender", ""),
+            values("birthday"), "", orjson.dumps(record.attributes).decode() if record.attributes else "{}",
+            customer_draw(id_), digest, self._now, self._now,
+        )  # fmt: skip
 
-
-async def _write_consents(bulk: Bulk, pending: _Pending, now: int) -> None:
-    """The consents that change something, with their proof in the ledger."""
-    asked = {identity for identity, _, _ in pending.said} - pending.fresh
-    current = {
-        (identity, purpose): (bool(granted), at)
-        for identity, purpose, granted, at in await bulk.select(
-            "consents", ("identity_id", "purpose", "granted", "at"), "identity_id", asked
-        )
-    }
-    inserts: list[tuple[Any, ...]] = []
-    updates: list[tuple[Any, ...]] = []
-    ledger: list[tuple[Any, ...]] = []
-    for identity, customer, said in pending.said:
-        standing = current.get((identity, said.purpose))
-        if standing is not None and not _changes(standing, said):
-            continue
-        at = now if said.at is None else said.at
-        row = (identity, said.purpose, said.granted, at, said.source, said.wording)
-        (inserts if standing is None else updates).append(row)
-        ledger.append((new_id(), identity, customer, *row[1:], SOURCE))
-    await bulk.insert("consents", _CONSENT, inserts)
-    await bulk.insert("consent_records", _LEDGER, ledger)
-    await bulk.update("consents", _CONSENT, updates, keys=2)
+    async def flush(self, bulk: Bulk) -> None:
+        """Write it all."""
+        await bulk.insert("customers", CUSTOMER_COLUMNS, self._customers)
+        await bulk.update("customers", _CHANGED, self._changed)
+        await bulk.insert("identities", _IDENTITY, self._identities)
+        await bulk.update("identities", _REACHABILITY, self._reachability)
+        await bulk.insert("consents", _CONSENT, self._granted)
+        await bulk.update("consents", _CONSENT, self._regranted, keys=2)
+        await bulk.insert("consent_records", _LEDGER, self._ledger)
 
 
 def _changes(standing: tuple[bool, int], said: ImportedConsent) -> bool:
@@ -248,21 +249,3 @@ def _changes(standing: tuple[bool, int], said: ImportedConsent) -> bool:
     if said.at is not None:
         return said.at > at
     return not said.granted  # without a time only the safe side wins
-
-
-def _created(id_: str, record: CustomerRecord, digest: str, now: int) -> tuple[Any, ...]:
-    values = record.values.get
-    first, last = values("first_name", ""), values("last_name", "")
-    return (
-        id_, record.external_id, first, last, folded(f"{first} {last}"), values("locale", ""), values("zone", ""),
-        values("zone_guess", ""), values("country", ""), values("city", ""), values("gender", ""),
-        values("birthday"), "", orjson.dumps(record.attributes).decode() if record.attributes else "{}",
-        customer_draw(id_), digest, now, now,
-    )  # fmt: skip
-
-
-def _identity(identity: _Known, address: Address, now: int) -> tuple[Any, ...]:
-    return (
-        identity.id, identity.customer_id, address.channel, address.scope, address.value, identity.key,
-        False, True, "", SOURCE, now,
-    )  # fmt: skip

@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from core.addresses import identity_key, normalised, phone_country, phone_number
+from core.addresses import email_address, hashed_key, identity_key, normalised, phone_country, phone_number
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.purposes import Purpose
 from core.text import folded, latin_digits
@@ -21,7 +21,9 @@ from storage.imports.options import CustomerOptions
 from storage.imports.records import as_text
 
 ID_LIMIT, TEXT_LIMIT = 200, 500
-_TRUE = frozenset(["yes", "y", "true", "t", "1", "+", "да", "д", "истина", "подписан", "بله", "بلی", "آری", "اره", "درست"])
+_TRUE = frozenset(
+    ["yes", "y", "true", "t", "1", "+", "да", "д", "истина", "подписан", "بله", "بلی", "آری", "اره", "درست"]
+)
 _FALSE = frozenset(["no", "n", "false", "f", "0", "-", "нет", "н", "ложь", "отписан", "خیر", "نه", "نادرست"])
 _GENDERS: Mapping[str, str] = {
     **dict.fromkeys(("f", "female", "woman", "ж", "жен", "женский", "женщина", "زن", "خانم", "مونث"), "female"),
@@ -47,17 +49,26 @@ class ImportedConsent:
     wording: str
 
 
+class ImportedAddress(NamedTuple):
+    """A checked address with its key (:func:`core.addresses.identity_key`)."""
+
+    channel: str
+    scope: str
+    value: str
+    key: str
+
+
 @dataclass(slots=True)
 class CustomerRecord:
     """A customer as the file has it: only what is filled in.
 
-    ``values`` are columns of the table; ``addresses`` come with their keys; ``consents`` are by channel.
+    ``values`` are columns of the table; ``consents`` are by channel.
     """
 
     external_id: str
     values: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
-    addresses: list[tuple[Address, str]] = field(default_factory=list)
+    addresses: list[ImportedAddress] = field(default_factory=list)
     consents: dict[str, ImportedConsent] = field(default_factory=dict)
     digest: str = ""
 
@@ -80,73 +91,105 @@ def customer_reader(columns: ColumnMap, options: CustomerOptions) -> Reader:
             "no column is recognised as the customer's id or an address; name one, such as --map external_id=COLUMN; "
             f"the columns are {', '.join(column.header for column in columns.columns)}"
         )
-    home = zone(options.zone)
-    plain = [(c.field, c.index, c.header) for c in columns.columns if c.field and "." not in c.field]
+    plain = [(c.field, c.index) for c in columns.columns if c.field and "." not in c.field and c.field != "attributes"]
     extra = [(c.field.partition(".")[2], c.index, c.number) for c in columns.columns if "." in c.field]
-    plain = [item for item in plain if item[0] != "attributes"]
     whole = columns.index("attributes")
+    check = _Check(has, options)
+    # what decides how a cell is read belongs to the row's hash
+    salt = repr((options.country, options.zone, options.date_order, options.telegram_scope, options.consent)).encode()
 
     def read(cells: list[Any]) -> CustomerRecord:
-        given: dict[str, str] = {}
-        for name, index, _ in plain:
-            cell = cells[index]
-            text = cell.strip() if type(cell) is str else as_text(cell)
-            if text:
-                given[name] = text
-        record = _customer(given, "external_id" in has, options, home)
-        for name, index, number in extra:
-            cell = cells[index]
-            if type(cell) is str:
-                cell = cell.strip()
-                if cell:
-                    record.attributes[name] = number_or_text(cell) if number else cell
-            elif cell is not None:
-                record.attributes[name] = cell
-        if whole is not None and isinstance(cells[whole], dict):
-            record.attributes.update(cells[whole])
-        record.digest = _digest(record)
+        given = {
+            name: text
+            for name, index in plain
+            if (text := cell.strip() if type(cell := cells[index]) is str else as_text(cell))
+        }
+        record = check(given)
+        if extra or whole is not None:
+            record.attributes = open_values(cells, extra, whole)
+        content = orjson.dumps((given, record.attributes), option=orjson.OPT_SORT_KEYS)
+        record.digest = hashlib.blake2b(content + salt, digest_size=12).hexdigest()
         return record
 
     return read
 
 
-def _customer(given: dict[str, str], has_id: bool, options: CustomerOptions, home: ZoneInfo) -> CustomerRecord:
-    values: dict[str, str] = {}
-    for name in ("first_name", "last_name", "city"):
-        if name in given:
-            values[name] = _bounded(name, given[name], TEXT_LIMIT)
-    if "name" in given or "last_first_name" in given:
-        _split_name(given, values)
-    for name, read in _CHECKED.items():
-        if name in given:
-            values[name] = _in_column(name, read, given[name])
-    if "birthday" in given:
-        values["birthday"] = _in_column("birthday", lambda text: iso_date(text, options.date_order), given["birthday"])
-    addresses = _addresses(given, values.get("country") or options.country, options.telegram_scope)
-    for address in addresses:
-        if address.channel in (SMS, WHATSAPP):
-            values["zone_guess"] = single_zone(phone_country(address.value))
-            break
-    external_id = given.get("external_id", "")
-    if not external_id:
-        if has_id:
-            raise ValueError("the customer's id is empty")
-        if not addresses:
-            raise ValueError("the row has neither an id nor an address")
-        external_id = addresses[0].value
-    return CustomerRecord(
-        _bounded("external_id", external_id, ID_LIMIT),
-        values,
-        {},
-        [(address, identity_key(address)) for address in addresses],
-        _consents(given, addresses, options, home),
-    )
+def open_values(cells: list[Any], extra: list[tuple[str, int, bool]], whole: int | None) -> dict[str, Any]:
+    """The cells of columns that are no field, by name: (name, index, whether its texts are numbers)."""
+    found: dict[str, Any] = {}
+    for name, index, number in extra:
+        cell = cells[index]
+        if type(cell) is str:
+            cell = cell.strip()
+            if cell:
+                found[name] = number_or_text(cell) if number else cell
+        elif cell is not None:
+            found[name] = cell
+    if whole is not None and isinstance(cells[whole], dict):
+        found.update(cells[whole])
+    return found
 
 
-def _addresses(given: dict[str, str], country: str, telegram_scope: str) -> list[Address]:
+class _Check:
+    """Checks the filled cells of a row, by field; knows which fields the file has, so as not to look for others."""
+
+    def __init__(self, has: set[str], options: CustomerOptions) -> None:
+        self._options = options
+        self._home = zone(options.zone)
+        self._has_id = "external_id" in has
+        self._copied = [name for name in ("first_name", "last_name", "city") if name in has]
+        self._read = [(name, read) for name, read in _CHECKED.items() if name in has]
+        self._whole_name = bool(has & {"name", "last_first_name"})
+        self._birthday = "birthday" in has
+        self._phones = bool(has & {"phone", "sms", "whatsapp"})
+        self._messengers = self._phones or "telegram" in has
+        self._consents = options.consent is not None or any(name.startswith("consent_") for name in has)
+
+    def __call__(self, given: dict[str, str]) -> CustomerRecord:
+        values: dict[str, str] = {}
+        for name in self._copied:
+            if name in given:
+                values[name] = text = given[name]
+                if len(text) > TEXT_LIMIT:
+                    raise ValueError(f"{name}: longer than {TEXT_LIMIT} characters")
+        for name, read in self._read:
+            if name in given:
+                values[name] = _in_column(name, read, given[name])
+        if self._whole_name:
+            _split_name(given, values)
+        if self._birthday and "birthday" in given:
+            order = self._options.date_order
+            values["birthday"] = _in_column("birthday", lambda text: iso_date(text, order), given["birthday"])
+        addresses = self._addresses(given, values)
+        external_id = given.get("external_id", "")
+        if not external_id:
+            if self._has_id:
+                raise ValueError("the customer's id is empty")
+            if not addresses:
+                raise ValueError("the row has neither an id nor an address")
+            external_id = addresses[0].value
+        if len(external_id) > ID_LIMIT:
+            raise ValueError(f"external_id: longer than {ID_LIMIT} characters")
+        consents = _consents(given, addresses, self._options, self._home) if self._consents else {}
+        return CustomerRecord(external_id, values, {}, addresses, consents)
+
+    def _addresses(self, given: dict[str, str], values: dict[str, str]) -> list[ImportedAddress]:
+        found: list[ImportedAddress] = []
+        if "email" in given:
+            mail = _in_column("email", email_address, given["email"])
+            found.append(ImportedAddress(EMAIL, "", mail, hashed_key(EMAIL, "", mail)))
+        if self._messengers:
+            for address in _messengers(
+                given, values.get("country") or self._options.country, self._options.telegram_scope
+            ):
+                found.append(ImportedAddress(address.channel, address.scope, address.value, identity_key(address)))
+                if address.channel != TELEGRAM and "zone_guess" not in values:
+                    values["zone_guess"] = single_zone(phone_country(address.value))
+        return found
+
+
+def _messengers(given: dict[str, str], country: str, telegram_scope: str) -> list[Address]:
     found: list[Address] = []
-    if "email" in given:
-        found.append(_in_column("email", lambda text: normalised(EMAIL, text), given["email"]))
     phone = ""
     if "phone" in given:
         phone = _in_column("phone", lambda text: phone_number(text, country), given["phone"])
@@ -176,7 +219,7 @@ def _whatsapp(text: str, phone: str, country: str) -> str:
 
 
 def _consents(
-    given: dict[str, str], addresses: list[Address], options: CustomerOptions, home: ZoneInfo
+    given: dict[str, str], addresses: list[ImportedAddress], options: CustomerOptions, home: ZoneInfo
 ) -> dict[str, ImportedConsent]:
     grant = options.consent
     purpose = grant.purpose if grant else Purpose.MARKETING.value
@@ -287,13 +330,3 @@ _CHECKED: Mapping[str, Callable[[str], str]] = {
     "country": _country,
     "gender": _gender,
 }
-
-
-def _digest(record: CustomerRecord) -> str:
-    """A hash of all that the row says, so that a repeat is known without comparing."""
-    consents = {
-        channel: (said.granted, said.purpose, said.at, said.source, said.wording)
-        for channel, said in record.consents.items()
-    }
-    content = (record.values, record.attributes, [key for _, key in record.addresses], consents)
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

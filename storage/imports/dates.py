@@ -1,12 +1,12 @@
 """Dates and times as people write them: ISO 8601, dd.mm.yyyy, slashes in the order told, Jalali years, Unix time."""
 
 import re
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from core.clock import to_micros
+from core.clock import EPOCH, to_micros
 from core.text import latin_digits
 
 DateOrder = Literal["", "dmy", "mdy"]
@@ -17,18 +17,32 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:,?\s+(.+))?", re.
 _CLOCK = re.compile(
     r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?", re.ASCII
 )
+_ISO = re.compile(r"(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+"""What nearly every machine writes; read by a short cut that a property test holds equal to the long way."""
 _UNIX = re.compile(r"\d{10}(?:\d{3})?", re.ASCII)
 _JALALI_YEARS = range(1250, 1500)
 _YEARS = range(1900, 2201)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-@lru_cache(maxsize=16384)
 def instant_micros(text: str, zone: ZoneInfo, order: DateOrder = "") -> int:
     """Microseconds since the epoch of a date (its midnight) or a date with a time; without an offset it is ``zone``'s.
 
     Raises:
         ValueError: in words for people.
     """
+    if len(text) > 16 and text[13] == ":" and _ISO.fullmatch(text):
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            return _read_micros(text, zone, order)
+        return ((instant.replace(tzinfo=zone) if instant.tzinfo is None else instant) - EPOCH) // _MICROSECOND
+    return _read_micros(text, zone, order)
+
+
+@lru_cache(maxsize=16384)
+def _read_micros(text: str, zone: ZoneInfo, order: DateOrder) -> int:
+    """:func:`instant_micros` without its short cut."""
     clean = latin_digits(text).strip()
     if _UNIX.fullmatch(clean):
         return int(clean) * (1_000_000 if len(clean) == 10 else 1_000)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.draws import customer_draw
-from core.ids import new_id
+from core.ids import new_ids
 from storage.imports.bulk import Bulk
 from storage.imports.customer_writer import CUSTOMER_COLUMNS, new_customer
 from storage.imports.events import EventRecord
@@ -59,6 +59,7 @@ class EventWriter:
         await self._meet(bulk, [record.customer for _, record in pending], now, tally)
         inserts: list[tuple[Any, ...]] = []
         updates: list[tuple[Any, ...]] = []
+        ids = iter(new_ids(len(pending)))
         for number, r in pending:
             customer = self._known.get(r.customer)
             if customer is None:
@@ -67,7 +68,7 @@ class EventWriter:
             found = existing.get(r.external_id)
             if found is None:
                 inserts.append(
-                    (new_id(), customer, r.name, r.at, r.amount, r.currency,
+                    (next(ids), customer, r.name, r.at, r.amount, r.currency,
                      self._source, r.external_id, r.properties, r.digest, now)
                 )  # fmt: skip
             else:
@@ -86,11 +87,10 @@ class EventWriter:
             self._known[external_id] = id_
         if not self._create:
             return
+        unknown = [external_id for external_id in strangers if external_id not in self._known]
         rows = []
-        for external_id in strangers:
-            if external_id not in self._known:
-                id_ = new_id()
-                self._known[external_id] = id_
-                rows.append(new_customer(id_, external_id, customer_draw(id_), now))
+        for id_, external_id in zip(new_ids(len(unknown)), unknown, strict=True):
+            self._known[external_id] = id_
+            rows.append(new_customer(id_, external_id, customer_draw(id_), now))
         await bulk.insert("customers", CUSTOMER_COLUMNS, rows)
         tally.customers_created = len(rows)

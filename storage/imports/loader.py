@@ -57,6 +57,18 @@ class _Chunk(Generic[R]):
     rows: int = 0
     repeated: int = 0
 
+    def keep(self, line: int, cells: list[Any], record: R) -> None:
+        """Take a row that is right."""
+        self.rows += 1
+        self.lines.append(line)
+        self.cells.append(cells)
+        self.records.append(record)
+
+    def refuse(self, line: int, reason: str, cells: list[Any]) -> None:
+        """Put a row aside."""
+        self.rows += 1
+        self.broken.append((line, reason, cells))
+
 
 async def inspect(path: Path, kind: Kind, options: ImportOptions) -> Inspection:
     """Open the file and guess its columns.
@@ -234,44 +246,32 @@ class _Loader(Generic[R]):
         if self._held is not None:
             line, cells, record = self._held
             self._held = None
-            self._keep(chunk, ids, line, cells, record)
-        read = self._read
-        for line, cells in rows:
-            if isinstance(cells, BrokenRow):
-                chunk.rows += 1
-                chunk.broken.append((line, cells.reason, [cells.text]))
+            chunk.keep(line, cells, record)
+            ids.add(record.external_id)
+        while chunk.rows < limit:
+            line, found = next(rows, (0, None))
+            if found is None:
+                break
+            if isinstance(found, BrokenRow):
+                chunk.refuse(line, found.reason, [found.text])
                 continue
+            cells = [restored(cell) if isinstance(cell, str) else cell for cell in found] if self._restore else found
             if len(cells) != width and not _fitted(cells, width):
-                chunk.rows += 1
-                if any(cells):
-                    reason = f"{len(cells)} cells where the header has {width}"
-                    chunk.broken.append((line, reason, cells))
+                chunk.refuse(line, f"{len(cells)} cells where the header has {width}", cells)
                 continue
-            if self._restore:
-                cells = [restored(cell) if isinstance(cell, str) else cell for cell in cells]
             try:
-                record = read(cells)
+                record = self._read(cells)
             except ValueError as error:
-                chunk.rows += 1
-                chunk.broken.append((line, str(error), cells))
+                chunk.refuse(line, str(error), cells)
                 continue
             if record.external_id in ids:
                 # the same id again: it has to see what the earlier row wrote
                 self._held = (line, cells, record)
                 chunk.repeated += 1
-                return chunk
-            self._keep(chunk, ids, line, cells, record)
-            if chunk.rows >= limit:
                 break
+            chunk.keep(line, cells, record)
+            ids.add(record.external_id)
         return chunk
-
-    @staticmethod
-    def _keep(chunk: "_Chunk[R]", ids: set[str], line: int, cells: list[Any], record: R) -> None:
-        chunk.rows += 1
-        ids.add(record.external_id)
-        chunk.lines.append(line)
-        chunk.cells.append(cells)
-        chunk.records.append(record)
 
 
 def _fitted(cells: Sequence[Any], width: int) -> bool:
