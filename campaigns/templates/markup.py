@@ -198,7 +198,8 @@ def plain_text(source: str) -> str:
             out.append("\n\n" if name in _PARAGRAPHS else "\n")
         elif name in ("td", "th"):
             out.append(" ")
-    return protected.restored(_tidy("".join(out)))
+    # A block swallows the line break right after it; here the break separates paragraphs.
+    return protected.restored(_tidy("".join(out))).replace("%}\n", "%} \n")
 
 
 def _tidy(text: str) -> str:
