@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 
@@ -97,39 +97,37 @@ def auto_reply(  # noqa: PLR0917 - one value each, all needed
 
 def bounce(original: bytes, recipient: str, return_path: str, at: datetime, number: int) -> Outgoing:
     """A delivery status notification (RFC 3464) that says the mailbox does not exist."""
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = formataddr(("Mail Delivery Subsystem", "mailer-daemon@sandbox.example.net"))
-    message["To"] = return_path
-    message["Subject"] = "Undelivered Mail Returned to Sender"
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<dsn.{number}@sandbox.example.net>"
-    message["Auto-Submitted"] = "auto-replied"
-    text = f"<{recipient}>: 550 5.1.1 The mailbox does not exist."
     status = (
         f"Reporting-MTA: dns; mail.sandbox.example.net\r\nArrival-Date: {format_datetime(at)}\r\n\r\n"
         f"Final-Recipient: rfc822; {recipient}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
         "Diagnostic-Code: smtp; 550 5.1.1 The mailbox does not exist\r\n"
     )
-    _report(message, "delivery-status", text, status, original)
-    return _done("", return_path, message, text)
+    headers = {
+        "From": "Mail Delivery Subsystem <mailer-daemon@sandbox.example.net>",
+        "To": return_path,
+        "Subject": "Undelivered Mail Returned to Sender",
+        "Date": format_datetime(at),
+        "Message-ID": f"<dsn.{number}@sandbox.example.net>",
+        "Auto-Submitted": "auto-replied",
+    }
+    return _report(headers, "delivery-status", f"<{recipient}>: the mailbox does not exist.", status, original)
 
 
 def complaint(original: bytes, recipient: str, return_path: str, at: datetime, number: int) -> Outgoing:
     """An abuse report (ARF, RFC 5965) of a mailbox provider whose user pressed "this is spam"."""
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = "feedback@sandbox.example.net"
-    message["To"] = return_path
-    message["Subject"] = "Abuse report"
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<arf.{number}@sandbox.example.net>"
-    text = f"This is an abuse report for a message sent to {recipient}."
     status = (
         "Feedback-Type: abuse\r\nUser-Agent: sandbox/1\r\nVersion: 1\r\n"
         f"Original-Mail-From: <{return_path}>\r\nOriginal-Rcpt-To: <{recipient}>\r\n"
         f"Arrival-Date: {format_datetime(at)}\r\n"
     )
-    _report(message, "feedback-report", text, status, original)
-    return _done("", return_path, message, text)
+    headers = {
+        "From": "feedback@sandbox.example.net",
+        "To": return_path,
+        "Subject": "Abuse report",
+        "Date": format_datetime(at),
+        "Message-ID": f"<arf.{number}@sandbox.example.net>",
+    }
+    return _report(headers, "feedback-report", f"An abuse report for a mail to {recipient}.", status, original)
 
 
 def stamped(mail: Outgoing, at: datetime) -> bytes:
@@ -157,19 +155,18 @@ def _refer(message: EmailMessage, headers: dict[str, str]) -> None:
         message["References"] = " ".join((headers.get("references", "") + " " + message_id).split()[-20:])
 
 
-def _report(message: EmailMessage, kind: str, text: str, status: str, original: bytes) -> None:
-    head = original.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
-    message["MIME-Version"] = "1.0"
-    message.add_header("Content-Type", "multipart/report", **{"report-type": kind})
-    human = MIMEPart(policy=_POLICY)
-    human.set_content(text + "\n")
-    machine = MIMEPart(policy=_POLICY)
-    machine["Content-Type"] = f"message/{kind}"
-    machine.set_payload(status)
-    returned = MIMEPart(policy=_POLICY)
-    returned["Content-Type"] = "text/rfc822-headers"
-    returned.set_payload(head + "\r\n")
-    message.set_payload([human, machine, returned])
+def _report(headers: dict[str, str], kind: str, text: str, status: str, original: bytes) -> Outgoing:
+    """A multipart/report (RFC 6522) with the original's headers, written as bytes: they may be in any charset."""
+    boundary = "=_report"
+    top = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = (
+        f'{top}MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type={kind}; boundary="{boundary}"\r\n\r\n'
+        f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+        f"--{boundary}\r\nContent-Type: message/{kind}\r\n\r\n{status}\r\n"
+        f"--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+    )
+    raw = head.encode() + original.partition(b"\r\n\r\n")[0] + f"\r\n--{boundary}--\r\n".encode()
+    return Outgoing("", headers["To"], raw, headers["Subject"], text)
 
 
 def _done(sender: str, recipient: str, message: EmailMessage, text: str) -> Outgoing:
