@@ -3,11 +3,12 @@
 The SDK's own retries stay off: they would POST a message again after a 5xx, whose outcome nobody knows.
 """
 
+import base64
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
-from aiohttp import BasicAuth, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -59,8 +60,7 @@ class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK is unt
             target,
             params=params,
             data=data,
-            headers=headers,
-            auth=BasicAuth(*auth) if auth else None,
+            headers={**(headers or {}), **(_basic(*auth) if auth else {})},
             allow_redirects=False,
         ) as answer:
             text = await answer.text(errors="replace")
@@ -76,6 +76,10 @@ def open_client(
     http_client = _HttpClient(base_url, connections, timeout, proxy)
     # A given environment keeps TWILIO_EDGE and TWILIO_REGION of the machine from moving the host.
     return Client(account_sid, auth_token, http_client=http_client, environment={"otklik": "1"})
+
+
+def _basic(username: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
 def _refusal(status: int, text: str, retry_after: str) -> Refusal:
