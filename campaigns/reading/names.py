@@ -2,7 +2,8 @@
 
 import re
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+NAME_PATTERN = "[a-z0-9][a-z0-9_-]{0,62}"
+_NAME = re.compile(NAME_PATTERN)
 
 
 def name(text: str) -> str:

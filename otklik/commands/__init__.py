@@ -1,0 +1,1 @@
+"""The subcommands: one module each, light to import; what they need is imported when they run."""
