@@ -251,6 +251,10 @@ class Acting:
     def _last_channel(self, person: Person, do: str) -> str:
         if do in ("auto_reply", "open", "one_click", "complain"):
             return "email"
+        if do == "start":
+            return "sms"
+        if do in ("start_bot", "block_bot", "unblock_bot"):
+            return "telegram"
         threads = {name: kept for name, kept in (person.threads or {}).items() if kept}
         if threads:
             return max(threads, key=lambda name: threads[name][-1].number)
