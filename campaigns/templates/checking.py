@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
-from campaigns.definition import CampaignBody, Leg
+from campaigns.definition import Leg
 from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
-from campaigns.templates.content import compiled, render
+from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
 from campaigns.templates.sandbox import TEXT
 from campaigns.templates.sources import TemplateSource, extensions, file_parts, take_apart
 from campaigns.templates.variables import FREE_FORM, GROUPS, NAMES, sample
 from core.messages import CHANNELS, EMAIL, WHATSAPP
-from core.purposes import NEEDS_CONSENT
+from core.purposes import NEEDS_CONSENT, Purpose
 
 
 def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:
@@ -44,10 +44,17 @@ def check_file(path: str, text: str, problems: Problems) -> TemplateSource | Non
     return source if len(problems) == before else None
 
 
-def check_campaign(body: CampaignBody, lines: Mapping[Leg, int], file: str, default_locale: str) -> Problems:
-    """Everything wrong with a campaign's templates. ``lines`` says where ``file`` names each leg."""
-    problems = Problems()
-    sources = {path: check_file(path, text, problems) for path, text in body.templates.items()}
+def check_templates(
+    templates: Mapping[str, str],
+    purpose: Purpose,
+    lines: Mapping[Leg, int],
+    *,
+    file: str,
+    default_locale: str,
+    problems: Problems,
+) -> None:
+    """Note everything wrong with a campaign's templates. ``lines`` says where ``file`` names each leg."""
+    sources = {path: check_file(path, text, problems) for path, text in templates.items()}
     for leg, line in lines.items():
         own = [path for path in sources if path.startswith(f"{leg.template}/") and _channel(path) == leg.channel]
         if not own:
@@ -61,14 +68,12 @@ def check_campaign(body: CampaignBody, lines: Mapping[Leg, int], file: str, defa
             continue
         read = [source for path in own if (source := sources[path])]
         if len(read) == len(own):
-            _check_leg(body, leg, read, default_locale, problems)
-    return problems
+            _check_content(purpose, leg, read, problems)
+            _try_out(templates, leg, read, default_locale, problems)
 
 
-def _check_leg(
-    body: CampaignBody, leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
-) -> None:
-    marketing = body.definition.purpose in NEEDS_CONSENT
+def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], problems: Problems) -> None:
+    marketing = purpose in NEEDS_CONSENT
     html_locales = {source.locale for source in sources if source.is_html}
     for source in sources:
         file = f"templates/{source.path}"
@@ -80,10 +85,15 @@ def _check_leg(
         if leg.channel == WHATSAPP and not source.content_sid:
             hint = "begin the file with ---, content_sid: HX…, ---"
             problems.add(file, 1, f"outside 24 hours WhatsApp takes approved templates only; {hint}")
+
+
+def _try_out(
+    templates: Mapping[str, str], leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
+) -> None:
     for locale in dict.fromkeys(source.locale for source in sources):
         for empty in (False, True):
             try:
-                render(body, leg, locale, sample(empty=empty), default_locale=default_locale)
+                render_templates(templates, leg, locale, sample(empty=empty), default_locale=default_locale)
             except TemplateFailure as error:
                 who = "for a customer we know nothing of" if empty else "for an example customer"
                 problems.add(f"templates/{error.path}", 0, f"{error.reason} ({who})")

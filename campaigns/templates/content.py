@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2.environment import Template
+from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import CampaignBody, Leg
+from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
-from campaigns.templates.markup import compiled_mjml, plain_text
+from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
 from campaigns.templates.sandbox import HTML, TEXT, Sandbox, plain_data, run
 from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
@@ -61,6 +63,19 @@ def render(
     default_locale: str = "en",
     currency: str = "USD",
 ) -> Rendered:
+    """As :func:`render_templates`, with the templates of a campaign's version."""
+    return render_templates(body.templates, leg, locale, data, default_locale=default_locale, currency=currency)
+
+
+def render_templates(
+    templates: Mapping[str, str],
+    leg: Leg,
+    locale: str,
+    data: Mapping[str, Any],
+    *,
+    default_locale: str = "en",
+    currency: str = "USD",
+) -> Rendered:
     """The message of ``leg`` for one customer; ``data`` is from :func:`campaigns.templates.variables.variables_for`.
 
     The templates are the first that exist for the customer's ``locale``, its language, ``default_locale``, no locale.
@@ -68,8 +83,8 @@ def render(
     Raises:
         TemplateFailure: if there is no template, or it cannot be rendered with these data.
     """
-    chosen, paths = choose(body.templates, leg, locale, default_locale)
-    main = compiled(paths[0], body.templates[paths[0]])
+    chosen, paths = choose(templates, leg, locale, default_locale)
+    main = _ready(paths[0], templates)
     limit = LIMITS.get(leg.channel, LIMITS[EMAIL])
     variables = plain_data(data)
     variables["_locale"], variables["_currency"] = _spoken(chosen, locale, default_locale), currency
@@ -82,7 +97,7 @@ def render(
     if main.as_text is not None:
         html = _with_preview(run(main.body, variables, path=main.path, limit=limit), preview)
         if len(paths) > 1:
-            own = compiled(paths[1], body.templates[paths[1]])
+            own = _ready(paths[1], templates)
             text = run(own.body, variables, path=own.path, limit=limit)
         else:
             text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
@@ -168,6 +183,14 @@ def compiled(path: str, text: str) -> _Compiled:
             for button in source.buttons
         ),
     )
+
+
+def _ready(path: str, templates: Mapping[str, str]) -> _Compiled:
+    try:
+        return compiled(path, templates[path])
+    except (WorkspaceInvalid, MarkupProblem, TemplateSyntaxError) as error:
+        # An applied version was checked; what an older release accepted may still not do any more.
+        raise TemplateFailure(path, str(error)) from None
 
 
 def html_and_text(source: TemplateSource) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """One file under ``campaigns/`` → :class:`campaigns.definition.CampaignDefinition`."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from campaigns.definition import (
@@ -32,16 +32,21 @@ _ANSWERS: dict[str, Answer] = {"reply": "reply", "click": "click", "goal": "goal
 
 @dataclass(frozen=True, slots=True)
 class ReadCampaign:
-    """A definition with the lines that later checks (audience, templates) point to."""
+    """What was read, with the lines that later checks (audience, templates) point to; they go on where it has problems.
+
+    ``definition`` is None where something is wrong.
+    """
 
     file: str
-    definition: CampaignDefinition
+    definition: CampaignDefinition | None
+    purpose: Purpose
+    audience: str
     audience_line: int
     leg_lines: dict[Leg, int]
 
 
 def read_campaign(node: Node | None, file: str, problems: Problems, channels: Collection[str]) -> ReadCampaign | None:
-    """The campaign, or None where it cannot be made; ``channels`` are the names that exist."""
+    """What the file says, or None where it is no campaign at all; ``channels`` are the names that exist."""
     fields = Fields.of(node, file, problems, "the campaign", LATER)
     if fields is None:
         return None
@@ -56,7 +61,7 @@ class _Reader:
         self._channels = channels
         self._lines: dict[Leg, int] = {}
 
-    def read(self) -> ReadCampaign | None:
+    def read(self) -> ReadCampaign:
         fields, before = self._fields, len(self._problems)
         title = self._required_name(fields, "campaign", "its name, such as campaign: winback")
         description = fields.text("description")
@@ -70,13 +75,14 @@ class _Reader:
         fields.choice("edits", ("pin",), "pin")
         steps = self._steps(template, until)
         fields.finish()
-        if len(self._problems) != before or not steps:
-            return None
+        found = ReadCampaign(self._file, None, Purpose(purpose), audience, fields.line("audience"), self._lines)
+        if len(self._problems) != before:
+            return found
         definition = CampaignDefinition(
             name=title, description=description, purpose=Purpose(purpose), audience=audience, start=start,
             period=period, reentry=reentry, goal=goal, steps=tuple(steps),
         )  # fmt: skip
-        return ReadCampaign(self._file, definition, fields.line("audience"), self._lines)
+        return replace(found, definition=definition)
 
     def _required_name(self, fields: Fields, key: str, hint: str) -> str:
         if fields.get(key) is None:

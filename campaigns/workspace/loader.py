@@ -9,7 +9,7 @@ from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid, did_
 from campaigns.reading.yaml import MAX_BYTES, Node, read_yaml
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
-from campaigns.templates.checking import check_campaign, stray_file
+from campaigns.templates.checking import check_templates, stray_file
 from campaigns.templates.sources import file_parts
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
 from campaigns.workspace.config import read_config
@@ -107,22 +107,25 @@ class _Loader:
             read = read_campaign(node, file, self._problems, self._channels)
             if read is None:
                 continue
+            self._check_audience(read, segments)
+            templates = self._templates(read, locale)
+            if read.definition is None:
+                continue
             title = read.definition.name
             if title in found:
                 self._problems.add(file, 1, f"campaign {title!r} is in {files[title]} already; rename one")
                 continue
-            self._check_audience(read, segments)
-            found[title] = self._body(read, locale)
+            found[title] = CampaignBody(definition=read.definition, templates=templates)
             files[title] = file
         return found
 
     def _check_audience(self, read: ReadCampaign, segments: Collection[str] | None) -> None:
-        audience = read.definition.audience
-        if segments is not None and audience not in segments:
+        audience = read.audience
+        if segments is not None and audience and audience not in segments:
             hint = did_you_mean(audience, segments) or "; define it in segments.yaml"
             self._problems.add(read.file, read.audience_line, f"there is no segment {audience!r}{hint}")
 
-    def _body(self, read: ReadCampaign, locale: str) -> CampaignBody:
+    def _templates(self, read: ReadCampaign, locale: str) -> dict[str, str]:
         wanted = {(leg.template, leg.channel) for leg in read.leg_lines}
         texts: dict[str, str] = {}
         for template in sorted({leg.template for leg in read.leg_lines}):
@@ -138,10 +141,11 @@ class _Loader:
                 text = self._template(below)
                 if text is not None:
                     texts[f"{template}/{_canonical(path.name)}"] = text
-        body = CampaignBody(definition=read.definition, templates=dict(sorted(texts.items())))
-        for problem in check_campaign(body, read.leg_lines, read.file, locale).found:
-            self._problems.add(problem.file, problem.line, problem.message)
-        return body
+        texts = dict(sorted(texts.items()))
+        check_templates(
+            texts, read.purpose, read.leg_lines, file=read.file, default_locale=locale, problems=self._problems
+        )
+        return texts
 
     def _template(self, below: str) -> str | None:
         content = self._read(f"templates/{below}", MAX_TEMPLATE_BYTES)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def apply(
-    folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="[DIR]")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="DIR")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     stop_removed: Annotated[

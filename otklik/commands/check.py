@@ -10,7 +10,7 @@ from otklik.commands.plainly import plainly
 
 
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="[DIR]")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="DIR")] = None,
 ) -> None:
     """Say what is wrong with a workspace, as file:line: what to write instead. Nothing is written.
 
@@ -29,16 +29,16 @@ def check(
             count = len(error.problems)
             typer.secho(f"{count} problem{'s' if count != 1 else ''} in {where}", err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from None
-    languages = sorted(
-        {parts[1] for body in workspace.campaigns.values() for parts in map(_parts, body.templates)} - {""}
-    )
+    files = [_locale(path) for body in workspace.campaigns.values() for path in body.templates]
+    languages = sorted(set(files) - {""})
     typer.echo(
         f"{where} is in order: {len(workspace.campaigns)} campaigns, {len(workspace.segments)} segments"
         + (f", also in {', '.join(languages)}" if languages else "")
     )
 
 
-def _parts(path: str) -> tuple[str, str, str]:
+def _locale(path: str) -> str:
     from campaigns.templates.sources import file_parts
 
-    return file_parts(path) or ("", "", "")
+    parts = file_parts(path)
+    return parts[1] if parts else ""
