@@ -17,6 +17,7 @@ from core.ids import new_id
 from core.machines.enrolment import OPEN
 from core.machines.message import SKIP, MessageState
 from core.money import parse_micros
+from core.wakeup import Wakeup, outbox
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Enrolment, EnrolmentHistory, Hold, Message
@@ -31,13 +32,15 @@ _HOLDS = table(Hold)
 class Runner:
     """Moves journeys. Several runners may work on one store; a journey is moved by one at a time."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, wakeup: Wakeup) -> None:
         self._store = store
         self._clock = clock
+        self._wakeup = wakeup
 
     async def run_once(self, limit: int = BATCH) -> int:
         """Move up to ``limit`` due journeys one decision on; gives how many there were."""
         now = self._clock.now()
+        writer: _Batch | None = None
         async with self._store.write() as connection:
             config = await workspace_config(connection)
             due = await load_due(connection, config, now, limit)
@@ -48,6 +51,9 @@ class Runner:
                     definition = by_version[item.version]
                     writer.add(item, decide(definition, item.journey, item.facts(config), now))
                 await writer.write(connection)
+        if writer is not None:
+            for channel in writer.channels:
+                self._wakeup.notify(outbox(channel))
         return len(due)
 
 
@@ -63,6 +69,11 @@ class _Batch:
         self._lines: list[dict[str, Any]] = []
         self._moved: list[Reschedule] = []
         self._skipped: list[SkipMessage] = []
+
+    @property
+    def channels(self) -> set[str]:
+        """Channels that have new messages."""
+        return {row["channel"] for row in self._planned}
 
     def add(self, item: DueJourney, decision: Decision) -> None:
         message_id = item.message.id if item.message else None

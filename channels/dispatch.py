@@ -21,6 +21,7 @@ from core.errors import ChannelFault, ConfigurationError, StoreUnavailable
 from core.ids import new_id
 from core.messages import OutboundMessage
 from core.outcomes import Outcome, OutcomeKind, outcome_of
+from core.wakeup import JOURNEYS, Wakeup, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ IDLE_SECONDS = 1.0
 LEASE_MARGIN = 0.5
 """A message starts only in the first half of its lease: local and database time may drift apart."""
 FAULT_PAUSE = 15.0
+GRACE_SECONDS = 10.0
 
 
 class Outbox(Protocol):
@@ -80,21 +82,22 @@ class ChannelDispatcher:
         composer: Composer,
         rates: RateGate,
         journal: Journal,
+        wakeup: Wakeup,
         *,
         batch: int = BATCH,
     ) -> None:
         self.adapter = adapter
         self.channel = adapter.capabilities.channel
-        self.wake = asyncio.Event()
         self.fault = ""
         self._outbox = outbox
         self._composer = composer
         self._rates = rates
         self._journal = journal
+        self._wakeup = wakeup
         self._batch = batch
         self._sessions = adapter.capabilities.sessions
-        self._ready: asyncio.Queue[_Started] = asyncio.Queue(maxsize=batch)
-        self._ended: asyncio.Queue[Ended] = asyncio.Queue(maxsize=2 * batch)
+        self._ready: asyncio.Queue[_Started | None] = asyncio.Queue(maxsize=batch + adapter.capabilities.sessions)
+        self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
         self._in_hand = 0
         self._rate_seen = float(self._sessions)
         self._resume_at = 0.0
@@ -112,17 +115,20 @@ class ChannelDispatcher:
             await self._feed()
         finally:
             await self._drain(sessions)
-            recorder.cancel()
-            with suppress(asyncio.CancelledError):
-                await recorder
-            await self._record_all()
+            self._ended.put_nowait(None)
+            with suppress(TimeoutError):  # the journal keeps what could not be recorded
+                await asyncio.wait_for(recorder, GRACE_SECONDS)
 
     async def _drain(self, sessions: Sequence[asyncio.Task[None]]) -> None:
-        """Give back what has not started; let what is in a socket end by its own time-out."""
+        """Give back what has not started; let what is in a socket end, for a while."""
         while not self._ready.empty():
             started = self._ready.get_nowait()
-            await self._ended.put(_not_started(started, "stopped before its turn"))
-        for task in sessions:
+            if started is not None:
+                self._ended.put_nowait(_not_started(started, "stopped before its turn"))
+        for _ in sessions:
+            self._ready.put_nowait(None)
+        _, late = await asyncio.wait(sessions, timeout=GRACE_SECONDS)
+        for task in late:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
 
@@ -134,9 +140,7 @@ class ChannelDispatcher:
                 log.warning("store is away, sending stops", channel=self.channel, error=str(error))
                 moved = False
             if not moved:
-                self.wake.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS)
+                await self._wakeup.wait(outbox(self.channel), IDLE_SECONDS)
 
     async def _feed_once(self) -> bool:
         """Claim, compose and begin one batch; False if there was nothing to do."""
@@ -199,15 +203,13 @@ class ChannelDispatcher:
                 await self._ready.put(_Started(ready, message, deadline))
 
     async def _session(self) -> None:
-        while True:
-            started = await self._ready.get()
+        while (started := await self._ready.get()) is not None:
             if uptime() >= started.deadline:
-                await self._ended.put(_not_started(started, "its lease ran out before its turn"))
-                continue
-            if uptime() < self._resume_at:
-                await self._ended.put(_not_started(started, self.fault))
-                continue
-            await self._send(started)
+                self._ended.put_nowait(_not_started(started, "its lease ran out before its turn"))
+            elif uptime() < self._resume_at:
+                self._ended.put_nowait(_not_started(started, self.fault))
+            else:
+                await self._send(started)
 
     async def _send(self, started: _Started) -> None:
         attempt = started.ready.attempt_id
@@ -237,13 +239,18 @@ class ChannelDispatcher:
         self._resume_at = uptime() + FAULT_PAUSE
 
     async def _recorder(self) -> None:
-        while True:
-            group = [await self._ended.get()]
-            while len(group) < self._batch and not self._ended.empty():
-                group.append(self._ended.get_nowait())
+        while (first := await self._ended.get()) is not None:
+            group = [first]
+            stop = False
+            while len(group) < self._batch and not self._ended.empty() and not stop:
+                following = self._ended.get_nowait()
+                stop = following is None
+                if following is not None:
+                    group.append(following)
             await self._record(group)
-            # let outcomes gather while the sessions are busy: one commit for many
-            if self._in_hand > self._sessions:
+            if stop:
+                return
+            if self._in_hand > self._sessions:  # let outcomes gather while the sessions are busy: one commit for many
                 await asyncio.sleep(GROUP_SECONDS / 2)
 
     async def _record(self, group: Sequence[Ended]) -> None:
@@ -251,6 +258,7 @@ class ChannelDispatcher:
         while True:
             try:
                 await self._outbox.record(group)
+                self._wakeup.notify(JOURNEYS)
                 break
             except StoreUnavailable as error:
                 log.warning("store is away, outcomes wait", channel=self.channel, waiting=len(group), error=str(error))
@@ -260,15 +268,6 @@ class ChannelDispatcher:
         if accepted:
             seen = accepted / max(uptime() - began + GROUP_SECONDS / 2, 0.01)
             self._rate_seen = 0.7 * self._rate_seen + 0.3 * seen
-
-    async def _record_all(self) -> None:
-        rest: list[Ended] = []
-        while not self._ended.empty():
-            rest.append(self._ended.get_nowait())
-        if rest:
-            with suppress(StoreUnavailable):  # the journal keeps them for the next start
-                await self._outbox.record(rest)
-                self._in_hand -= len(rest)
 
 
 def _not_started(started: _Started, detail: str) -> Ended:

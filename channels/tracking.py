@@ -7,7 +7,6 @@ and a redirect goes only to a target that the message itself holds.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -33,12 +32,14 @@ PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(Protocol):
     """Who a page speaks to: their locale and the brand that wrote to them."""
 
-    locale: str = ""
-    brand: str = ""
+    @property
+    def locale(self) -> str: ...
+
+    @property
+    def brand(self) -> str: ...
 
 
 class Engagement(Protocol):
@@ -128,7 +129,7 @@ class _Routes:
 
 
 def tracking_router(engagement: Engagement, health: Health, *, secret: str) -> APIRouter:
-    """``/c`` (click), ``/o`` (open), ``/u`` (unsubscribe), ``/healthz``; ``secret`` is the one the links are signed with."""
+    """``/c`` (click), ``/o`` (open), ``/u`` (unsubscribe) and ``/healthz``; ``secret`` is what the links are signed with."""
     routes, router = _Routes(engagement, health, secret), APIRouter()
     for path, method, endpoint in (
         ("/c/{token}", "GET", _kept(routes.click)),

@@ -1,1 +1,1 @@
-"""The subcommands: one module each, light to import; what they need is imported when they run."""
+"""One module a command; each imports what it needs only when it runs."""

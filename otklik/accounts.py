@@ -1,0 +1,58 @@
+"""Accounts: the configured channels as adapters, with what is polled and how deliveries are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from channels import registry
+from channels.adapter import Adapter, Polls, ReceivesWebhooks
+from core.messages import EMAIL, ChannelEvent, RawInbound
+from otklik.settings import Configuration
+
+_OURS = frozenset({"bot_name"})
+"""Options that are for us, not for the adapter."""
+_TOLD_THE_PUBLIC_URL = frozenset({"sms", "whatsapp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of one channel; it is named like its channel."""
+
+    channel: str
+    adapter: Adapter
+    parse: Callable[[RawInbound], list[ChannelEvent]]
+    sources: list[Polls] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.adapter.account
+
+
+def make_accounts(configuration: Configuration) -> list[Account]:
+    """An account for each channel that is on, none of them open yet.
+
+    Raises:
+        ConfigurationError: naming the setting.
+    """
+    accounts = []
+    for channel, given in configuration.channels.items():
+        options: dict[str, object] = {name: value for name, value in given.items() if name not in _OURS}
+        if channel in _TOLD_THE_PUBLIC_URL:
+            options.setdefault("public_url", configuration.settings.public_url)
+        if channel == EMAIL:
+            options.setdefault("reply_address", configuration.reply_address)
+        adapter = registry.make(channel, channel, options)
+        sources: list[Polls] = []
+        if channel == EMAIL:
+            mailbox = registry.make_mailbox(channel, options)
+            sources += [mailbox] if mailbox is not None else []
+        elif isinstance(adapter, Polls) and given.get("mode", "polling") == "polling":
+            sources.append(adapter)
+        reader = sources[0] if sources else adapter
+        parse = reader.parse if isinstance(reader, (Polls, ReceivesWebhooks)) else _nothing
+        accounts.append(Account(channel, adapter, parse, sources))
+    return accounts
+
+
+def _nothing(raw: RawInbound) -> list[ChannelEvent]:
+    """An account that never receives."""
+    return []

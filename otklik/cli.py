@@ -1,0 +1,59 @@
+"""The command line. Modules of commands are light to import: what a command needs is imported when it runs."""
+
+import sys
+
+import typer
+
+from otklik.commands import (
+    apply,
+    check,
+    demo,
+    doctor,
+    imports,
+    init,
+    report,
+    run,
+    schema,
+    segment,
+    unknown,
+    why,
+)
+
+app = typer.Typer(
+    name="otklik",
+    help="Otklik: campaigns that go from channel to channel until the customer answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command(name="demo")(demo.demo)
+app.command(name="init")(init.init)
+app.command(name="check")(check.check)
+app.command(name="apply")(apply.apply)
+app.command(name="run")(run.run)
+app.command(name="report")(report.report)
+app.command(name="why")(why.why)
+app.command(name="doctor")(doctor.doctor)
+app.command(name="schema")(schema.schema)
+app.add_typer(imports.app, name="import")
+app.add_typer(segment.app, name="segment")
+app.add_typer(unknown.app, name="unknown")
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one clear message and exit code 1, never a traceback."""
+    from core.errors import OtklikError
+
+    try:
+        app()
+    except OtklikError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            sys.stderr.write(f"otklik: {line}\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""The service: everything in one process. Each part is a task; the first that fails for good ends them all, cleanly.
+
+Start order: recover what dead workers left (their journals are read before anything is claimed) → intake → loops.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.processing import Processor
+from campaigns.compose import Composer
+from campaigns.gates import DISPATCH_GATES
+from campaigns.links import MessageLinks
+from campaigns.receipts import settle_parked, sweep_parked
+from campaigns.runner import Runner
+from campaigns.scheduler import Scheduler, end_finished
+from channels.adapter import Adapter, Polls
+from channels.dispatch import ChannelDispatcher
+from channels.journal import Journal, boot_id, read_dead
+from channels.rates import RateGate
+from core.clock import Clock
+from core.errors import StoreUnavailable
+from core.ids import new_id
+from core.wakeup import INBOUND, JOURNEYS, STARTS, LocalWakeup
+from otklik.accounts import Account, make_accounts
+from otklik.polling import poll_for_ever
+from otklik.settings import Configuration
+from otklik.wiring import addresses, make_clock
+from storage.intake import Intake
+from storage.outbox.outbox import Outbox
+from storage.outbox.recovery import JournalMarks
+from storage.store import Store
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
+STARTS_SECONDS = 5.0
+HOUSEKEEPING_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Service:
+    """A running Otklik. Made by :func:`running_service`."""
+
+    configuration: Configuration
+    store: Store
+    clock: Clock
+    wakeup: LocalWakeup
+    outbox: Outbox
+    journal: Journal
+    intake: Intake
+    runner: Runner
+    scheduler: Scheduler
+    processor: Processor
+    accounts: list[Account]
+    dispatchers: list[ChannelDispatcher] = field(default_factory=list)
+    moving: int = 0
+
+    @property
+    def adapters(self) -> dict[str, Adapter]:
+        """Adapters by account name."""
+        return {account.name: account.adapter for account in self.accounts}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any part is in the middle of something."""
+        return self.moving > 0 or any(dispatcher.busy for dispatcher in self.dispatchers)
+
+    async def recover(self) -> None:
+        """Settle what dead workers of this machine left behind."""
+        for worker, host, boot, journal in await self.outbox.others():
+            if host != socket.gethostname():
+                continue
+            marks = await asyncio.to_thread(dead_marks, Path(journal), boot)
+            if marks is ALIVE:
+                continue
+            found = await self.outbox.recover(worker, marks)
+            if marks is not None:
+                Path(journal).unlink(missing_ok=True)
+            log.info(
+                "recovered a dead worker",
+                worker=worker,
+                outcomes=found.outcomes,
+                returned=found.returned,
+                unknown=found.unknown,
+            )
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for dispatcher in self.dispatchers:
+                tasks.create_task(dispatcher.run(), name=f"dispatch {dispatcher.channel}")
+            for account in self.accounts:
+                for source in account.sources:
+                    tasks.create_task(self._poll(account.name, source), name=f"poll {account.name}")
+            tasks.create_task(self._loop(JOURNEYS, self.runner.run_once), name="runner")
+            tasks.create_task(self._loop(INBOUND, self._process), name="processor")
+            tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
+            tasks.create_task(self._ticks(), name="ticks")
+
+    async def _process(self) -> int:
+        done = await self.processor.run_once(100)
+        if done:
+            self.wakeup.notify(JOURNEYS)
+            for dispatcher in self.dispatchers:
+                self.wakeup.notify(f"outbox:{dispatcher.channel}")
+        return done
+
+    async def _poll(self, account: str, source: Polls) -> None:
+        await poll_for_ever(account, source, self.store, self.intake, self.wakeup)
+
+    async def _loop(self, topic: str, once: Callable[[], Awaitable[int]], look: float = LOOK_SECONDS) -> None:
+        """Do ``once`` again and again; wait when there was nothing to do."""
+        while True:
+            self.moving += 1
+            try:
+                done = await once()
+            except StoreUnavailable as error:
+                log.warning("store is away", part=topic, error=str(error))
+                done = 0
+                await asyncio.sleep(look)
+            finally:
+                self.moving -= 1
+            if not done:
+                await self.wakeup.wait(topic, look)
+            elif topic == STARTS:
+                self.wakeup.notify(JOURNEYS)
+
+    async def _ticks(self) -> None:
+        """Let APScheduler tick the housekeeping; it decides nothing about *when* a campaign runs."""
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+        for job, seconds in (
+            (self.sweep, SWEEP_SECONDS),
+            (self.recover, HOUSEKEEPING_SECONDS),
+            (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
+            (self._end_finished, HOUSEKEEPING_SECONDS),
+        ):
+            scheduler.add_job(_guarded(job), "interval", seconds=seconds)
+        scheduler.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            scheduler.shutdown(wait=False)
+
+    async def sweep(self) -> None:
+        """Free expired leases; wake journeys whose message missed its window."""
+        if await self.outbox.sweep():
+            self.wakeup.notify(JOURNEYS)
+
+    async def _settle_late_receipts(self) -> None:
+        async with self.store.write() as connection:
+            await sweep_parked(connection, self.clock.now())
+
+    async def _end_finished(self) -> None:
+        await end_finished(self.store, self.clock)
+
+
+def _guarded(job: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        try:
+            await job()
+        except StoreUnavailable as error:
+            log.warning("store is away", job=getattr(job, "__name__", ""), error=str(error))
+
+    return run
+
+
+ALIVE = JournalMarks(frozenset(), {})
+"""Stands for the journal of a worker that still lives."""
+
+
+def dead_marks(journal: Path, boot: str) -> JournalMarks | None:
+    """What a dead worker's journal says; :data:`ALIVE` if it lives, None if there is nothing to trust."""
+    try:
+        read = read_dead(journal)
+    except FileNotFoundError:
+        return None
+    if read is None:
+        return ALIVE
+    return JournalMarks(*read) if boot and boot == boot_id() else None
+
+
+@asynccontextmanager
+async def running_service(configuration: Configuration, store: Store) -> AsyncIterator[Service]:
+    """A service with its parts open and dead workers recovered, not yet working: call :meth:`Service.run`."""
+    settings = configuration.settings
+    clock = make_clock(configuration)
+    wakeup = LocalWakeup()
+    worker = new_id()
+    journal = Journal(settings.data_dir.absolute() / "journals" / f"{worker}.journal")
+    outbox = Outbox(
+        store,
+        clock,
+        DISPATCH_GATES,
+        worker=worker,
+        lease_seconds=settings.lease_seconds,
+        on_accepted=_settle_parked,
+    )
+    links = MessageLinks(addresses(configuration))
+    async with AsyncExitStack() as stack:
+        accounts = make_accounts(configuration)
+        intake = await stack.enter_async_context(Intake(store, clock))
+        service = Service(
+            configuration=configuration,
+            store=store,
+            clock=clock,
+            wakeup=wakeup,
+            outbox=outbox,
+            journal=journal,
+            intake=intake,
+            runner=Runner(store, clock, wakeup),
+            scheduler=Scheduler(store, clock),
+            processor=Processor(
+                store, clock, {account.name: account.parse for account in accounts}, secret=configuration.secret
+            ),
+            accounts=accounts,
+        )
+        await outbox.register(socket.gethostname(), boot_id(), str(journal.path))
+        await service.recover()
+        rates = RateGate(
+            {account.name: account.adapter.capabilities for account in accounts}, scale=settings.rate_scale
+        )
+        composer = Composer(store, clock, links)
+        for account in accounts:
+            await account.adapter.open()
+            stack.push_async_callback(account.adapter.close)
+            service.dispatchers.append(
+                ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup)
+            )
+        log.info("worker ready", worker=worker, pid=os.getpid(), channels=[account.channel for account in accounts])
+        try:
+            yield service
+        finally:
+            await _say_goodbye(service)
+
+
+async def _say_goodbye(service: Service) -> None:
+    """Retire the worker if everything it did is in the store; otherwise leave its journal to the next start."""
+    clean = not any(dispatcher.busy for dispatcher in service.dispatchers)
+    if clean:
+        try:
+            await service.outbox.retire()
+        except StoreUnavailable as error:
+            log.warning("store is away at shutdown", error=str(error))
+            clean = False
+    service.journal.close(remove=clean)
+
+
+
+async def _settle_parked(
+    connection: AsyncConnection, accepted: Sequence[tuple[str, str]], now: datetime
+) -> None:
+    await settle_parked(connection, accepted, now)

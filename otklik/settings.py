@@ -1,0 +1,165 @@
+"""Settings, from the environment and ``.env``. Each is ``OTKLIK_`` and its name; ``.env.example`` explains them all.
+
+A channel is on when its first setting is there: ``OTKLIK_EMAIL_HOST``, ``OTKLIK_TELEGRAM_TOKEN``, ``OTKLIK_SMS_SENDER``,
+``OTKLIK_WHATSAPP_SENDER``. What follows the channel's name is a field of its adapter's settings.
+"""
+
+import difflib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import ConfigurationError
+
+PREFIX = "OTKLIK_"
+CHANNEL_SWITCHES: dict[str, tuple[str, ...]] = {
+    "email": ("host",),
+    "telegram": ("token",),
+    "sms": ("sender", "messaging_service"),
+    "whatsapp": ("sender", "messaging_service"),
+}
+"""The options of which one must be set for a channel to be on."""
+_TWILIO = ("sms", "whatsapp")
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str = "sqlite:///otklik-data/otklik.sqlite3"
+    data_dir: Path = Path("otklik-data")
+    workspace: Path = Path("shop")
+    secret: str = Field(default="", repr=False)
+    public_url: str = "http://127.0.0.1:8080"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    api_token: str = Field(default="", repr=False)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    track_clicks: bool = True
+    track_opens: bool = True
+    rate_scale: float = Field(default=1.0, gt=0)
+    lease_seconds: float = Field(default=60.0, ge=0.5)
+    clock: Literal["system", "virtual"] = "system"
+    now: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings with the options of every channel that is on, by channel."""
+
+    settings: Settings
+    channels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def secret(self) -> str:
+        """What signs our links and reply addresses: the setting, else one kept in the data folder."""
+        return self.settings.secret or _kept_secret(self.settings.data_dir.absolute())
+
+    @property
+    def bot_name(self) -> str:
+        """The Telegram bot's username, without @; empty if it is not told."""
+        return self.channels.get("telegram", {}).get("bot_name", "").lstrip("@")
+
+    @property
+    def reply_address(self) -> str:
+        """The mailbox whose plus-addresses come back; only where answers are fetched at all."""
+        options = self.channels.get("email", {})
+        return options.get("reply_address") or options.get("sender", "")
+
+    @property
+    def virtual_start(self) -> datetime | None:
+        """Where a virtual clock starts, None if time is real."""
+        if self.settings.clock == "system":
+            return None
+        if self.settings.now is None:
+            raise ConfigurationError("OTKLIK_NOW is missing; a virtual clock needs a start such as 2026-12-01T10:00Z")
+        return self.settings.now
+
+
+def load_settings(env_file: Path | None = Path(".env")) -> Configuration:
+    """Read and check everything.
+
+    Raises:
+        ConfigurationError: one line for each missing, unknown or unreadable setting, never with a secret's value.
+    """
+    values = _environment(env_file)
+    channels = _channels(values)
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    taken = {f"{PREFIX}{prefix.upper()}_" for prefix in (*CHANNEL_SWITCHES, "twilio")}
+    problems = [
+        f"{name}: there is no such setting{_nearest(name, known)}"
+        for name in sorted(values)
+        if name not in known and not name.startswith((*taken, f"{PREFIX}TEST_"))
+    ]
+    try:
+        settings = Settings.model_validate(
+            {key.removeprefix(PREFIX).lower(): value for key, value in values.items() if key in known and value}
+        )
+    except ValidationError as error:
+        problems += [f"{PREFIX}{'_'.join(map(str, item['loc'])).upper()}: {_in_words(item)}" for item in error.errors()]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return Configuration(settings, channels)
+
+
+def _environment(env_file: Path | None) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    values: dict[str, str] = {}
+    if env_file is not None and env_file.is_file():
+        values.update({key: value or "" for key, value in dotenv_values(env_file).items()})
+    values.update(os.environ)
+    return {key: value for key, value in values.items() if key.startswith(PREFIX)}
+
+
+def _channels(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    def options(name: str) -> dict[str, str]:
+        start = f"{PREFIX}{name.upper()}_"
+        return {key.removeprefix(start).lower(): value for key, value in values.items() if key.startswith(start) and value}
+
+    shared = options("twilio")
+    channels: dict[str, dict[str, str]] = {}
+    for channel, switches in CHANNEL_SWITCHES.items():
+        own = options(channel)
+        if any(own.get(switch) for switch in switches):
+            channels[channel] = {**shared, **own} if channel in _TWILIO else own
+        elif own:
+            raise ConfigurationError(
+                f"{PREFIX}{channel.upper()}_{switches[0].upper()}: is missing, though other settings of {channel} are there"
+            )
+    if shared and not any(channel in channels for channel in _TWILIO):
+        raise ConfigurationError("OTKLIK_SMS_SENDER or OTKLIK_WHATSAPP_SENDER: is missing, though Twilio is configured")
+    return channels
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _in_words(item: Any) -> str:
+    message = str(item["msg"])
+    return message[0].lower() + message[1:]
+
+
+@lru_cache(maxsize=8)
+def _kept_secret(folder: Path) -> str:
+    path = folder / "secret"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+    secret = secrets.token_urlsafe(32)
+    with path.open("x") as file:
+        path.chmod(0o600)
+        file.write(secret + "\n")
+    return secret

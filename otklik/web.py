@@ -1,0 +1,120 @@
+"""The HTTP application: mounts every room's routes and runs them beside the service."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from campaigns.api import events_router
+from campaigns.engagement import Engagement
+from channels.adapter import ReceivesWebhooks
+from channels.tracking import tracking_router
+from channels.webhooks import webhook_router
+from core.clock import VirtualClock
+from core.errors import ConfigurationError, StoreUnavailable
+from core.messages import RawInbound
+from core.wakeup import INBOUND, JOURNEYS, LocalWakeup
+from otklik.control import control_router
+from otklik.service import Service
+from storage.intake import Intake
+
+
+class _Spool:
+    """The intake, with a nudge for whoever processes."""
+
+    def __init__(self, intake: Intake, wakeup: LocalWakeup) -> None:
+        self._intake = intake
+        self._wakeup = wakeup
+
+    async def store(self, inbound: list[RawInbound]) -> None:
+        await self._intake.store(inbound)
+        self._wakeup.notify(INBOUND)
+
+
+class _Health:
+    """What is wrong with the service, in sentences."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def problems(self) -> list[str]:
+        found = [
+            f"channel {dispatcher.channel} cannot send: {dispatcher.fault}"
+            for dispatcher in self._service.dispatchers
+            if dispatcher.fault
+        ]
+        try:
+            async with self._service.store.read() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except StoreUnavailable as error:
+            found.append(str(error))
+        return found
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application of a running service."""
+    settings = service.configuration.settings
+    app = FastAPI(title="Otklik", docs_url=None, redoc_url=None, openapi_url=None)
+    receivers = {
+        name: adapter for name, adapter in service.adapters.items() if isinstance(adapter, ReceivesWebhooks)
+    }
+    app.include_router(
+        webhook_router(receivers, _Spool(service.intake, service.wakeup), public_url=settings.public_url)
+    )
+    app.include_router(
+        tracking_router(
+            Engagement(service.store, service.clock, service.wakeup),
+            _Health(service),
+            secret=service.configuration.secret,
+        )
+    )
+    if settings.api_token:
+
+        async def wake() -> None:
+            service.wakeup.notify(JOURNEYS)
+
+        app.include_router(events_router(service.store, service.clock, settings.api_token, wake))
+    if isinstance(service.clock, VirtualClock):
+        app.include_router(control_router(service, service.clock))
+    return app
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process has one place for them."""
+
+    def install_signal_handlers(self) -> None:
+        """Left to ``otklik run``."""
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
+    """Serve ``app``; gives the port that was bound.
+
+    Raises:
+        ConfigurationError: if the port is taken or not allowed.
+    """
+    import socket
+
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"OTKLIK_PORT: cannot listen on {host}:{port} ({error.strerror}); stop what uses it, or set another port"
+        ) from None
+    listener.set_inheritable(True)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=10)
+        listener.close()
