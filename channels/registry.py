@@ -66,11 +66,14 @@ def make_mailbox(account: str, options: Options) -> Polls | None:
     Raises:
         ConfigurationError: as :func:`make`.
     """
-    from channels.email.mailbox import ImapMailbox
     from channels.email.settings import EmailSettings
 
     mailbox = read_settings(EmailSettings, account, options).mailbox()
-    return None if mailbox is None else ImapMailbox(mailbox)
+    if mailbox is None:
+        return None
+    from channels.email.mailbox import ImapMailbox
+
+    return ImapMailbox(mailbox)
 
 
 def kinds() -> list[str]:

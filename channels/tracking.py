@@ -129,7 +129,7 @@ class _Routes:
 
 
 def tracking_router(engagement: Engagement, health: Health, *, secret: str) -> APIRouter:
-    """``/c`` (click), ``/o`` (open), ``/u`` (unsubscribe) and ``/healthz``; ``secret`` is what the links are signed with."""
+    """Routes for clicks, opens, unsubscribing and health; ``secret`` is the workspace's, which signed the links."""
     routes, router = _Routes(engagement, health, secret), APIRouter()
     for path, method, endpoint in (
         ("/c/{token}", "GET", _kept(routes.click)),
