@@ -1,0 +1,1 @@
+"""Conversations: what happens when a customer writes."""

@@ -1,0 +1,179 @@
+"""Conversations: the thread that a customer's messages and our answers stand in."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.context import Context
+from bot.senders import Sender
+from core.ids import new_id
+from core.machines.conversation import CONVERSATION, ConversationState
+from core.machines.message import MessageState
+from core.messages import EMAIL, InboundMessage
+from core.purposes import Purpose
+from core.text import clipped
+from core.transitions import apply
+from storage.intake import bounded_key, storable
+from storage.outbox.columns import table
+from storage.statements import insert_into, insert_missing
+from storage.tables import Conversation, Message
+
+_CONVERSATIONS = table(Conversation)
+_MESSAGES = table(Message)
+LONGEST_TEXT = 20_000
+LONGEST_SUBJECT = 500
+ANSWER_LASTS = timedelta(hours=48)
+"""An automatic answer that could not leave by then is no answer any more."""
+
+
+def provider_key(inbound: InboundMessage) -> str:
+    """The inbound message's id among the provider ids of its account.
+
+    The prefix keeps it apart from those of our own messages: a mail's Message-ID is whatever its sender writes.
+    """
+    return "in:" + bounded_key(inbound.key)
+
+
+async def is_logged(connection: AsyncConnection, inbound: InboundMessage) -> bool:
+    """Whether this message stands in a conversation already."""
+    found = await connection.scalar(
+        select(_MESSAGES.c.id).where(
+            _MESSAGES.c.account == inbound.account, _MESSAGES.c.provider_id == provider_key(inbound)
+        )
+    )
+    return found is not None
+
+
+async def log_inbound(
+    connection: AsyncConnection, inbound: InboundMessage, sender: Sender, context: Context
+) -> tuple[str, str] | None:
+    """Put the message into the customer's conversation: (message, conversation), or None for a repeat."""
+    text = clipped(storable(inbound.text or inbound.button), LONGEST_TEXT)
+    conversation_id = await _open(connection, sender, inbound.sender.channel, text, context.received_at)
+    message_id = await connection.scalar(
+        insert_into(connection, _MESSAGES)
+        .values(
+            **_plain(sender, inbound, conversation_id, context.received_at),
+            direction="in",
+            state=MessageState.DELIVERED,
+            purpose=Purpose.CONVERSATION,
+            account=inbound.account,
+            provider_id=provider_key(inbound),
+            subject=clipped(storable(inbound.subject), LONGEST_SUBJECT),
+            body=text,
+            content=_noted(inbound),
+            raw_blob=inbound.raw_blob,
+        )
+        .on_conflict_do_nothing()
+        .returning(_MESSAGES.c.id)
+    )
+    return None if message_id is None else (message_id, conversation_id)
+
+
+async def plan_answer(
+    connection: AsyncConnection,
+    inbound: InboundMessage,
+    sender: Sender,
+    conversation_id: str,
+    context: Context,
+    *,
+    client_token: str,
+    purpose: Purpose,
+    text: str,
+    subject: str,
+) -> None:
+    """Plan one message back, ahead of bulk. (conversation, ``client_token``) is its key: a repeat plans nothing."""
+    content: dict[str, Any] = {"text": text}
+    if inbound.sender.channel == EMAIL:
+        references = [*inbound.references[-20:], inbound.message_id]
+        content |= {
+            "subject": subject,
+            "in_reply_to": clipped(storable(inbound.message_id), LONGEST_SUBJECT),
+            "references": [clipped(storable(one), LONGEST_SUBJECT) for one in references if one],
+        }
+    row = {
+        **_plain(sender, inbound, conversation_id, context.now),
+        "direction": "out",
+        "state": MessageState.PLANNED,
+        "purpose": purpose,
+        "client_token": client_token,
+        "lane": 0,
+        "send_at": context.now,
+        "not_before": context.now,
+        "not_after": context.now + ANSWER_LASTS,
+        "content": content,
+    }
+    await insert_missing(connection, _MESSAGES, [row])
+
+
+async def _open(connection: AsyncConnection, sender: Sender, channel: str, text: str, at: datetime) -> str:
+    """The customer's unresolved conversation, the last one reopened, or a new one."""
+    mine = (_CONVERSATIONS.c.customer_id == sender.customer_id, _CONVERSATIONS.c.verified.is_(sender.verified))
+    row = (
+        await connection.execute(
+            select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.state)
+            .where(*mine)
+            .order_by(
+                case((_CONVERSATIONS.c.state == ConversationState.RESOLVED, 1), else_=0),
+                _CONVERSATIONS.c.last_at.desc(),
+                _CONVERSATIONS.c.id.desc(),
+            )
+            .limit(1)
+        )
+    ).first()
+    latest = {"channel": channel, "last_at": at, "last_text": clipped(text, 200)}
+    if row is None:
+        conversation_id = new_id()
+        await connection.execute(
+            _CONVERSATIONS.insert().values(
+                id=conversation_id,
+                customer_id=sender.customer_id,
+                state=CONVERSATION.initial,
+                verified=sender.verified,
+                opened_at=at,
+                **latest,
+            )
+        )
+        return conversation_id
+    if row.state is ConversationState.RESOLVED:
+        # nobody else takes a conversation over yet, so the bot has it again
+        latest["state"] = apply(CONVERSATION, row.state, "ConversationReopened", {"flow_takes_it": True})
+        latest["resolved_at"] = None
+    await connection.execute(update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == row.id).values(**latest))
+    return str(row.id)
+
+
+def _plain(sender: Sender, inbound: InboundMessage, conversation_id: str, at: datetime) -> dict[str, Any]:
+    """What messages of both directions have. Columns that a Core insert would leave without their default."""
+    return {
+        **_DEFAULTS,
+        "id": new_id(),
+        "customer_id": sender.customer_id,
+        "identity_id": sender.identity_id,
+        "channel": inbound.sender.channel,
+        "conversation_id": conversation_id,
+        "created_at": at,
+    }
+
+
+_DEFAULTS: dict[str, Any] = {"reason": "", "version": "", "step": "", "leg": "", "worker": "", "tries": 0, "fence": 0}
+
+
+def _noted(inbound: InboundMessage) -> dict[str, Any]:
+    """What is kept of the message beside its text. ``from`` may be another address than the identity's."""
+    noted = {
+        "from": inbound.sender.value,
+        "name": clipped(inbound.sender_name, 200),
+        "message_id": clipped(inbound.message_id, LONGEST_SUBJECT),
+        "button": clipped(inbound.button, 200),
+        "automatic": clipped(inbound.automatic, 200),
+        "sent_raw": clipped(inbound.sent_raw, 100),
+        "attachments": [
+            {"name": clipped(one.name, 200), "media_type": one.media_type, "size": one.size, "blob": one.blob}
+            for one in inbound.attachments[:50]
+        ],
+    }
+    kept: dict[str, Any] = storable({name: value for name, value in noted.items() if value})
+    return kept

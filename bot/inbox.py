@@ -1,0 +1,190 @@
+"""The inbox: a message that a customer wrote, from its sender to its answer."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.context import Context
+from bot.conversations import is_logged, log_inbound, plan_answer
+from bot.deeplinks import join
+from bot.keywords import Keyword, keyword, may_agree_again, script_language, subject_keyword
+from bot.senders import Sender, resolve, touch
+from campaigns.answers import record_opt_out, record_reply
+from campaigns.consents import ConsentChange, Proof, grant, has_withdrawn, lift_opt_out_block
+from core import catalogue
+from core.actors import Actor
+from core.messages import EMAIL, SMS, TELEGRAM, InboundMessage
+from core.purposes import Purpose
+from core.text import clipped
+from storage.intake import bounded_key, storable
+from storage.outbox.columns import table
+from storage.statements import lock_customers
+from storage.tables import Consent, Customer, Message
+
+_CONSENTS = table(Consent)
+_CUSTOMERS = table(Customer)
+_MESSAGES = table(Message)
+
+
+async def handle_message(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> str | None:
+    """Log the message, credit it, do what it orders; the customer's id, or None where it is nobody's."""
+    if await is_logged(connection, inbound):
+        return None
+    joined = await join(connection, inbound, context) if inbound.start_token else None
+    sender = await resolve(connection, inbound, context)
+    if sender is None:
+        return None
+    await lock_customers(connection, [sender.customer_id], shared=False)
+    await touch(connection, inbound, sender, context)
+    logged = await log_inbound(connection, inbound, sender, context)
+    if logged is None:
+        return None
+    turn = _Turn(connection, inbound, sender, context, *logged)
+    if _opens_the_bot(inbound):
+        consented = joined is not None and joined.consented
+        await turn.welcome("joined" if joined and not consented else "consented" if consented else "stranger")
+        return sender.customer_id
+    match await turn.order():
+        case Keyword.STOP:
+            await turn.stop()
+        case Keyword.START if sender.verified and not inbound.automatic:
+            await turn.reply()
+            await turn.start()
+        case Keyword.HELP if sender.verified and not inbound.automatic:
+            await turn.reply()
+            await turn.help()
+        case _:
+            await turn.reply()
+    return sender.customer_id
+
+
+def _opens_the_bot(inbound: InboundMessage) -> bool:
+    """Pressing Start is how a chat begins: it answers nothing and agrees to nothing by itself."""
+    return inbound.sender.channel == TELEGRAM and inbound.text.strip().partition(" ")[0].partition("@")[0] == "/start"
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One message in its conversation, and what may be done about it."""
+
+    connection: AsyncConnection
+    inbound: InboundMessage
+    sender: Sender
+    context: Context
+    message_id: str
+    conversation_id: str
+
+    @property
+    def key(self) -> str:
+        """The message's key among all accounts."""
+        return f"{self.inbound.account}:{bounded_key(self.inbound.key)}"
+
+    async def order(self) -> Keyword | None:
+        """The order that the message is: the provider's reading of it goes first."""
+        inbound = self.inbound
+        if inbound.opt_out_type:
+            return Keyword(inbound.opt_out_type)
+        found = keyword(inbound.text or inbound.button)
+        if found is None and inbound.sender.channel == EMAIL:
+            found = subject_keyword(inbound.subject, inbound.text)
+        if found is None and inbound.sender.channel == SMS and may_agree_again(inbound.text):
+            stopped = await has_withdrawn(self.connection, self.sender.customer_id)
+            found = Keyword.START if stopped else None
+        return found
+
+    async def reply(self) -> None:
+        """Log it as a reply and end what it answers."""
+        await record_reply(
+            self.connection,
+            key=self.key,
+            customer_id=self.sender.customer_id,
+            channel=self.inbound.sender.channel,
+            at=self.context.received_at,
+            now=self.context.now,
+            since=self.context.since,
+            attribution=self.sender.attribution,
+            inbound_message_id=self.message_id,
+            automatic=clipped(storable(self.inbound.automatic), 200),
+        )
+
+    async def stop(self) -> None:
+        """Withdraw marketing on every channel, and say so once on this one."""
+        _, change = await record_opt_out(
+            self.connection,
+            key=self.key,
+            customer_id=self.sender.customer_id,
+            proof=self._proof(),
+            now=self.context.now,
+            channel=self.inbound.sender.channel,
+            attribution=self.sender.attribution,
+            inbound_message_id=self.message_id,
+            since=self.context.since,
+        )
+        if not self._answered_elsewhere() and await self._is_news(change):
+            await self._say("stop", "stop.confirmed", "stop.subject", Purpose.SERVICE)
+
+    async def start(self) -> None:
+        """Agree to marketing on this address again."""
+        change = await grant(self.connection, self.sender.customer_id, [self.sender.identity_id], self._proof())
+        await lift_opt_out_block(self.connection, self.sender.identity_id)
+        if change and not self._answered_elsewhere():
+            await self._say("start", "start.confirmed", "start.subject", Purpose.SERVICE)
+
+    async def help(self) -> None:
+        """Say who writes and how to stop it."""
+        if not self._answered_elsewhere():
+            await self._say("help", "help.text", "help.subject", Purpose.CONVERSATION)
+
+    async def welcome(self, how: str) -> None:
+        """Greet whoever has just opened the bot."""
+        await self._say("welcome", f"welcome.{how}", "help.subject", Purpose.CONVERSATION)
+
+    def _proof(self) -> Proof:
+        wording = clipped(storable(self.inbound.text or self.inbound.button or self.inbound.subject), 200)
+        actor = Actor("customer", self.sender.customer_id)
+        return Proof(f"keyword by {self.inbound.sender.channel}", wording, actor, self.context.received_at)
+
+    def _answered_elsewhere(self) -> bool:
+        """The provider has answered already, a machine would answer back, or a stranger's ``From:`` is no address."""
+        by_mail_of_a_stranger = self.sender.new and self.inbound.sender.channel == EMAIL
+        return bool(self.inbound.opt_out_type or self.inbound.automatic or by_mail_of_a_stranger)
+
+    async def _is_news(self, change: ConsentChange) -> bool:
+        """Whether this channel has not confirmed the present withdrawal yet."""
+        if change.identities:
+            return True
+        confirmed = await self.connection.scalar(
+            select(_MESSAGES.c.id)
+            .join(
+                _CONSENTS,
+                and_(
+                    _CONSENTS.c.identity_id == _MESSAGES.c.identity_id,
+                    _CONSENTS.c.purpose == Purpose.MARKETING.value,
+                ),
+            )
+            .where(
+                _MESSAGES.c.identity_id == self.sender.identity_id,
+                _MESSAGES.c.client_token.like("stop:%"),
+                _MESSAGES.c.created_at >= _CONSENTS.c.at,
+            )
+            .limit(1)
+        )
+        return confirmed is None
+
+    async def _say(self, token: str, text: str, subject: str, purpose: Purpose) -> None:
+        locale = await self.connection.scalar(
+            select(_CUSTOMERS.c.locale).where(_CUSTOMERS.c.id == self.sender.customer_id)
+        )
+        language = locale or self.inbound.locale or script_language(self.inbound.text) or self.context.config.locale
+        await plan_answer(
+            self.connection,
+            self.inbound,
+            self.sender,
+            self.conversation_id,
+            self.context,
+            client_token=f"{token}:{self.message_id}",
+            purpose=purpose,
+            text=catalogue.text(language, text, brand=self.context.config.brand.name),
+            subject=catalogue.text(language, subject),
+        )

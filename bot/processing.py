@@ -1,0 +1,198 @@
+"""Processing: stored deliveries become effects, each in one transaction with its own "processed" mark.
+
+A delivery that fails is tried three times and then set aside with its error; it never holds up the others.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Row, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.context import REPLY, START, Context
+from bot.rawmail import keep_raw, own_raw
+from bot.routing import handle
+from campaigns.definition import WorkspaceConfig
+from campaigns.live import workspace_config
+from campaigns.receipts import record_reports
+from core.clock import Clock
+from core.errors import StoreUnavailable
+from core.messages import EMAIL, ChannelEvent, DeliveryReport, InboundMessage, RawInbound
+from core.text import clipped
+from core.tokens import Signer
+from storage.intake import storable
+from storage.outbox.columns import table
+from storage.statements import chunks
+from storage.store import Store
+from storage.tables import Inbound
+
+log = structlog.get_logger(__name__)
+
+Parser = Callable[[RawInbound], list[ChannelEvent]]
+
+_INBOUND = table(Inbound)
+TRIES = 3
+ITEM_SECONDS = 30
+_NOBODYS_FAULT = frozenset({"40001", "40P01"})
+"""SQL states of a transaction that lost against another: to be tried again, not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A stored delivery and the events in it."""
+
+    id: str
+    raw: RawInbound
+    received_at: datetime
+    events: tuple[ChannelEvent, ...]
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it only says what became of messages of ours."""
+        return bool(self.events) and all(isinstance(event, DeliveryReport) for event in self.events)
+
+
+class Processor:
+    """Takes stored deliveries in the order in which they came. Several may run: an item is taken by one of them.
+
+    ``parsers`` are the adapters' ``parse`` by account; deliveries of other accounts wait until theirs is configured.
+    ``secret`` is the workspace's, under which reply addresses and deep links are signed.
+    """
+
+    def __init__(self, store: Store, parsers: Mapping[str, Parser], clock: Clock, secret: str) -> None:
+        self._store = store
+        self._parsers = parsers
+        self._clock = clock
+        self._reply_tokens = Signer(secret, REPLY)
+        self._start_tokens = Signer(secret, START)
+
+    async def run_once(self, limit: int = 200) -> int:
+        """Process up to ``limit`` deliveries; gives how many were, failures not counted.
+
+        Raises:
+            StoreUnavailable: the rest stays stored.
+        """
+        async with self._store.read() as connection:
+            rows = await self._stored(connection, limit)
+            if not rows:
+                return 0
+            config = await workspace_config(connection)
+        done = 0
+        items = [item for row in rows if (item := await self._parsed(row)) is not None]
+        reports = [item for item in items if item.is_report]
+        for batch in chunks(reports, 100):
+            done += await self._reports(batch, config)
+        for item in items:
+            if not item.is_report:
+                done += await self._one(item, config)
+        return done
+
+    async def pending(self) -> bool:
+        """Whether a delivery waits to be processed."""
+        async with self._store.read() as connection:
+            return bool(await self._stored(connection, 1))
+
+    async def _stored(self, connection: AsyncConnection, limit: int) -> Sequence[Row[*tuple[object, ...]]]:
+        statement = (
+            select(
+                _INBOUND.c.id, _INBOUND.c.account, _INBOUND.c.channel, _INBOUND.c.key, _INBOUND.c.payload,
+                _INBOUND.c.meta, _INBOUND.c.received_at,
+            )
+            .where(_INBOUND.c.state == "stored", _INBOUND.c.account.in_(sorted(self._parsers)))
+            .order_by(_INBOUND.c.id)
+            .limit(limit)
+        )  # fmt: skip
+        return (await connection.execute(statement)).all()
+
+    async def _parsed(self, row: Row[*tuple[object, ...]]) -> _Item | None:
+        raw = RawInbound(row.account, row.channel, row.key, bytes(row.payload), dict(row.meta or {}))
+        try:
+            parse = self._parsers[raw.account]
+            # a mail may be megabytes of nested parts; the others are a few hundred bytes of JSON
+            events = await asyncio.to_thread(parse, raw) if raw.channel == EMAIL else parse(raw)
+        except Exception as error:  # noqa: BLE001  a delivery that nobody can read is set aside, whatever it is
+            await self._failed(row.id, raw.account, error)
+            return None
+        return _Item(row.id, raw, row.received_at, tuple(events))
+
+    async def _reports(self, batch: Sequence[_Item], config: WorkspaceConfig) -> int:
+        """Many reports in one transaction; if it fails, each by itself."""
+        try:
+            async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
+                taken = await self._take(connection, [item.id for item in batch])
+                said = [event for item in batch if item.id in taken for event in item.events]
+                await record_reports(
+                    connection, [event for event in said if isinstance(event, DeliveryReport)], self._clock.now()
+                )
+                await self._mark(connection, sorted(taken))
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001  one of them is at fault; found out one by one
+            return sum([await self._one(item, config) for item in batch])
+        return len(taken)
+
+    async def _one(self, item: _Item, config: WorkspaceConfig) -> int:
+        """One delivery in its own transaction; 0 if another took it or it failed."""
+        try:
+            async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
+                if not await self._take(connection, [item.id]):
+                    return 0
+                await self._handle(connection, item, config)
+                await self._mark(connection, [item.id])
+        except StoreUnavailable:
+            raise
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") not in _NOBODYS_FAULT:
+                await self._failed(item.id, item.raw.account, error)
+            return 0
+        except Exception as error:  # noqa: BLE001  a poison delivery must not stop the others
+            await self._failed(item.id, item.raw.account, error)
+            return 0
+        return 1
+
+    async def _handle(self, connection: AsyncConnection, item: _Item, config: WorkspaceConfig) -> None:
+        context = Context(config, item.received_at, self._clock.now(), self._reply_tokens, self._start_tokens)
+        for event in item.events:
+            if isinstance(event, InboundMessage) and item.raw.channel == EMAIL:
+                blob = await keep_raw(connection, item.id, item.raw.payload, context.now)
+                customer_id = await handle(connection, replace(event, raw_blob=blob), context)
+                await own_raw(connection, blob, customer_id)
+            else:
+                await handle(connection, event, context)
+
+    async def _take(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+        """Those that nobody has processed and nobody else is processing."""
+        statement = (
+            select(_INBOUND.c.id)
+            .where(_INBOUND.c.id.in_(ids), _INBOUND.c.state == "stored")
+            .order_by(_INBOUND.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        return set(await connection.scalars(statement))
+
+    async def _mark(self, connection: AsyncConnection, ids: Sequence[str]) -> None:
+        await connection.execute(
+            update(_INBOUND)
+            .where(_INBOUND.c.id.in_(ids))
+            .values(state="processed", error="", processed_at=self._clock.now())
+        )
+
+    async def _failed(self, item_id: str, account: str, error: Exception) -> None:
+        """Count the try; after the last one set the delivery aside."""
+        words = clipped(storable(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"), 500)
+        async with self._store.write() as connection:
+            tries = await connection.scalar(
+                update(_INBOUND)
+                .where(_INBOUND.c.id == item_id, _INBOUND.c.state == "stored")
+                .values(tries=_INBOUND.c.tries + 1, error=words)
+                .returning(_INBOUND.c.tries)
+            )
+            if tries is not None and tries >= TRIES:
+                await connection.execute(
+                    update(_INBOUND).where(_INBOUND.c.id == item_id).values(state="quarantined")
+                )
+        log.warning("delivery not processed", inbound=item_id, account=account, tries=tries, error=words)

@@ -1,0 +1,180 @@
+"""Who wrote: from an address to a customer.
+
+A messenger's provider vouches for the sender. A mail is vouched for by a signed reply address or by the id of a message
+that this very customer got; one that has only its ``From:`` is *unverified*: it may stop things, and proves nothing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.context import Context
+from campaigns.attribution import NOTHING, Attribution, attribute, attribute_token
+from core.addresses import identity_key, phone_country
+from core.draws import customer_draw
+from core.errors import PermanentKind
+from core.ids import new_id
+from core.messages import EMAIL, SMS, WHATSAPP, Address, InboundMessage
+from core.text import clipped, folded
+from storage.outbox.columns import table
+from storage.statements import insert_into
+from storage.tables import Customer, Identity
+
+_CUSTOMERS = table(Customer)
+_IDENTITIES = table(Identity)
+_NOT_LIFTED_BY_WRITING = (PermanentKind.OPTED_OUT.value, PermanentKind.COUNTRY_UNSERVED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The customer who wrote, the identity that an answer goes to, and what the message is credited to."""
+
+    customer_id: str
+    identity_id: str
+    verified: bool
+    new: bool = False
+    attribution: Attribution = NOTHING
+
+
+async def resolve(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> Sender | None:
+    """The sender, created if nobody has that address; None for a stranger's automatic mail, or a mail from nobody."""
+    by_token = await attribute_token(connection, inbound, context.reply_tokens)
+    if by_token.customer_id is not None and by_token.identity_id is not None:
+        # The token proves that its addressee, or someone they handed the mail to, wrote: the answer goes to the
+        # addressee, and the address that this came from is only noted.
+        return Sender(by_token.customer_id, by_token.identity_id, verified=True, attribution=by_token)
+    if not inbound.sender.value:
+        return None
+    known = await identity_of(connection, inbound.sender)
+    is_mail = inbound.sender.channel == EMAIL
+    if known is None:
+        if is_mail and inbound.automatic:
+            return None
+        customer_id, identity_id, new = await _create(connection, inbound, context)
+        return Sender(customer_id, identity_id, verified=not is_mail, new=new)
+    credited = await attribute(
+        connection,
+        inbound,
+        customer_id=known.customer_id,
+        identity_id=known.id,
+        since=context.since,
+        signer=context.reply_tokens,
+    )
+    return Sender(known.customer_id, known.id, verified=not is_mail or bool(credited), attribution=credited)
+
+
+async def identity_of(connection: AsyncConnection, address: Address) -> Row[str, str] | None:
+    """(id, customer_id) of the identity with that address."""
+    found = await connection.execute(
+        select(_IDENTITIES.c.id, _IDENTITIES.c.customer_id).where(
+            _IDENTITIES.c.channel == address.channel,
+            _IDENTITIES.c.scope == address.scope,
+            _IDENTITIES.c.address == address.value,
+        )
+    )
+    return found.first()
+
+
+async def insert_identity(
+    connection: AsyncConnection, customer_id: str, address: Address, context: Context, *, verified: bool, source: str
+) -> str | None:
+    """Give the customer an address; its id, or None if somebody has it already."""
+    inserted: str | None = await connection.scalar(
+        insert_into(connection, _IDENTITIES)
+        .values(
+            id=new_id(),
+            customer_id=customer_id,
+            channel=address.channel,
+            scope=address.scope,
+            address=address.value,
+            key=identity_key(address),
+            verified=verified,
+            reachable=True,
+            unreachable_reason="",
+            window_from=context.received_at if address.channel == WHATSAPP else None,
+            source=source,
+            created_at=context.now,
+        )
+        .on_conflict_do_nothing()
+        .returning(_IDENTITIES.c.id)
+    )
+    return inserted
+
+
+async def _create(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> tuple[str, str, bool]:
+    """A new customer with this address: (customer, identity, whether it is new)."""
+    address = inbound.sender
+    customer_id = new_id()
+    first, _, last = clipped(inbound.sender_name, 120).strip().partition(" ")
+    customer = Customer(
+        id=customer_id,
+        draw=customer_draw(customer_id),
+        first_name=first,
+        last_name=last.strip(),
+        search=folded(f"{first} {last}"),
+        locale=clipped(inbound.locale, 16),
+        country=_country(address),
+        created_at=context.now,
+        updated_at=context.now,
+    )
+    await connection.execute(_CUSTOMERS.insert().values(**customer.model_dump()))
+    verified = address.channel != EMAIL
+    identity_id = await insert_identity(
+        connection, customer_id, address, context, verified=verified, source=f"wrote by {address.channel}"
+    )
+    if identity_id is not None:
+        return customer_id, identity_id, True
+    # Another process has just made this very person from another message.
+    await connection.execute(delete(_CUSTOMERS).where(_CUSTOMERS.c.id == customer_id))
+    known = await identity_of(connection, address)
+    if known is None:
+        raise LookupError("an identity is taken and yet not there")
+    return known.customer_id, known.id, False
+
+
+def _country(address: Address) -> str:
+    if address.channel not in (SMS, WHATSAPP) or not address.value.startswith("+"):
+        return ""
+    from phonenumbers import NumberParseException
+
+    try:
+        return phone_country(address.value)
+    except NumberParseException:
+        return ""
+
+
+async def touch(connection: AsyncConnection, inbound: InboundMessage, sender: Sender, context: Context) -> None:
+    """Who writes on a messenger is there: the address is verified and reachable, WhatsApp's window opens.
+
+    A provider's own opt-out list is left by its start word only. A mail proves none of this.
+    """
+    channel = inbound.sender.channel
+    if channel == EMAIL:
+        return
+    mine = _IDENTITIES.c.id == sender.identity_id
+    await connection.execute(update(_IDENTITIES).where(mine, _IDENTITIES.c.verified.is_(False)).values(verified=True))
+    if channel == WHATSAPP:
+        await connection.execute(
+            update(_IDENTITIES)
+            .where(
+                mine,
+                or_(_IDENTITIES.c.window_from.is_(None), _IDENTITIES.c.window_from < context.received_at),
+            )
+            .values(window_from=context.received_at)
+        )
+    await set_reachable(connection, sender.identity_id)
+
+
+async def set_reachable(connection: AsyncConnection, identity_id: str) -> None:
+    """The address works again, unless its provider's opt-out list or country rule holds it."""
+    await connection.execute(
+        update(_IDENTITIES)
+        .where(
+            _IDENTITIES.c.id == identity_id,
+            _IDENTITIES.c.reachable.is_(False),
+            _IDENTITIES.c.unreachable_reason.not_in(_NOT_LIFTED_BY_WRITING),
+        )
+        .values(reachable=True, unreachable_reason="", unreachable_at=None)
+    )
+
