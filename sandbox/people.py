@@ -1,6 +1,6 @@
 """The customers: who they are, which apps they have, and what is on their phones."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,10 @@ class UnknownPersonError(LookupError):
 
 @dataclass(slots=True)
 class Message:
-    """One bubble on a phone. ``by`` is company, customer or provider; ``raw`` is a mail's place in the spool."""
+    """One bubble on a phone. ``by`` is company, customer or provider; ``raw`` is a mail's place in the spool.
+
+    ``sender`` is the provider's word for who sent it (a mail's return path), ``author`` a mail's From as it is shown.
+    """
 
     number: int
     at: int
@@ -40,6 +43,7 @@ class Message:
     buttons: list[list[dict[str, Any]]] | None = None
     raw: tuple[int, int] | None = None
     sender: str | None = None
+    author: str | None = None
     clicks: list[str] | None = None
     opened: bool = False
     edited: bool = False
@@ -52,6 +56,7 @@ class Message:
             "by": self.by,
             "text": self.text,
             "subject": self.subject,
+            "from": self.author or self.sender,
             "provider_id": self.provider_id,
             "status": self.status,
             "buttons": self.buttons,
@@ -75,12 +80,16 @@ class TelegramUser:
 
 @dataclass(slots=True)
 class Person:
-    """One customer. ``read_after``: seconds from delivery until WhatsApp shows two blue ticks, None for never."""
+    """One customer. ``read_after``: seconds from delivery until WhatsApp shows two blue ticks, None for never.
+
+    ``zone`` (IANA) only serves the local time that the page shows; without it the page goes by the country.
+    """
 
     key: str
     name: str
     lang: str = "en"
     country: str | None = None
+    zone: str | None = None
     email: str | None = None
     mailbox: str = "ok"
     client: str = "plain"
@@ -114,6 +123,7 @@ class Person:
             "name": self.name,
             "lang": self.lang,
             "country": self.country,
+            "zone": self.zone,
             "email": self.email,
             "mailbox": self.mailbox,
             "client": self.client,
@@ -158,6 +168,8 @@ class People:
         self.by_user: dict[int, Person] = {}
         self.active: dict[str, Person] = {}  # those with a message, the latest last
         self.arrivals: list[Arrival] = []
+        self.reached: Counter[str] = Counter()  # messages on phones, per channel
+        self.wrote: Counter[str] = Counter()  # messages that customers wrote, per channel
 
     def __len__(self) -> int:
         return len(self.by_key)
@@ -193,8 +205,11 @@ class People:
         self.active.pop(person.key, None)
         self.active[person.key] = person
         if self._live.watched:
-            self._live.publish("message", person=person.key, app=channel, message=message.as_json())
-        if by == "company":
+            self._live.publish("message", person=person.key, name=person.name, app=channel, message=message.as_json())
+        if by == "customer":
+            self.wrote[channel] += 1
+        elif by == "company":
+            self.reached[channel] += 1
             if person.received is None:
                 person.received = {}
             person.received[channel] = person.received.get(channel, 0) + 1
@@ -210,14 +225,22 @@ class People:
             else:
                 self._live.publish("status", person=person.key, app=channel, message=message.as_json())
 
-    def search(self, query: str, *, active: bool, limit: int) -> list[Person]:
-        """People whose name, key or an address contains ``query``; the latest active first."""
+    def search(
+        self, query: str, *, active: bool, limit: int, app: str | None = None, wrote: bool = False
+    ) -> list[Person]:
+        """People whose name, key or an address contains ``query``; the latest active first.
+
+        ``app`` narrows to those with a message there, ``wrote`` to those who wrote one themselves.
+        """
         wanted = query.casefold()
         found: list[Person] = []
-        quiet = () if active else (person for key, person in self.by_key.items() if key not in self.active)
+        quiet = (
+            () if active or app or wrote else (person for key, person in self.by_key.items() if key not in self.active)
+        )
         for person in (*reversed(self.active.values()), *quiet):
-            if not wanted or any(
-                wanted in field.casefold() for field in (person.name, person.key, person.email, person.phone) if field
+            fields = (person.name, person.key, person.email, person.phone)
+            if (not wanted or any(wanted in field.casefold() for field in fields if field)) and _has(
+                person, app, wrote=wrote
             ):
                 found.append(person)
                 if len(found) >= limit:
@@ -266,6 +289,15 @@ class People:
         if found is None:
             found = self._rules[key] = tuple(parse_rule(rule) for rule in rules)
         return found
+
+
+def _has(person: Person, app: str | None, *, wrote: bool) -> bool:
+    """Whether the person has a message on ``app`` (None: anywhere), one of their own if ``wrote``."""
+    if app is None and not wrote:
+        return True
+    threads = person.threads or {}
+    looked = threads.values() if app is None else [threads.get(app, ())]
+    return any(not wrote or message.by == "customer" for kept in looked for message in kept)
 
 
 def apps(person: Person) -> list[str]:

@@ -156,6 +156,9 @@ class World:
             "people": len(self.people),
             "faults": len(self.faults.rules),
             "ledger": self.ledger.count(),
+            "reached": self.people.reached,
+            "wrote": self.people.wrote,
+            "directed": self.wishes.attended,
         }
 
     def _take_twiml(self, form: dict[str, list[str]]) -> None:

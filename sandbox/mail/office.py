@@ -1,6 +1,7 @@
 """The post office: who has a mailbox, what becomes of a mail, and how customers' own mails reach the company."""
 
 import hashlib
+import sys
 from dataclasses import dataclass, field
 
 from sandbox.clock import BusinessClock
@@ -121,6 +122,7 @@ class PostOffice:
                     provider_id=seen.message_id,
                     raw=place,
                     sender=sender,
+                    author=sys.intern(seen.sender),  # few senders, many mails
                 )
             elif self.is_company(recipient):
                 mail = Outgoing(sender, recipient, raw, seen.subject, seen.text)

@@ -18,6 +18,7 @@ from aiohttp import web
 from sandbox.server import HttpServer
 from sandbox.world import Options, World
 
+JSON = {"Content-Type": "application/json"}
 START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 PEOPLE: list[dict[str, Any]] = [
@@ -51,7 +52,7 @@ class Running:
             return orjson.loads(await response.read())
 
     async def post(self, path: str, body: Any, status: int = 200) -> Any:
-        async with self.client.post(self.url + path, data=orjson.dumps(body)) as response:
+        async with self.client.post(self.url + path, data=orjson.dumps(body), headers=JSON) as response:
             answer = orjson.loads(await response.read())
             assert response.status == status, answer
             return answer
