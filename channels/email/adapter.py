@@ -71,6 +71,8 @@ class EmailAdapter:
         recipient = message.to.value
         if not is_address(recipient):
             raise PermanentFailure(PermanentKind.BAD_ADDRESS, f"{recipient!r} is not a mail address")
+        if max(len(message.text), len(message.html)) > LONGEST_TEXT:
+            raise PermanentFailure(PermanentKind.CONTENT_REFUSED, f"the text is over {LONGEST_TEXT:,} characters")
         raw = self._composer.compose(message, machine_now())
         async with self._free:
             session = await self._session()
