@@ -1,6 +1,6 @@
 """Message catalogues: every text that a customer or an agent sees, by its id, in every language that we speak.
 
-The texts are gettext files (``core/locale/<language>/otklik.po``) that translators' programs can edit; they are read
+The texts are gettext files (``core/locale/<language>/*.po``) that translators' programs can edit; they are read
 when a language is first needed. English stands in where a translation is missing.
 """
 
@@ -32,6 +32,9 @@ def language_of(locale: str) -> str:
 def _texts(language: str) -> dict[str, str]:
     from babel.messages.pofile import read_po
 
-    with (FOLDER / language / "otklik.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}
+    texts: dict[str, str] = {}
+    for path in sorted((FOLDER / language).glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        texts.update({str(message.id): str(message.string) for message in catalogue if message.id and message.string})
+    return texts

@@ -42,15 +42,9 @@ app.add_typer(unknown.app, name="unknown")
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one clear message and exit code 1, never a traceback."""
-    from core.errors import OtklikError
-
+    """Run a command. Each turns a user's mistake into one message and exit code 1 (``otklik.commands.plainly``)."""
     try:
         app()
-    except OtklikError as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
-            sys.stderr.write(f"otklik: {line}\n")
-        sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
 

@@ -108,7 +108,7 @@ class Service:
             tasks.create_task(self._ticks(), name="ticks")
 
     async def _process(self) -> int:
-        done = await self.processor.run_once(100)
+        done: int = await self.processor.run_once()
         if done:
             self.wakeup.notify(JOURNEYS)
             for dispatcher in self.dispatchers:
@@ -222,7 +222,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             runner=Runner(store, clock, wakeup),
             scheduler=Scheduler(store, clock),
             processor=Processor(
-                store, clock, {account.name: account.parse for account in accounts}, secret=configuration.secret
+                store, {account.name: account.parse for account in accounts}, clock, configuration.secret
             ),
             accounts=accounts,
         )

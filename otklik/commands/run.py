@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from otklik.commands.plainly import plainly
+
 if TYPE_CHECKING:
     from otklik.settings import Configuration
 
@@ -23,10 +25,11 @@ def run(
     from otklik.running import configure_logs, run_async
     from otklik.settings import load_settings
 
-    configuration = load_settings()
-    configure_logs(configuration.settings.log_level)
-    with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        run_async(_run(configuration, announce=announce))
+    with plainly():
+        configuration = load_settings()
+        configure_logs(configuration.settings.log_level)
+        with suppress(KeyboardInterrupt, asyncio.CancelledError):
+            run_async(_run(configuration, announce=announce))
 
 
 async def _run(configuration: "Configuration", *, announce: bool) -> None:

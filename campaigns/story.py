@@ -1,0 +1,207 @@
+"""The story of one customer in one campaign: what was sent, what was not, and why. For ``otklik why``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.versions import definitions
+from core.errors import Refused
+from core.machines.message import MessageState
+from core.text import folded
+from storage.outbox.columns import table
+from storage.tables import (
+    Campaign,
+    Customer,
+    Enrolment,
+    EnrolmentHistory,
+    Event,
+    Identity,
+    Message,
+    Response,
+    SegmentMembership,
+)
+
+_CUSTOMERS = table(Customer)
+_CAMPAIGNS = table(Campaign)
+_ENROLMENTS = table(Enrolment)
+_HISTORY = table(EnrolmentHistory)
+_MESSAGES = table(Message)
+_IDENTITIES = table(Identity)
+_RESPONSES = table(Response)
+_EVENTS = table(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened; ``kind`` is the history's event, ``message.<state>`` or ``response.<kind>``."""
+
+    at: datetime
+    kind: str
+    step: str = ""
+    leg: str = ""
+    channel: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Who, through which campaign, how it ended, and every line in between, oldest first."""
+
+    customer: str
+    external_id: str
+    locale: str
+    campaign: str
+    state: str
+    reason: str
+    lines: list[Line]
+
+
+async def find_customer(connection: AsyncConnection, wanted: str) -> str:
+    """The id of the customer that ``wanted`` names: an external id, an id, or an address.
+
+    Raises:
+        Refused: if there is none, or several.
+    """
+    rows = (
+        await connection.execute(
+            select(_CUSTOMERS.c.id)
+            .outerjoin(_IDENTITIES, _IDENTITIES.c.customer_id == _CUSTOMERS.c.id)
+            .where(
+                or_(
+                    _CUSTOMERS.c.external_id == wanted,
+                    _CUSTOMERS.c.id == wanted,
+                    _IDENTITIES.c.address == wanted,
+                    _IDENTITIES.c.address == folded(wanted),
+                )
+            )
+            .distinct()
+            .limit(2)
+        )
+    ).all()
+    if len(rows) == 1:
+        found: str = rows[0].id
+        return found
+    if rows:
+        raise Refused(f"{wanted!r} names more than one customer; give the external id")
+    raise Refused(f"there is no customer {wanted!r}; give an external id, an id or an address")
+
+
+async def story(connection: AsyncConnection, customer_id: str, campaign_name: str) -> list[Story]:
+    """The customer's rounds through the campaign, oldest first; none if they never entered.
+
+    Raises:
+        Refused: if there is no such campaign.
+    """
+    campaign = (await connection.execute(_CAMPAIGNS.select().where(_CAMPAIGNS.c.name == campaign_name))).first()
+    if campaign is None:
+        raise Refused(f"there is no campaign {campaign_name!r}")
+    customer = (await connection.execute(_CUSTOMERS.select().where(_CUSTOMERS.c.id == customer_id))).one()
+    rounds = (
+        await connection.execute(
+            _ENROLMENTS.select()
+            .where(_ENROLMENTS.c.campaign_id == campaign.id, _ENROLMENTS.c.customer_id == customer_id)
+            .order_by(_ENROLMENTS.c.round)
+        )
+    ).all()
+    name = f"{customer.first_name} {customer.last_name}".strip() or customer.external_id or customer.id
+    return [
+        Story(
+            customer=name,
+            external_id=customer.external_id or "",
+            locale=customer.locale,
+            campaign=campaign_name,
+            state=enrolment.state.value,
+            reason=enrolment.reason,
+            lines=sorted(
+                [
+                    *await _history(connection, enrolment.id),
+                    *await _sends(connection, enrolment.id),
+                    *await _responses(connection, customer_id, enrolment.entered_at),
+                    *await _events(connection, customer_id, enrolment.entered_at),
+                ],
+                key=lambda line: line.at,
+            ),
+        )
+        for enrolment in rounds
+    ]
+
+
+async def _history(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
+    rows = await connection.execute(
+        _HISTORY.select()
+        .where(_HISTORY.c.enrolment_id == enrolment_id, _HISTORY.c.event != "MessagePlanned")
+        .order_by(_HISTORY.c.id)
+    )
+    return [Line(row.at, row.event, row.step, row.leg, "", row.detail) for row in rows]
+
+
+async def _sends(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
+    rows = await connection.execute(
+        select(_MESSAGES, _IDENTITIES.c.address)
+        .join(_IDENTITIES, _IDENTITIES.c.id == _MESSAGES.c.identity_id)
+        .where(_MESSAGES.c.enrolment_id == enrolment_id, _MESSAGES.c.direction == "out")
+        .order_by(_MESSAGES.c.id)
+    )
+    lines = []
+    for row in rows:
+        state: MessageState = row.state
+        said = row.reason or (row.subject or row.body[:60])
+        lines.append(
+            Line(
+                row.sent_at or row.send_at or row.created_at, f"message.{state.value}", row.step, row.leg, row.channel, said
+            )
+        )
+    return lines
+
+
+async def _responses(connection: AsyncConnection, customer_id: str, since: datetime) -> list[Line]:
+    rows = await connection.execute(
+        select(_RESPONSES, _MESSAGES.c.body)
+        .outerjoin(_MESSAGES, _MESSAGES.c.id == _RESPONSES.c.inbound_message_id)
+        .where(_RESPONSES.c.customer_id == customer_id, _RESPONSES.c.at >= since)
+        .order_by(_RESPONSES.c.id)
+    )
+    return [
+        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, (row.body or row.attributed_by or "")[:80])
+        for row in rows
+        if row.kind != "conversion"
+    ]
+
+
+async def _events(connection: AsyncConnection, customer_id: str, since: datetime) -> list[Line]:
+    rows = await connection.execute(
+        _EVENTS.select().where(_EVENTS.c.customer_id == customer_id, _EVENTS.c.at >= since).order_by(_EVENTS.c.at)
+    )
+    return [
+        Line(
+            row.at,
+            f"event.{row.name}",
+            detail=f"{row.amount_micros / 1_000_000:.2f} {row.currency}" if row.amount_micros is not None else "",
+        )
+        for row in rows
+    ]
+
+
+async def never_entered(connection: AsyncConnection, customer_id: str, campaign_name: str) -> str:
+    """Why a customer has no enrolment, as far as the store can tell."""
+    campaign = (await connection.execute(_CAMPAIGNS.select().where(_CAMPAIGNS.c.name == campaign_name))).one()
+    definition = (await definitions(connection, [campaign.version]))[campaign.version]
+    memberships = table(SegmentMembership)
+    row = (
+        await connection.execute(
+            memberships.select()
+            .where(memberships.c.segment == definition.audience, memberships.c.customer_id == customer_id)
+            .order_by(memberships.c.entered_at.desc())
+            .limit(1)
+        )
+    ).first()
+    if campaign.state.value == "draft":
+        return f"Never entered {campaign_name}: the campaign has not started."
+    if row is None:
+        return f"Never entered {campaign_name}: was not in segment {definition.audience!r} when the campaign started."
+    since = f"{row.entered_at:%Y-%m-%d %H:%M} UTC"
+    if row.left_at is not None:
+        return f"Never entered {campaign_name}: left segment {definition.audience!r} on {row.left_at:%Y-%m-%d}."
+    return f"Not in {campaign_name} yet: in segment {definition.audience!r} since {since}, the next start takes them in."

@@ -1,0 +1,45 @@
+"""``otklik report``: what a campaign did."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from otklik.commands.plainly import plainly
+
+if TYPE_CHECKING:
+    from campaigns.report import CampaignReport
+
+
+def report(
+    campaign: Annotated[str, typer.Argument(help="The campaign's name; without it, every campaign.")] = "",
+    lang: Annotated[str, typer.Option(help="Language of the report: en, ru or fa.")] = "en",
+) -> None:
+    """What was sent, delivered, answered, escalated and not sent, by step and channel.
+
+    Example: `otklik report winback`
+    """
+    from rich.console import Console
+
+    from otklik.reporting import print_report
+    from otklik.running import run_async
+
+    with plainly():
+        reports = run_async(_reports(campaign))
+    if not reports:
+        typer.echo("No campaign was applied yet. Write one, then: otklik apply DIR")
+    for found in reports:
+        print_report(Console(), found, lang)
+
+
+async def _reports(campaign: str) -> "list[CampaignReport]":
+    from sqlalchemy import select
+
+    from campaigns.report import campaign_report
+    from otklik.wiring import open_store
+    from storage.outbox.columns import table
+    from storage.tables import Campaign
+
+    campaigns = table(Campaign)
+    async with open_store() as store, store.read() as connection:
+        names = [campaign] if campaign else sorted(await connection.scalars(select(campaigns.c.name)))
+        return [await campaign_report(connection, name) for name in names]

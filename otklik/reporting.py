@@ -1,0 +1,93 @@
+"""Reports and stories at the terminal, in the reader's language."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from campaigns.report import CampaignReport
+from campaigns.story import Line, Story
+from core.catalogue import text
+
+_NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
+_ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
+_ORDER = ("answered", "converted", "exhausted", "exited", "waiting", "held")
+
+
+def print_report(console: Console, report: CampaignReport, lang: str) -> None:
+    """Print a campaign's report."""
+
+    def say(key: str, **values: object) -> str:
+        return text(lang, key, **values)
+
+    console.print()
+    console.rule(f"[bold]{escape(say('report.title', name=report.name, entered=report.entered))}", align="left")
+    shown = [name for name in _NUMBERS if name in _ALWAYS or any(getattr(row, name) for row in report.steps)]
+    steps = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    steps.add_column(say("report.step"))
+    steps.add_column(say("report.channel"))
+    for name in shown:
+        steps.add_column(say(f"report.{name}"), justify="right")
+    for row in report.steps:
+        leg = "" if row.leg == "main" else f" ({say('report.otherwise') if row.leg == 'otherwise' else row.leg})"
+        numbers = [str(getattr(row, name)) if getattr(row, name) else "[dim]·[/]" for name in shown]
+        steps.add_row(f"{row.step}{leg}", f"[bold]{row.channel}[/]", *numbers)
+    console.print(steps)
+    _print_counts(
+        console,
+        say("report.outcomes"),
+        {say(f"state.{state}"): report.outcomes[state] for state in _ORDER if state in report.outcomes},
+    )
+    if report.diverted:
+        diverted = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for way in report.diverted:
+            leg = "" if way.leg == "main" else f" ({say('report.otherwise')})"
+            diverted.add_row(f"  {way.step}{leg}", way.reason, f"[bold]{way.customers}[/]")
+        console.print(f"\n[dim]{say('report.diverted')}[/]")
+        console.print(diverted)
+    _print_counts(
+        console, say("report.responses"), {say(f"response.{kind}"): n for kind, n in sorted(report.responses.items())}
+    )
+    if report.goal:
+        amount = f" · {report.goal_amount}" if report.goal_amount else ""
+        console.print(f"\n{say('report.goal', goal=report.goal)}: [bold]{report.goals_reached}[/]{amount}")
+    if report.spent:
+        console.print(f"{say('report.spent')}: [bold]{', '.join(map(str, report.spent))}[/]")
+
+
+def _print_counts(console: Console, title: str, counts: Mapping[str, int]) -> None:
+    if not counts:
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
+    for label, number in counts.items():
+        table.add_row(f"  {label}", f"[bold]{number}[/]")
+    console.print(f"\n[dim]{title}[/]")
+    console.print(table)
+
+
+def print_story(console: Console, story: Story, lang: str) -> None:
+    """Print one customer's journey."""
+    state = text(lang, f"state.{story.state}")
+    title = text(lang, "story.title", customer=story.customer, campaign=story.campaign, state=state)
+    console.print(f"\n[bold]{escape(title)}[/]")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in story.lines:
+        table.add_row(f"{line.at:%Y-%m-%d %H:%M}", escape(in_words(line, lang)))
+    console.print(table)
+
+
+def in_words(line: Line, lang: str) -> str:
+    """A line of a story as a sentence."""
+    kind, _, name = line.kind.partition(".")
+    if kind == "event":
+        return text(lang, "story.event", kind=name, detail=line.detail)
+    step = line.step if line.leg in ("", "main") else f"{line.step} ({line.leg})"
+    try:
+        return text(lang, f"story.{line.kind}", step=step, channel=line.channel, detail=line.detail)
+    except KeyError:
+        return f"{line.kind} {step} {line.detail}".strip()
