@@ -43,6 +43,10 @@ class _Session(AiohttpSession):
             self._session = ClientSession(connector=TCPConnector(limit=self._limit), proxy=self._http_proxy)
         return self._session
 
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()  # aiogram's own also sleeps a quarter of a second
+
     def check_response(
         self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
     ) -> Response[TelegramType]:
