@@ -19,7 +19,8 @@ from sandbox.twilio.delivery import Delivery
 from sandbox.twilio.inbound import Inbound
 
 _DEEP_LINK = re.compile(r"(?:https?://t\.me/|tg://resolve\?domain=)([A-Za-z0-9_]{3,32})[?&]start=([A-Za-z0-9_-]{1,64})")
-_STOP = {"email": "unsubscribe", "telegram": "/stop", "sms": "STOP", "whatsapp": "STOP"}
+_STOP = {"telegram": "/stop", "sms": "STOP", "whatsapp": "STOP"}
+_STOP_BY_MAIL = {"en": "unsubscribe", "ru": "отписаться", "fa": "لغو اشتراک"}
 _DEFAULT_TEXT = {"en": "Yes, I am interested.", "ru": "Да, мне интересно.", "fa": "بله، علاقه‌مندم."}
 
 
@@ -141,7 +142,7 @@ class Acting:
         return _told(await self._office.send(person, mail))
 
     async def _stop(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
-        said = Deed("reply", channel, deed.text or _STOP[channel])
+        said = Deed("reply", channel, deed.text or _STOP.get(channel, _STOP_BY_MAIL[person.lang]))
         if channel == "email":
             return await self._reply(person, said, channel, self._mail(person, message))
         return await self._write(person, said, channel, None)

@@ -100,6 +100,8 @@ def parse_rule(data: Any) -> Rule:
         raise DeedError(f"'on.channel' is {channel!r}; known are {', '.join(CHANNELS)}")
     if not isinstance(after, int | float) or after < 0:
         raise DeedError("'after' is a number of seconds")
+    if not isinstance(on.get("nth"), int | None) or not isinstance(on.get("contains"), str | None):
+        raise DeedError("'on.nth' is a number and 'on.contains' a string")
     try:
         at = to_micros(parse_instant(on["at"])) if "at" in on else None
     except ValueError as error:

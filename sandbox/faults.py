@@ -20,6 +20,12 @@ _FIELDS = {
     "accepted", "seconds", "times", "stage", "rate", "count",
 }  # fmt: skip
 
+_NUMBERS: dict[str, tuple[type, ...]] = {
+    "code": (int,), "error": (int,), "retry_after": (int,), "times": (int,), "count": (int,),
+    "seconds": (int, float), "rate": (int, float),
+}  # fmt: skip
+_OPTIONAL = ("error", "retry_after", "count")
+
 
 class FaultError(ValueError):
     """A rule that cannot be understood; the text says what to write."""
@@ -136,6 +142,12 @@ class Faults:
         for name, allowed in (("provider", PROVIDERS), ("kind", KINDS), ("stage", STAGES)):
             if rule.get(name, "dot") not in allowed or (name != "stage" and name not in rule):
                 raise FaultError(f"rule {number}: {name!r} must be one of {', '.join(allowed)}")
+        for name, kinds in _NUMBERS.items():
+            if not isinstance(rule.get(name, 0), kinds) and not (name in _OPTIONAL and rule[name] is None):
+                raise FaultError(f"rule {number}: {name!r} must be a number")
+        for name in ("channel", "to", "body"):
+            if not isinstance(rule.get(name), str | None):
+                raise FaultError(f"rule {number}: {name!r} must be a string")
         if not 0 <= rule.get("rate", 1.0) <= 1:
             raise FaultError(f"rule {number}: 'rate' must be between 0 and 1")
         fault = Fault(number=number, **rule)

@@ -271,6 +271,11 @@ class People:
         for name in ("sms_stopped", "whatsapp_heard_at", "threads", "received", "bought", "written"):
             if name in fields:
                 raise PersonError(f"{where}: {name!r} is the sandbox's own")
+        for name in ("name", "email", "phone", "country"):
+            if not isinstance(fields.get(name), str | None):
+                raise PersonError(f"{where}: {name!r} must be a string")
+        if user is not None and not (isinstance(user, dict) and isinstance(user.get("user_id"), int)):
+            raise PersonError(f'{where}: write telegram as {{"user_id": 5001}}')
         if fields.get("phone") and fields["phone"][:1] != "+":
             raise PersonError(f"{where}: write the phone number as +12025550101")
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.clock import BusinessClock
 from sandbox.people import Message, People, Person, TelegramUser
-from sandbox.telegram.entities import command_entity, parse_html, utf16_length
+from sandbox.telegram.entities import command_entity, parse_html, trim, utf16_length
 from sandbox.telegram.errors import refused, too_many
 from sandbox.telegram.limits import Limits
 from sandbox.telegram.markup import keyboard, structure
@@ -81,8 +81,8 @@ class Bot:
         elif mode:
             raise refused(400, "unsupported parse_mode")
         elif params.get("entities" if field == "text" else "caption_entities"):
-            entities = list(structure(params["entities" if field == "text" else "caption_entities"], "entities") or [])
-        text = source.strip()
+            entities = _entities(params["entities" if field == "text" else "caption_entities"])
+        text, entities = trim(source, entities)
         if field == "caption":
             if utf16_length(text) > CAPTION_LIMIT:
                 raise refused(400, "message caption is too long")
@@ -195,6 +195,16 @@ class Bot:
         if message.buttons:
             data["reply_markup"] = {"inline_keyboard": message.buttons}
         return data
+
+
+def _entities(given: Any) -> list[dict[str, Any]]:
+    entities = structure(given, "entities")
+    if not isinstance(entities, list) or not all(
+        isinstance(entity, dict) and isinstance(entity.get("offset"), int) and isinstance(entity.get("length"), int)
+        for entity in entities
+    ):
+        raise refused(400, "can't parse entities: expected an Array of MessageEntity")
+    return entities
 
 
 def _names(person: Person) -> dict[str, str]:

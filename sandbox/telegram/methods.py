@@ -205,7 +205,7 @@ class Methods:
         if not isinstance(commands, list):
             raise refused(400, "can't parse commands")
         for command in commands:
-            if not re.fullmatch(r"[a-z0-9_]{1,32}", str(command.get("command", ""))):
+            if not isinstance(command, dict) or not re.fullmatch(r"[a-z0-9_]{1,32}", str(command.get("command", ""))):
                 raise refused(400, "BOT_COMMAND_INVALID")
         self._bot.commands[str(params.get("language_code") or "")] = commands
         return True
@@ -251,6 +251,6 @@ class Methods:
         if params.get("allowed_updates") is None:
             return
         kinds = structure(params["allowed_updates"], "allowed_updates")
-        if not isinstance(kinds, list):
+        if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
             raise refused(400, "can't parse allowed_updates: Expected an Array of String")
         self._updates.allowed = frozenset(kind for kind in kinds if kind in _KINDS) or DEFAULT_TYPES

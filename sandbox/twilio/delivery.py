@@ -1,6 +1,6 @@
 """What becomes of an accepted message: its statuses over business time, signed callbacks, the phone."""
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from sandbox.clock import BusinessClock
 from sandbox.faults import Faults
@@ -51,13 +51,14 @@ class Delivery:
         """POST a signed form, obeying the retries of the URL's fragment (``#rc=`` how often, ``#rp=`` when)."""
         address, _, fragment = url.partition("#")
         overrides = parse_qs(fragment)
-        retries = int((overrides.get("rc") or ["1"])[0])
+        given = (overrides.get("rc") or ["1"])[0]
+        retries = int(given) if given.isdecimal() else 1
         policy = set((overrides.get("rp") or ["ct"])[0].split(","))
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": "TwilioProxy/1.1",
             "X-Twilio-Signature": signature(self._account.settings.token, address, parameters),
-            "I-Twilio-Idempotency-Token": self._account.new_sid("", urlsplit(address).path),
+            "I-Twilio-Idempotency-Token": self._account.new_sid("", "callbacks"),
         }
         body = urlencode(parameters).encode()
         answer = Answer(0)

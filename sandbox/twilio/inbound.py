@@ -46,7 +46,7 @@ class Inbound:
         settings = self._account.settings
         prefix = "whatsapp:" if channel == "whatsapp" else ""
         numbers = settings.whatsapp_numbers if prefix else settings.numbers
-        ours = (answered.sender if answered else None) or prefix + numbers[0]
+        ours = (answered.sender if answered else None) or prefix + (numbers or [""])[0]
         now = self._clock.micros()
         if prefix:
             person.whatsapp_heard_at = now

@@ -218,6 +218,9 @@ async def test_foreign_pages_and_hosts_are_refused(sandbox: Running) -> None:
     [
         ("/control/faults", [{"provider": "smtp", "kind": "explode"}], "'kind' must be one of"),
         ("/control/faults", [{"provider": "smtp", "kind": "hang", "foo": 1}], "unknown field 'foo'"),
+        ("/control/faults", [{"provider": "smtp", "kind": "slow", "seconds": "5"}], "'seconds' must be a number"),
+        ("/control/people", [{"key": "x", "email": 5}], "'email' must be a string"),
+        ("/control/people", [{"key": "x", "telegram": 5}], "write telegram as"),
         ("/control/people", [{"name": "x"}], 'give an object with a "key"'),
         ("/control/people", [{"key": "x", "script": [{"do": "dance"}]}], "person 1 (x): 'do' is 'dance'"),
         ("/control/people", [{"key": "x", "hat": 1}], "unexpected keyword argument 'hat'"),

@@ -51,7 +51,7 @@ def keyboard(data: str = "yes") -> InlineKeyboardMarkup:
 
 
 async def test_a_message_arrives_and_a_button_comes_back(sandbox: Running, bot: Bot) -> None:
-    sent = await bot.send_message(ANNA, "Hello <b>Анна</b> &amp; co", parse_mode="HTML", reply_markup=keyboard())
+    sent = await bot.send_message(ANNA, " Hello <b>Анна</b> &amp; co\n", parse_mode="HTML", reply_markup=keyboard())
     assert sent.text == "Hello Анна & co"
     assert [(entity.type, entity.offset, entity.length) for entity in sent.entities or []] == [("bold", 6, 4)]
     (entry,) = await sandbox.ledger()

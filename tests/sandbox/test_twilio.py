@@ -277,3 +277,15 @@ async def test_answers_are_as_twilio_describes_them(sandbox: Running, sdk: Sdk) 
     assert first["direction"] in schemas["message_enum_direction"]["enum"]
     account = orjson.loads(await asyncio.to_thread(get, f"{root}.json"))
     assert set(account) == set(schemas["api.v2010.account"]["properties"])
+
+
+async def test_a_messaging_service_chooses_its_number_when_it_sends(
+    sandbox: Running, sdk: Sdk, company: Company
+) -> None:
+    service = "MG0123456789abcdef0123456789abcdef"
+    made = await sdk.create(from_=None, messaging_service_sid=service, body="x", status_callback=company.url)
+    assert (made.status, made.from_, made.num_segments) == ("accepted", None, "0")
+    await sandbox.later(5)
+    assert [request.form["From"] for request in company.requests] == [DEFAULT_NUMBER] * 2
+    error = await sdk.refused(from_=None, messaging_service_sid="MG" + "f" * 32, body="x")
+    assert error.code == 21701
