@@ -136,7 +136,8 @@ def _numbering_plan(code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
     if plan is None:
         return frozenset({-1}), None
     prefix = plan.national_prefix_for_parsing
-    return frozenset(plan.general_desc.possible_length), re.compile(prefix) if prefix else None
+    lengths = plan.general_desc.possible_length if plan.general_desc is not None else ()
+    return frozenset(lengths), re.compile(prefix) if prefix else None
 
 
 @lru_cache(maxsize=65536)
@@ -144,10 +145,15 @@ def phone_country(e164: str) -> str:
     """ISO country of a number, empty where the number does not tell."""
     import phonenumbers
 
-    for length in (2, 4, 3):
-        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(e164[1:length]))
-        if regions is not None and len(regions) == 1 and regions[0] != "001":
+    for end in (2, 4, 3):
+        code = int(e164[1:end])
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code)
+        if regions is None or regions[0] == "001" or e164[end] == "0":
+            continue
+        if len(regions) == 1:
             return str(regions[0])
-    return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or phonenumbers.region_code_for_country_code(
-        phonenumbers.parse(e164).country_code or 0
-    )
+        number = phonenumbers.PhoneNumber(country_code=code, national_number=int(e164[end:]))
+        return phonenumbers.region_code_for_number(number) or str(regions[0])
+    number = phonenumbers.parse(e164)
+    found = phonenumbers.region_code_for_number(number)
+    return found or phonenumbers.region_code_for_country_code(number.country_code or 0)

@@ -257,8 +257,8 @@ def _show_guess(console: "Console", seen: "Inspection") -> None:
         meaning = escape(column.field) or "[dim]left out[/]"
         if column.field == "amount" and seen.columns.currency:
             meaning += f" in {seen.columns.currency}"
-        if column.number:
-            meaning += " (number)"
+        if column.kind != "text":
+            meaning += f" ({column.kind})"
         if column.told and column.field:
             meaning += " [dim]as you said[/]"
         table.add_row(escape(column.header), meaning)

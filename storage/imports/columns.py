@@ -90,6 +90,7 @@ CURRENCIES: Mapping[str, str] = {
 """Ends of a header such as ``amount_usd`` or ``Сумма, руб.`` that name the money."""
 
 _SEPARATORS = re.compile(r"[\s_\-./,;:()\[\]№#*]+")
+_BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -99,13 +100,13 @@ class UnmappedColumns(OtklikError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the file. ``field`` is what it means, empty: passed over. ``number``: its texts become numbers."""
+    """A column of the file. ``field`` is what it means, empty: passed over. ``kind``: what its texts become."""
 
     index: int
     header: str
     field: str
     told: bool = False
-    number: bool = False
+    kind: Literal["text", "number", "boolean"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def guess_columns(
 
     ``told`` is field → header and goes first; a header with no field becomes ``attributes.NAME`` (customers) or
     ``properties.NAME`` (events). Such a column becomes numbers where every filled cell of ``sample`` is a plain number
-    without a leading zero, unless ``text`` names it.
+    without a leading zero, and booleans where each is true or false, unless ``text`` names it.
 
     Raises:
         UnmappedColumns: if ``told`` or ``ignore`` name an unknown field or header.
@@ -163,10 +164,13 @@ def guess_columns(
             columns.append(Column(index, header, field))
         if columns[-1].field == "amount":
             currency = _guess(kind, header)[1]
-    number = {column.index for column in columns if "." in column.field} - as_text
-    number = {index for index in number if _all_numbers(sample, index)}
-    numbered = tuple(replace(column, number=column.index in number) for column in columns)
-    return ColumnMap(kind, numbered, currency)
+    typed = tuple(
+        replace(column, kind=_kind(sample, column.index))
+        if "." in column.field and column.index not in as_text
+        else column
+        for column in columns
+    )
+    return ColumnMap(kind, typed, currency)
 
 
 def name_of(header: str) -> str:
@@ -223,10 +227,19 @@ def _header_index(headers: Sequence[str], wanted: str) -> int:
     raise UnmappedColumns(f"the file has no column {wanted!r}; its columns are {', '.join(headers)}")
 
 
-def _all_numbers(sample: Sequence[Sequence[Any]], index: int) -> bool:
+def _kind(sample: Sequence[Sequence[Any]], index: int) -> Literal["text", "number", "boolean"]:
     cells = [row[index] for row in sample if index < len(row)]
-    filled = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
-    return bool(filled) and all(_NUMBER.fullmatch(cell.strip()) for cell in filled)
+    filled = [cell.strip() for cell in cells if isinstance(cell, str) and cell.strip()]
+    if filled and all(_NUMBER.fullmatch(cell) for cell in filled):
+        return "number"
+    return "boolean" if filled and all(cell.lower() in _BOOLEANS for cell in filled) else "text"
+
+
+def typed(text: str, kind: str) -> int | float | str:
+    """A cell as its column's kind; what does not fit stays text."""
+    if kind == "number":
+        return number_or_text(text)
+    return _BOOLEANS.get(text.lower(), text) if kind == "boolean" else text
 
 
 def number_or_text(text: str) -> int | float | str:

@@ -112,7 +112,7 @@ class _Batch:
     async def look_up(self, bulk: Bulk, records: Sequence[CustomerRecord]) -> None:
         """Read what the store has of the customers and addresses in ``records``."""
         known = [self._existing[r.external_id][0] for r in records if r.external_id in self._existing]
-        columns = ("id", *_MERGED, "attributes", "content_hash")
+        columns: tuple[str, ...] = ("id", *_MERGED, "attributes", "content_hash")
         self._rows = {row[0]: row for row in await bulk.select("customers", columns, "id", known, lock=True)}
         columns = ("key", "id", "customer_id", "channel", "reachable", "unreachable_reason", "source")
         keys = [address.key for record in records for address in record.addresses]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.purposes import Purpose
 from core.text import folded, latin_digits
 from core.zones import single_zone, zone
-from storage.imports.columns import ColumnMap, UnmappedColumns, number_or_text
+from storage.imports.columns import ColumnMap, UnmappedColumns, typed
 from storage.imports.dates import instant_micros, iso_date
 from storage.imports.options import CustomerOptions
 from storage.imports.records import as_text
@@ -92,7 +92,7 @@ def customer_reader(columns: ColumnMap, options: CustomerOptions) -> Reader:
             f"the columns are {', '.join(column.header for column in columns.columns)}"
         )
     plain = [(c.field, c.index) for c in columns.columns if c.field and "." not in c.field and c.field != "attributes"]
-    extra = [(c.field.partition(".")[2], c.index, c.number) for c in columns.columns if "." in c.field]
+    extra = [(c.field.partition(".")[2], c.index, c.kind) for c in columns.columns if "." in c.field]
     whole = columns.index("attributes")
     check = _Check(has, options)
     # what decides how a cell is read belongs to the row's hash
@@ -114,15 +114,15 @@ def customer_reader(columns: ColumnMap, options: CustomerOptions) -> Reader:
     return read
 
 
-def open_values(cells: list[Any], extra: list[tuple[str, int, bool]], whole: int | None) -> dict[str, Any]:
-    """The cells of columns that are no field, by name: (name, index, whether its texts are numbers)."""
+def open_values(cells: list[Any], extra: Sequence[tuple[str, int, str]], whole: int | None) -> dict[str, Any]:
+    """The cells of columns that are no field, by name; ``extra`` is (name, index, kind)."""
     found: dict[str, Any] = {}
-    for name, index, number in extra:
+    for name, index, kind in extra:
         cell = cells[index]
         if type(cell) is str:
             cell = cell.strip()
             if cell:
-                found[name] = number_or_text(cell) if number else cell
+                found[name] = cell if kind == "text" else typed(cell, kind)
         elif cell is not None:
             found[name] = cell
     if whole is not None and isinstance(cells[whole], dict):
@@ -137,7 +137,7 @@ class _Check:
         self._options = options
         self._home = zone(options.zone)
         self._has_id = "external_id" in has
-        self._copied = [name for name in ("first_name", "last_name", "city") if name in has]
+        self._copied: list[str] = [name for name in ("first_name", "last_name", "city") if name in has]
         self._read = [(name, read) for name, read in _CHECKED.items() if name in has]
         self._whole_name = bool(has & {"name", "last_first_name"})
         self._birthday = "birthday" in has

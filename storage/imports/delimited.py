@@ -9,7 +9,7 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from storage.imports.encodings import Encoding, UnreadableFile, detect_encoding
 from storage.imports.sources import BrokenRow, Row, SourceOptions
@@ -28,7 +28,7 @@ class DelimitedSource:
             raise UnreadableFile(f"the delimiter {options.delimiter!r} must be one character")
         self._path = path
         self._encoding = detect_encoding(path, options.encoding)
-        self._raw: IO[bytes] | None = None
+        self._raw: Any = None
         self.size = path.stat().st_size
         with self._open() as stream:
             sample = stream.read(_SAMPLE)

@@ -55,7 +55,7 @@ def event_reader(columns: ColumnMap, options: EventOptions) -> Reader:
         raise UnmappedColumns("the amounts have no currency; say --currency USD (or EUR, RUB, IRR …)")
     home, order = zone(options.zone), options.date_order
     at_column = {field: columns.index(field) for field in _FIELDS}
-    extra = [(c.field.partition(".")[2], c.index, c.number) for c in columns.columns if "." in c.field]
+    extra = [(c.field.partition(".")[2], c.index, c.kind) for c in columns.columns if "." in c.field]
     whole = columns.index("properties")
 
     def read(cells: list[Any]) -> EventRecord:
