@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.failures import Said, follow_failure, note_failures, restore_reader
@@ -23,6 +23,7 @@ from storage.outbox.columns import table
 from storage.outbox.journeys import lock_journeys, wake_after
 from storage.statements import chunks, insert_into, lock_customers
 from storage.tables import Hold, Message, ReceiptRow
+from storage.types import Instant
 
 _RECEIPTS = table(ReceiptRow)
 _MESSAGES = table(Message)
@@ -181,7 +182,7 @@ async def _raise(connection: AsyncConnection, said: dict[str, list[Said]], now: 
         await connection.execute(
             update(_MESSAGES)
             .where(_MESSAGES.c.id.in_(message_ids))
-            .values(state=state, settled_at=func.coalesce(_MESSAGES.c.settled_at, now), lease_until=None)
+            .values(state=state, settled_at=func.coalesce(_MESSAGES.c.settled_at, literal(now, Instant())), lease_until=None)
         )
         await connection.execute(
             update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids), _HOLDS.c.state == "held").values(state="spent")

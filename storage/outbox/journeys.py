@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import BigInteger, and_, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import new_id
@@ -12,6 +12,8 @@ from storage.outbox.columns import table
 from storage.tables import Enrolment, EnrolmentHistory, Message
 
 LATE = timedelta(hours=1)
+# a plain number: beside an instant SQLAlchemy would take it for another instant
+_LATE_MICROS = literal(LATE // timedelta(microseconds=1), BigInteger())
 _ENROLMENTS = table(Enrolment)
 _MESSAGES = table(Message)
 _HISTORY = table(EnrolmentHistory)
@@ -41,7 +43,7 @@ async def wake_after(connection: AsyncConnection, message_ids: Sequence[str], no
                     _MESSAGES.c.sent_at.is_not(None),
                     or_(
                         _ENROLMENTS.c.due_at.is_(None),
-                        _MESSAGES.c.sent_at > _MESSAGES.c.send_at + int(LATE.total_seconds() * 1_000_000),
+                        _MESSAGES.c.sent_at > _MESSAGES.c.send_at + _LATE_MICROS,
                     ),
                 ),
             ),
