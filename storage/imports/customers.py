@@ -257,10 +257,12 @@ def _split_name(given: dict[str, str], values: dict[str, str]) -> None:
     """First and last name out of a whole one, where they do not come by themselves."""
     if "name" in given:
         first, _, last = given["name"].partition(" ")
-    else:
+    elif "last_first_name" in given:
         last, _, first = given["last_first_name"].partition(" ")
         if not first:
             first, last = last, ""
+    else:
+        return
     values.setdefault("first_name", _bounded("name", first.strip(), TEXT_LIMIT))
     if last.strip():
         values.setdefault("last_name", _bounded("name", last.strip(), TEXT_LIMIT))

@@ -60,10 +60,10 @@ def _utf16_by_zeros(head: bytes) -> str:
     if len(head) < 4:
         return ""
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    threshold = len(head) // 8
-    if odd > threshold > even:
+    enough = len(head) // 50  # line ends, digits and delimiters have a zero byte in every language
+    if odd > enough and not even:
         return "utf-16-le"
-    return "utf-16-be" if even > threshold > odd else ""
+    return "utf-16-be" if even > enough and not odd else ""
 
 
 def _try_utf8(path: Path) -> tuple[int, int, bool]:
