@@ -214,10 +214,9 @@ def interpret(error: Exception) -> SendFailure | ChannelFault:
         if isinstance(failure, TransientFailure) and failure.retry_after is not None:
             failure.retry_after = min(float(failure.retry_after), MAX_RETRY_AFTER)
         return failure
-    cause = error.__cause__ or error
-    if never_left(cause):
-        return TransientFailure(f"cannot reach Telegram: {reason(cause)}")
-    return UnknownOutcome(f"no answer from Telegram: {reason(cause)}")
+    if never_left(error):
+        return TransientFailure(f"cannot reach Telegram: {reason(error)}")
+    return UnknownOutcome(f"no answer from Telegram: {reason(error)}")
 
 
 def _rate(per_second: float) -> Rate | None:

@@ -64,6 +64,8 @@ def failure_of(answer: Answer) -> SendFailure | ChannelFault:
         return TransientFailure(detail, code=code, retry_after=answer.retry_after)
     if status in (401, 404):
         return ChannelFault(f"Telegram does not know this bot token ({detail}); get it from @BotFather", code=code)
+    if 300 <= status < 400:
+        return ChannelFault(f"Telegram's address answers with a redirect ({status}); correct base_url", code=code)
     if status == 409:
         return ChannelFault(f"another program uses this bot ({detail}); stop it, or give it its own bot", code=code)
     if answer.migrate_to is not None:

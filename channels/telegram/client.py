@@ -1,11 +1,11 @@
 """The Bot API by aiogram. Importing this module costs seconds, so only :meth:`TelegramAdapter.open` does, in a thread.
 
-aiogram's session is ours in three things: connections and time-outs are told apart by phase, an answer that is not
-"ok" keeps its HTTP status, and getUpdates gives the JSON as it came.
+aiogram's session is ours in three things: time-outs are told apart by phase and redirects not followed, an answer that
+is not "ok" keeps its HTTP status, and getUpdates gives the JSON as it came.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiogram import Bot
@@ -34,7 +34,6 @@ class _Session(AiohttpSession):
         super().__init__(
             api=TelegramAPIServer.from_base(base_url), limit=connections, json_loads=orjson.loads, timeout=timeout
         )
-        self.timeout = _timeout(timeout)  # type: ignore[assignment] # aiohttp takes phases, aiogram hands it through
         self._http_proxy = proxy or None
         self._limit = connections
 
@@ -46,6 +45,23 @@ class _Session(AiohttpSession):
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()  # aiogram's own also sleeps a quarter of a second
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
+    ) -> TelegramType:
+        """As aiogram's, but a redirect is not followed: it would post the message again."""
+        session = await self.create_session()
+        async with session.post(
+            self.api.api_url(token=bot.token, method=method.__api_method__),
+            data=self.build_form_data(bot=bot, method=method),
+            timeout=_timeout(self.timeout if timeout is None else timeout),
+            allow_redirects=False,
+        ) as response:
+            content = await response.text(errors="replace")
+        return cast("TelegramType", self.check_response(bot, method, response.status, content).result)
 
     def check_response(
         self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
@@ -80,7 +96,8 @@ class BotClient:
         session = await self._session.create_session()
         url = self._session.api.api_url(token=self._bot.token, method="getUpdates")
         fields = {"offset": offset, "timeout": int(wait), "limit": 100, "allowed_updates": list(allowed)}
-        async with session.post(url, json=fields, timeout=_timeout(wait + 15)) as response:
+        timeout = _timeout(wait + 15)
+        async with session.post(url, json=fields, timeout=timeout, allow_redirects=False) as response:
             result = _result(response.status, await response.text(errors="replace"))
         return [update for update in result if isinstance(update, dict)] if isinstance(result, list) else []
 

@@ -119,6 +119,7 @@ class TelegramDriver:
             Fact("gateway's page", Http(502, "<html>Bad Gateway</html>"), UNKNOWN),
             Fact("an answer that is not the API's", Http(200, "<html>hello</html>"), UNKNOWN),
             Fact("wrong credentials", self._error(401, "Unauthorized"), FAULT),
+            Fact("moved elsewhere", Http(307, "", (("Location", "?again"),)), FAULT),
             Fact("no such bot", self._error(404, "Not Found"), FAULT),
             Fact(
                 "blocked by the person",
@@ -206,7 +207,7 @@ class TwilioDriver:
             Fact("an answer that is not the API's", Http(200, "<html>hello</html>"), UNKNOWN),
             Fact("wrong credentials", self._error(401, 20003, "Authenticate"), FAULT),
             Fact("sender not allowed", self._error(400, 21606, "From is not a valid number"), FAULT),
-            Fact("moved elsewhere", Http(301, "", (("Location", "https://shop.example/"),)), FAULT),
+            Fact("moved elsewhere", Http(307, "", (("Location", "?again"),)), FAULT),
             Fact("opted out", self._error(400, 21610, "unsubscribed recipient"), permanent(kinds.OPTED_OUT)),
             Fact("no such number", self._error(400, 21211, "Invalid To"), permanent(kinds.BAD_ADDRESS)),
             Fact("content refused", self._error(400, 21617, "too long"), permanent(kinds.CONTENT_REFUSED)),
