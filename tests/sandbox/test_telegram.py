@@ -198,6 +198,8 @@ async def test_updates_are_confirmed_by_offset_and_chosen_by_kind(sandbox: Runni
         await sandbox.do("anna", do="write", channel="telegram", text=text)
     found = (await call(sandbox, "getUpdates", limit=2))["result"]
     assert [update["message"]["text"] for update in found] == ["one", "two"]
+    second = (await call(sandbox, "getUpdates", offset=found[1]["update_id"]))["result"]
+    assert [update["message"]["text"] for update in second] == ["two", "three"]
     last = (await call(sandbox, "getUpdates", offset=-1))["result"]
     assert [update["message"]["text"] for update in last] == ["three"]
     await call(sandbox, "getUpdates", offset=last[0]["update_id"] + 1, allowed_updates=["message"])
