@@ -19,6 +19,9 @@ class ImapSettings:
 
     Times are seconds, sizes bytes. ``idle`` is how long one poll waits for news. ``batch`` and ``batch_bytes`` bound
     one poll, ``largest`` one mail. ``history`` says what the first poll ever takes: what comes from now on, or all.
+
+    Raises:
+        ConfigurationError: ``field: what is wrong``.
     """
 
     host: str
@@ -30,11 +33,18 @@ class ImapSettings:
     folder: str = "INBOX"
     ca_file: str = ""
     timeout: float = 30.0
-    idle: float = 20.0
+    idle: float = 10.0
     batch: int = 50
     batch_bytes: int = 32_000_000
     largest: int = 26_000_000
     history: Literal["new", "all"] = "new"
+
+    def __post_init__(self) -> None:
+        if not self.username:
+            raise ConfigurationError("imap_username: is missing")
+        for name in ("username", "password", "folder"):
+            if any(ord(character) < 0x20 or character == "\x7f" for character in getattr(self, name)):
+                raise ConfigurationError(f"imap_{name}: has a line break or another control character in it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class EmailSettings:
     imap_password: str = field(default="", repr=False)
     imap_folder: str = "INBOX"
     imap_timeout: float = 30.0
-    imap_idle: float = 20.0
+    imap_idle: float = 10.0
     imap_history: Literal["new", "all"] = "new"
 
     def __post_init__(self) -> None:
