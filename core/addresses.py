@@ -81,8 +81,9 @@ def validated_email(raw: str) -> str:
 def phone_number(raw: str, country: str = "") -> str:
     """A phone number in E.164; local forms are read as ``country``'s.
 
-    Numbers in international form take a short cut that a property test holds equal to the long way. A number of the right length in a range that is not assigned is taken: ranges change faster than tables, and
-    fictional numbers must work.
+    Numbers in international form take a short cut that a property test holds equal to the long way. A number of the
+    right length in a range that is not assigned is taken: ranges change faster than tables, and fictional numbers must
+    work.
 
     Raises:
         ValueError: in words for people.

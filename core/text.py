@@ -17,7 +17,7 @@ _DROPPED = dict.fromkeys(
         *range(0x202A, 0x202F),
         *range(0x2066, 0x206A),
     ]
-)  # noqa: E501
+)
 _FOLD: dict[int, str | None] = {**_DIGITS, **_LETTERS, **_DROPPED, 0x200C: " ", 0x00A0: " "}
 
 
@@ -27,7 +27,7 @@ def latin_digits(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """``text`` for comparing: NFKC, Arabic letters as Persian ones, joiners and marks dropped, one space, case-folded."""
+    """``text`` for comparing: NFKC, Arabic letters as Persian ones, no joiners and marks, one space, case-folded."""
     if text.isascii():
         return " ".join(text.lower().split())
     return " ".join(unicodedata.normalize("NFKC", text).translate(_FOLD).casefold().split())

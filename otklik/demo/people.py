@@ -1,7 +1,8 @@
 """Made-up customers with purchase histories, the same for the same seed.
 
-Addresses are in reserved domains and phone numbers in ranges that are kept for fiction, so that nothing of this can ever
-reach anybody. With ``ids`` the customers get the ids of people who are in a real data set, and no orders of their own.
+Addresses are in reserved domains and phone numbers in ranges that belong to nobody, so that nothing of this can ever
+reach anybody. With ``ids`` the customers get the ids of people who are in a real data set, and no orders of their
+own.
 """
 
 import csv
@@ -80,7 +81,7 @@ class DemoCustomer:
         return self.last_order_at is not None and self.last_order_at < now - YEAR
 
 
-def generate(
+def generate(  # noqa: PLR0917  callers name what is not plain
     count: int,
     now: datetime,
     seed: int,
@@ -112,7 +113,7 @@ def generate(
     return made
 
 
-def _customer(
+def _customer(  # noqa: PLR0917  one call
     chance: random.Random, number: int, external_id: str, mix: Mapping[str, float], history: tuple[DemoOrder, ...],
     last: datetime | None, now: datetime, phones: FictionalPhones,
 ) -> DemoCustomer:  # fmt: skip

@@ -3,6 +3,7 @@
 Values go past SQLAlchemy as the store keeps them: instants in microseconds, JSON as text. Everything runs inside the
 transaction of the connection it was made from.
 """
+# ruff: noqa: S608  table and column names are ours; every value is bound
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -24,8 +25,8 @@ class Bulk(Protocol):
     """How long one transaction may take."""
 
     async def select(
-        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *, also: tuple[str, str] | None = None,
-        lock: bool = False,
+        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *,
+        also: tuple[str, str] | None = None, lock: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """Rows whose ``key`` is one of ``values``, and ``also`` (column, value); ``lock`` holds them, in id order."""
         ...
@@ -60,8 +61,8 @@ class SqliteBulk:
         self._driver = driver
 
     async def select(
-        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *, also: tuple[str, str] | None = None,
-        lock: bool = False,
+        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *,
+        also: tuple[str, str] | None = None, lock: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         if not values:
             return []
@@ -98,8 +99,8 @@ class PostgresBulk:
         self._driver = driver
 
     async def select(
-        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *, also: tuple[str, str] | None = None,
-        lock: bool = False,
+        self, table: str, columns: Sequence[str], key: str, values: Collection[str], *,
+        also: tuple[str, str] | None = None, lock: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         if not values:
             return []

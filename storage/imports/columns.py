@@ -21,7 +21,8 @@ REJECTED_LINE, REJECTED_REASON = "rejected_line", "rejected_reason"
 IGNORED = ""
 
 CUSTOMER_HEADERS: Mapping[str, str] = {
-    "external_id": "external id, id, customer id, client id, user id, customer, customer number, customer no, contact id,"
+    "external_id": "external id, id, customer id, client id, user id, customer, customer number, customer no,"
+    " contact id,"
     " ид, ид клиента, id клиента, код, код клиента, номер клиента, клиент,"
     " شناسه, شناسه مشتری, کد مشتری, کد, شماره مشتری",
     "first_name": "first name, firstname, given name, forename, имя, نام, نام کوچک",
@@ -32,11 +33,13 @@ CUSTOMER_HEADERS: Mapping[str, str] = {
     "email": "email, e mail, mail, email address, e mail address, customer email, client email,"
     " почта, эл почта, электронная почта, адрес электронной почты, имейл, мейл, емейл,"
     " ایمیل, پست الکترونیک, پست الکترونیکی, رایانامه",
-    "phone": "phone, phone number, mobile, mobile phone, mobile number, cell, cell phone, telephone, tel, customer phone,"
+    "phone": "phone, phone number, mobile, mobile phone, mobile number, cell, cell phone, telephone, tel,"
+    " customer phone,"
     " телефон, тел, номер телефона, мобильный, мобильный телефон, сотовый, телефон клиента,"
     " تلفن, شماره تلفن, موبایل, شماره موبایل, تلفن همراه, شماره همراه, شماره تماس",
     "sms": "sms, sms number, sms phone, смс, номер для смс, پیامک, شماره پیامک",
-    "whatsapp": "whatsapp, whats app, whatsapp number, whatsapp phone, wa, ватсап, вотсап, вацап, واتساپ, واتس اپ, شماره واتساپ",
+    "whatsapp": "whatsapp, whats app, whatsapp number, whatsapp phone, wa, ватсап, вотсап, вацап, واتساپ,"
+    " واتس اپ, شماره واتساپ",
     "telegram": "telegram, telegram id, telegram chat id, telegram user id, tg, tg id, chat id,"
     " телеграм, телеграмм, id телеграм, تلگرام, شناسه تلگرام",
     "locale": "locale, language, lang, preferred language, язык, язык общения, زبان",
@@ -49,9 +52,11 @@ CUSTOMER_HEADERS: Mapping[str, str] = {
     " accepts marketing, согласие, согласие на рассылку, подписан, подписка, رضایت, رضایت بازاریابی, عضو خبرنامه",
     "consent_email": "consent email, email consent, email opt in, accepts email, email subscribed,"
     " согласие email, согласие на email, согласие на почту, رضایت ایمیل",
-    "consent_sms": "consent sms, sms consent, sms opt in, accepts sms, согласие sms, согласие смс, согласие на смс, رضایت پیامک",
+    "consent_sms": "consent sms, sms consent, sms opt in, accepts sms, согласие sms, согласие смс,"
+    " согласие на смс, رضایت پیامک",
     "consent_whatsapp": "consent whatsapp, whatsapp consent, whatsapp opt in, согласие whatsapp, رضایت واتساپ",
-    "consent_telegram": "consent telegram, telegram consent, telegram opt in, согласие telegram, согласие телеграм, رضایت تلگرام",
+    "consent_telegram": "consent telegram, telegram consent, telegram opt in, согласие telegram,"
+    " согласие телеграм, رضایت تلگرام",
     "consent_at": "consent at, consent date, consent time, consented at, opt in date, opt in time, subscribed at,"
     " дата согласия, дата подписки, تاریخ رضایت",
     "consent_source": "consent source, opt in source, источник согласия, منبع رضایت",
@@ -63,7 +68,8 @@ EVENT_HEADERS: Mapping[str, str] = {
     " invoice, invoice id, invoice number, receipt number,"
     " номер заказа, заказ, id заказа, код заказа, номер, номер чека, чек,"
     " شماره سفارش, شناسه سفارش, کد سفارش, سفارش, شماره فاکتور",
-    "customer": "customer, customer id, customer external id, client id, client, user id, customer number, contact id, buyer id,"
+    "customer": "customer, customer id, customer external id, client id, client, user id, customer number,"
+    " contact id, buyer id,"
     " клиент, id клиента, ид клиента, код клиента, номер клиента, покупатель,"
     " مشتری, شناسه مشتری, کد مشتری, شماره مشتری",
     "name": "event, event name, event type, name, type, событие, тип события, رویداد, نوع رویداد",
@@ -94,7 +100,7 @@ _BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,9})?", re.ASCII)
 
 
-class UnmappedColumns(OtklikError):
+class UnmappedColumns(OtklikError):  # noqa: N818  reads as what happened
     """The file's columns do not give what an import needs, or ``--map`` names what is not there."""
 
 

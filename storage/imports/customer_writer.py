@@ -1,8 +1,8 @@
 """A chunk of customer records into the store.
 
-New customers are inserted with their addresses and consents; known ones get what the file fills in (an empty cell leaves
-what is there). An address that belongs to somebody else stays theirs. An import never turns a withdrawal into a consent,
-unless the row proves a later one.
+New customers are inserted with their addresses and consents; known ones get what the file fills in (an empty cell
+leaves what is there). An address that belongs to somebody else stays theirs. An import never turns a withdrawal into a
+consent, unless the row proves a later one.
 """
 
 from collections.abc import Iterator, Sequence

@@ -237,7 +237,9 @@ def _consents(
             source, wording = given.get("consent_source", "import"), given.get("consent_wording", "")
             found[address.channel] = ImportedConsent(said, Purpose.MARKETING.value, at, source, wording)
         elif grant is not None:
-            found[address.channel] = ImportedConsent(True, purpose, None, grant.source, grant.wording)
+            found[address.channel] = ImportedConsent(
+                granted=True, purpose=purpose, at=None, source=grant.source, wording=grant.wording
+            )
     return found
 
 

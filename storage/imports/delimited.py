@@ -1,7 +1,7 @@
 """Comma, semicolon, tab or bar separated files, read row by row with true line numbers.
 
-A quote that is opened and never closed swallows what follows; then only the line that opened it is rejected, and reading
-goes on at the next line.
+A quote that is opened and never closed swallows what follows; then only the line that opened it is rejected, and
+reading goes on at the next line.
 """
 
 import csv

@@ -105,5 +105,5 @@ def _currency(text: str) -> str:
 def _quantity(text: str) -> int | float:
     number = number_or_text(text if text.isascii() else latin_digits(text))
     if isinstance(number, str):
-        raise ValueError(f"quantity: {text!r} is not a number")
+        raise ValueError(f"quantity: {text!r} is not a number")  # noqa: TRY004  a wrong cell, not a wrong call
     return number

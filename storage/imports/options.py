@@ -28,7 +28,7 @@ class ImportOptions:
     file. ``now`` is business time, by default the present.
     """
 
-    source: SourceOptions = SourceOptions()
+    source: SourceOptions = field(default_factory=SourceOptions)
     mapping: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class CustomerOptions(ImportOptions):
-    """``country`` (ISO 3166 alpha-2) reads local phone numbers of rows that name none; ``telegram_scope`` is the bot."""
+    """``country`` (ISO 3166 alpha-2) reads local phone numbers of rows without one; ``telegram_scope`` is the bot."""
 
     country: str = ""
     telegram_scope: str = ""

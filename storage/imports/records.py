@@ -82,7 +82,7 @@ class ParquetSource:
         self._position = 0
         try:
             self._file = parquet.ParquetFile(path)
-        except Exception as error:  # pyarrow's own family; its text is for people
+        except Exception as error:  # noqa: BLE001  pyarrow raises whatever the bytes lead to
             raise UnreadableFile(f"not a Parquet file: {str(error).splitlines()[0]}") from None
         self.headers = [str(name) for name in self._file.schema_arrow.names]
         self.description = "Parquet"

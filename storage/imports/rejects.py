@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from storage.imports.columns import REJECTED_LINE, REJECTED_REASON
 from storage.imports.encodings import UnreadableFile
@@ -39,7 +39,7 @@ class RejectedRows:
         self._file: IO[str] | None = None
         self._writer: Any = None
 
-    def __enter__(self) -> "RejectedRows":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -61,7 +61,7 @@ class RejectedRows:
                 self._file = self.path.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace")
             except OSError as error:
                 raise UnreadableFile(
-                    f"{self.path}: rejected rows cannot be written: {error.strerror}; name another place with --rejected"
+                    f"{self.path}: rejected rows cannot be written: {error.strerror}; say --rejected PLACE"
                 ) from None
             self._writer = csv.writer(self._file)
             self._writer.writerow([REJECTED_LINE, REJECTED_REASON, *map(inert, self._headers)])

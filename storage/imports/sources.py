@@ -63,29 +63,33 @@ def open_source(path: Path, options: SourceOptions) -> Source:
     Raises:
         UnreadableFile: if it is not there, is empty, or is of no kind that can be read; the text names the file.
     """
-    kind = options.format or _ENDINGS.get(path.suffix.lower(), DELIMITED)
     try:
-        if not path.is_file():
-            raise UnreadableFile("there is no such file" if not path.exists() else "this is not a file")
-        if not path.stat().st_size:
-            raise UnreadableFile("the file is empty")
-        if kind == DELIMITED:
-            from storage.imports.delimited import DelimitedSource
-
-            return DelimitedSource(path, options)
-        if kind == JSON_LINES:
-            from storage.imports.records import JsonLinesSource
-
-            return JsonLinesSource(path, options)
-        if kind == PARQUET:
-            from storage.imports.records import ParquetSource
-
-            return ParquetSource(path)
-        raise UnreadableFile(f"{kind!r} is not a format; write csv, jsonl or parquet")
+        return _opened(path, options)
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or error}") from None
     except UnreadableFile as error:
         raise UnreadableFile(f"{path}: {error}") from None
+
+
+def _opened(path: Path, options: SourceOptions) -> Source:
+    kind = options.format or _ENDINGS.get(path.suffix.lower(), DELIMITED)
+    if not path.is_file():
+        raise UnreadableFile("there is no such file" if not path.exists() else "this is not a file")
+    if not path.stat().st_size:
+        raise UnreadableFile("the file is empty")
+    if kind == DELIMITED:
+        from storage.imports.delimited import DelimitedSource
+
+        return DelimitedSource(path, options)
+    if kind == JSON_LINES:
+        from storage.imports.records import JsonLinesSource
+
+        return JsonLinesSource(path, options)
+    if kind == PARQUET:
+        from storage.imports.records import ParquetSource
+
+        return ParquetSource(path)
+    raise UnreadableFile(f"{kind!r} is not a format; write csv, jsonl or parquet")
 
 
 def first_rows(source: Source, count: int = 200) -> list[list[Any]]:

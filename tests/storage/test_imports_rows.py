@@ -29,7 +29,10 @@ def addresses(record):
 def test_a_phone_column_gives_sms_and_whatsapp_only_where_a_column_says_so():
     phone = "8 900 000-00-01"
     assert addresses(customer(id="1", phone=phone)) == [("sms", "+79000000001")]
-    assert addresses(customer(id="1", phone=phone, whatsapp="да")) == [("sms", "+79000000001"), ("whatsapp", "+79000000001")]
+    assert addresses(customer(id="1", phone=phone, whatsapp="да")) == [
+        ("sms", "+79000000001"),
+        ("whatsapp", "+79000000001"),
+    ]
     assert addresses(customer(id="1", phone=phone, whatsapp="нет")) == [("sms", "+79000000001")]
     assert addresses(customer(id="1", whatsapp="+447700900123")) == [("whatsapp", "+447700900123")]
     assert addresses(customer(id="1", phone="۰۹۰۰۰۰۰۰۰۰۱", country="ایران")) == [("sms", "+989000000001")]
@@ -42,7 +45,13 @@ def test_the_country_of_the_phone_tells_the_zone_where_it_has_one():
 
 def test_people_are_read_in_their_own_words():
     record = customer(
-        id="7", фио="Петрова Анна Сергеевна", язык="русский", страна="Германия", пол="ж", birthday="۱۳۷۰/۰۱/۰۱", points="5"
+        id="7",
+        фио="Петрова Анна Сергеевна",
+        язык="русский",
+        страна="Германия",
+        пол="ж",
+        birthday="۱۳۷۰/۰۱/۰۱",
+        points="5",
     )
     assert record.values == {
         "first_name": "Анна Сергеевна", "last_name": "Петрова", "locale": "ru", "country": "DE", "gender": "female",
@@ -81,7 +90,13 @@ def test_consent_of_a_channel_goes_before_consent_to_all():
 
 
 def test_an_order():
-    row = {"order_id": "A-1", "customer_id": "7", "ordered_at": "2026-03-29 02:30", "amount_eur": "49,90", "quantity": "2"}
+    row = {
+        "order_id": "A-1",
+        "customer_id": "7",
+        "ordered_at": "2026-03-29 02:30",
+        "amount_eur": "49,90",
+        "quantity": "2",
+    }
     record = event(EventOptions(), **row)
     assert event(EventOptions(currency="CHF"), **row).currency == "CHF"
     assert (record.amount, record.currency, record.properties) == (49_900_000, "EUR", '{"quantity":2}')

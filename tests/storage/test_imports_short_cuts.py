@@ -28,7 +28,12 @@ def outcome(function, *arguments):
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.sampled_from(CODES), st.text("0123456789", min_size=3, max_size=14), st.integers(0, 6), st.sampled_from(["", " ", "-", " ("]))
+@given(
+    st.sampled_from(CODES),
+    st.text("0123456789", min_size=3, max_size=14),
+    st.integers(0, 6),
+    st.sampled_from(["", " ", "-", " ("]),
+)
 def test_phone_numbers_and_their_countries(code, national, cut, mark):
     text = f"+{code}{mark}{national[:cut]}{')' if '(' in mark else ''}{national[cut:]}"
     short = outcome(phone_number, text)
@@ -43,14 +48,18 @@ def test_phone_numbers_and_their_countries(code, national, cut, mark):
 @given(
     st.text(LETTERS, min_size=1, max_size=12),
     st.text(LETTERS, min_size=1, max_size=12),
-    st.sampled_from(["", ".org", ".com", ".test", ".local", ".invalid", ".co.uk", ".xn--p1ai", ".x--y.com", ".o-", ".ORG"]),
+    st.sampled_from(
+        ["", ".org", ".com", ".test", ".local", ".invalid", ".co.uk", ".xn--p1ai", ".x--y.com", ".o-", ".ORG"]
+    ),
 )
 def test_mail_addresses(local, domain, end):
     text = f"{local}@{domain}{end}"
     assert outcome(email_address, text) == outcome(validated_email, text)
 
 
-@pytest.mark.parametrize("text", [f"{'a' * 64}@example.org", f"{'a' * 65}@example.org", f"a@{'b' * 63}.org", f"a@{'b' * 64}.org"])
+@pytest.mark.parametrize(
+    "text", [f"{'a' * 64}@example.org", f"{'a' * 65}@example.org", f"a@{'b' * 63}.org", f"a@{'b' * 64}.org"]
+)
 def test_long_mail_addresses(text):
     assert outcome(email_address, text) == outcome(validated_email, text)
 
@@ -89,7 +98,8 @@ def test_inert_cells_come_back(cell):
 
 
 @pytest.mark.parametrize(
-    ("country", "zone"), [("DE", "Europe/Berlin"), ("IR", "Asia/Tehran"), ("RU", ""), ("US", ""), ("CN", ""), ("XX", "")]
+    ("country", "zone"),
+    [("DE", "Europe/Berlin"), ("IR", "Asia/Tehran"), ("RU", ""), ("US", ""), ("CN", ""), ("XX", "")],
 )
 def test_zone_of_a_country_with_one_time(country, zone):
     assert single_zone(country) == zone

@@ -51,7 +51,9 @@ def test_a_few_wrong_bytes_do_not_mangle_the_others(tmp_path):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiters_are_detected(tmp_path, delimiter):
     path = tmp_path / "data.csv"
-    path.write_text(delimiter.join(["id", "name", "note"]) + "\n" + delimiter.join(["1", "Anna", '"a, b; c | d"']) + "\n")
+    path.write_text(
+        delimiter.join(["id", "name", "note"]) + "\n" + delimiter.join(["1", "Anna", '"a, b; c | d"']) + "\n"
+    )
     assert cells(path) == [["1", "Anna", "a, b; c | d"]]
 
 
@@ -124,8 +126,8 @@ HEADERS = {
     "fa": ["شناسه مشتری", "نام", "نام خانوادگی", "ايميل", "شماره موبایل", "واتس‌اپ", "تلگرام", "زبان",
            "منطقه زمانی", "كشور", "شهر", "جنسیت", "تاریخ تولد", "رضایت"],
 }  # fmt: skip
-FIELDS = ["external_id", "first_name", "last_name", "email", "phone", "whatsapp", "telegram", "locale", "zone", "country",
-          "city", "gender", "birthday", "consent_marketing"]  # fmt: skip
+FIELDS = ["external_id", "first_name", "last_name", "email", "phone", "whatsapp", "telegram", "locale", "zone",
+          "country", "city", "gender", "birthday", "consent_marketing"]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", HEADERS)
