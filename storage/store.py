@@ -5,6 +5,7 @@ through a SQLModel session (:meth:`Store.session`). This is the only file that b
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -46,13 +47,18 @@ class Store:
         """
         dialect, full = engine_url(url)
         if dialect == "sqlite":
-            writer = create_async_engine(full, pool_size=1, max_overflow=0)
-            reader = create_async_engine(full, pool_size=4, max_overflow=4)
+            writer = create_async_engine(full, pool_size=1, max_overflow=0, json_serializer=_json)
+            reader = create_async_engine(full, pool_size=4, max_overflow=4, json_serializer=_json)
             _configure_sqlite(writer, begin="BEGIN IMMEDIATE")
             _configure_sqlite(reader, begin="BEGIN")
         else:
             writer = reader = create_async_engine(
-                full, pool_size=pool_size, max_overflow=4, pool_pre_ping=True, connect_args={"timeout": 5}
+                full,
+                pool_size=pool_size,
+                max_overflow=4,
+                pool_pre_ping=True,
+                connect_args={"timeout": 5},
+                json_serializer=_json,
             )
         store = cls(dialect, writer, reader)
         try:
@@ -119,6 +125,11 @@ class Store:
             if error.connection_invalidated:
                 raise StoreUnavailable(describe(error)) from error
             raise
+
+
+def _json(value: Any) -> str:
+    # Keys stay as they are written: SQLite does not find an escaped key by its JSON path.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def engine_url(url: str) -> tuple[Dialect, str]:

@@ -40,32 +40,33 @@ class attribute_flag(_Attribute):  # noqa: N801
     inherit_cache = True
 
 
-def _parts(element: _Attribute, compiler: SQLCompiler, **kw: Any) -> tuple[str, str, str]:
-    column, key, path = (compiler.process(clause, **kw) for clause in element.clauses)
-    return column, key, path
+def _parts(element: _Attribute, compiler: SQLCompiler, which: int, **kw: Any) -> tuple[str, str]:
+    # Only what the dialect uses is compiled: a bound value that stands nowhere has no type for PostgreSQL.
+    clauses = list(element.clauses)
+    return compiler.process(clauses[0], **kw), compiler.process(clauses[which], **kw)
 
 
 @compiles(attribute_text, "sqlite")
 def _sqlite_text(element: attribute_text, compiler: SQLCompiler, **kw: Any) -> str:
-    column, _, path = _parts(element, compiler, **kw)
+    column, path = _parts(element, compiler, 2, **kw)
     return f"CASE WHEN json_type({column}, {path}) = 'text' THEN json_extract({column}, {path}) END"
 
 
 @compiles(attribute_number, "sqlite")
 def _sqlite_number(element: attribute_number, compiler: SQLCompiler, **kw: Any) -> str:
-    column, _, path = _parts(element, compiler, **kw)
+    column, path = _parts(element, compiler, 2, **kw)
     return f"CASE WHEN json_type({column}, {path}) IN ('integer', 'real') THEN json_extract({column}, {path}) END"
 
 
 @compiles(attribute_flag, "sqlite")
 def _sqlite_flag(element: attribute_flag, compiler: SQLCompiler, **kw: Any) -> str:
-    column, _, path = _parts(element, compiler, **kw)
+    column, path = _parts(element, compiler, 2, **kw)
     return f"CASE WHEN json_type({column}, {path}) IN ('true', 'false') THEN json_extract({column}, {path}) END"
 
 
 @compiles(attribute_text, "postgresql")
 def _postgresql_text(element: attribute_text, compiler: SQLCompiler, **kw: Any) -> str:
-    column, key, _ = _parts(element, compiler, **kw)
+    column, key = _parts(element, compiler, 1, **kw)
     kind = f"jsonb_typeof({column} -> {key})"
     # COLLATE "C": days compare by their characters, whatever the database's language
     return f"""(CASE WHEN {kind} = 'string' THEN {column} ->> {key} END) COLLATE "C\""""
@@ -73,13 +74,13 @@ def _postgresql_text(element: attribute_text, compiler: SQLCompiler, **kw: Any) 
 
 @compiles(attribute_number, "postgresql")
 def _postgresql_number(element: attribute_number, compiler: SQLCompiler, **kw: Any) -> str:
-    column, key, _ = _parts(element, compiler, **kw)
+    column, key = _parts(element, compiler, 1, **kw)
     kind = f"jsonb_typeof({column} -> {key})"
     return f"CASE WHEN {kind} = 'number' THEN CAST({column} ->> {key} AS DOUBLE PRECISION) END"
 
 
 @compiles(attribute_flag, "postgresql")
 def _postgresql_flag(element: attribute_flag, compiler: SQLCompiler, **kw: Any) -> str:
-    column, key, _ = _parts(element, compiler, **kw)
+    column, key = _parts(element, compiler, 1, **kw)
     kind = f"jsonb_typeof({column} -> {key})"
     return f"CASE WHEN {kind} = 'boolean' THEN CAST({column} ->> {key} AS BOOLEAN) END"

@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from campaigns.segments.attributes import attribute_flag, attribute_number, attribute_text
 from campaigns.segments.instants import Span, span_compared, span_of
+from campaigns.segments.orders import ORDERS
 from campaigns.segments.reading import cycle
 from campaigns.segments.syntax import (
     ATTRIBUTE,
@@ -126,6 +127,7 @@ class _Figures:
 
     def __init__(self, event: str) -> None:
         self._event = event
+        self._source: FromClause = ORDERS if event == "order" else _events
         self._alias = ""
         self._columns: dict[tuple[str, Span], ColumnElement[Any]] = {}
 
@@ -133,19 +135,19 @@ class _Figures:
         """The label of a figure over a span: count, sum, amounts (how many have one), first, last."""
         key = (figure, span)
         if key not in self._columns:
-            within = _within(_events.c.at, span)
+            within = _within(self._source.c.at, span)
             made: ColumnElement[Any]
             match figure:
                 case "count":
                     made = func.count(case((within, 1)))
                 case "sum":
-                    made = func.coalesce(func.sum(case((within, _events.c.amount_micros))), 0)
+                    made = func.coalesce(func.sum(case((within, self._source.c.amount_micros))), 0)
                 case "amounts":
-                    made = func.count(case((within, _events.c.amount_micros)))
+                    made = func.count(case((within, self._source.c.amount_micros)))
                 case "first":
-                    made = func.min(case((within, _events.c.at)), type_=Instant())
+                    made = func.min(case((within, self._source.c.at)), type_=Instant())
                 case _:
-                    made = func.max(case((within, _events.c.at)), type_=Instant())
+                    made = func.max(case((within, self._source.c.at)), type_=Instant())
             self._columns[key] = made.label(f"f{len(self._columns)}")
         return str(self._columns[key].key)
 
@@ -161,9 +163,9 @@ class _Figures:
             max(ends) if len(ends) == len(spans) else None,
         )
         return (
-            select(_events.c.customer_id, *self._columns.values())
-            .where(_events.c.name == named, _within(_events.c.at, hull))
-            .group_by(_events.c.customer_id)
+            select(self._source.c.customer_id, *self._columns.values())
+            .where(self._source.c.name == named, _within(self._source.c.at, hull))
+            .group_by(self._source.c.customer_id)
             .subquery(f"e{number}")
         )
 

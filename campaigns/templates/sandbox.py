@@ -5,6 +5,7 @@ an attribute of an object: data are exact ``str int float bool None list dict``,
 bounded three ways: by the size of the source, by a budget that every turn of a loop spends, and by the output's length.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from campaigns.templates.filters import FILTERS, MAX_TEXT, bounded
 
 MAX_SOURCE = 256_000  # characters
 MAX_TOKENS = 2_000  # of {{ and {%
+MAX_CODE = 2_000  # characters of one {{ }} or {% %}
 MAX_NODES = 10_000
 MAX_DEPTH = 60
 LOOP_BUDGET = 20_000  # nodes visited inside loops, per render
@@ -109,10 +111,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateSyntaxError(f"the template is longer than {MAX_SOURCE} characters", 1)
         if source.count("{{") + source.count("{%") > MAX_TOKENS:
             raise TemplateSyntaxError(f"more than {MAX_TOKENS} {{{{ }}}} and {{% %}} in one template", 1)
+        _refuse_long_code(source)
         try:
             tree = Parser(self, source).parse()
         except RecursionError:
             raise TemplateSyntaxError("nested too deep", 1) from None
+        except ValueError:
+            raise TemplateSyntaxError("a number in the template is too large", 1) from None
         _refuse_unsafe(tree)
         return tree
 
@@ -160,6 +165,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if abs(result) > MAX_NUMBER:
             raise SecurityError("a number grew too large")
         return result
+
+
+def _refuse_long_code(source: str) -> None:
+    # Parsing is the one cost that has no node to count yet.
+    line = 1
+    for index, part in enumerate(re.split(r"\{\{|\{%", source)):
+        if index:
+            ends = [end for end in (part.find("}}"), part.find("%}")) if end >= 0]
+            if min(ends, default=len(part)) > MAX_CODE:
+                raise TemplateSyntaxError(f"more than {MAX_CODE} characters between {{{{ and }}}}", line)
+        line += part.count("\n")
 
 
 def _refuse_unsafe(tree: nodes.Template) -> None:
