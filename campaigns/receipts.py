@@ -182,7 +182,11 @@ async def _raise(connection: AsyncConnection, said: dict[str, list[Said]], now: 
         await connection.execute(
             update(_MESSAGES)
             .where(_MESSAGES.c.id.in_(message_ids))
-            .values(state=state, settled_at=func.coalesce(_MESSAGES.c.settled_at, literal(now, Instant())), lease_until=None)
+            .values(
+                state=state,
+                settled_at=func.coalesce(_MESSAGES.c.settled_at, literal(now, Instant())),
+                lease_until=None,
+            )
         )
         await connection.execute(
             update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids), _HOLDS.c.state == "held").values(state="spent")
