@@ -69,9 +69,14 @@ class Running:
 class Driver(Protocol):
     """One kind's part of the contract."""
 
-    secrets: tuple[str, ...]
-    message: OutboundMessage
-    facts: tuple[Fact, ...]
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
+    @property
+    def message(self) -> OutboundMessage: ...
+
+    @property
+    def facts(self) -> tuple[Fact, ...]: ...
 
     def unreachable(self) -> dict[str, object]:
         """Options that lead to a port where nobody listens."""
@@ -168,7 +173,7 @@ class TelegramDriver:
     def inbound(self) -> dict[str, bytes]:
         return {path.stem: path.read_bytes() for path in (CHANNEL_TESTS / "telegram/fixtures").glob("*.json")}
 
-    def webhook(self, body: bytes) -> WebhookRequest:
+    def webhook(self, body: bytes) -> WebhookRequest | None:
         headers = {"content-type": "application/json", "x-telegram-bot-api-secret-token": self.secrets[1]}
         return WebhookRequest("POST", "https://shop.example/webhooks/one", headers, body)
 
@@ -237,7 +242,7 @@ class TwilioDriver:
     def inbound(self) -> dict[str, bytes]:
         return {path.stem: path.read_bytes().strip() for path in (CHANNEL_TESTS / "twilio/fixtures").glob("*.form")}
 
-    def webhook(self, body: bytes) -> WebhookRequest:
+    def webhook(self, body: bytes) -> WebhookRequest | None:
         url = "https://shop.example/webhooks/one?via=proxy"
         signature = sign(self.secrets[0], url, parse_qsl(body.decode(), keep_blank_values=True)).decode()
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8", "x-twilio-signature": signature}
