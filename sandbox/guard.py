@@ -19,7 +19,10 @@ _GUARDED = ("/control/", "/api/")
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse other hosts and origins; turn mistakes in what was sent into ``{"error": …}``."""
     if not request.path.startswith(_GUARDED):
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ConnectionError:
+            return web.Response()  # the client is gone; nobody reads this
     host = urlsplit(f"//{request.host}").hostname
     if not is_loopback(host):
         return json_response({"error": "the sandbox answers on 127.0.0.1 only"}, 403)
@@ -34,6 +37,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return json_response({"error": error.args[0]}, 404)
     except ValueError as error:
         return json_response({"error": str(error)}, 400)
+    except ConnectionError:
+        return web.Response()
 
 
 async def read_json(request: web.Request) -> object:

@@ -6,14 +6,16 @@ import asyncio
 import logging
 from argparse import Namespace
 from datetime import datetime
+from uuid import uuid4
 
-from proxyprotocol.reader import ProxyProtocolReader
-from proxyprotocol.version import ProxyProtocolVersion
+from proxyprotocol.sock import SocketInfo
 from pymap.backend.dict import Config, DictBackend
 from pymap.backend.dict.mailbox import MailboxData
 from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
 from pysasl.hashing import Cleartext
+
+_log = logging.getLogger("sandbox.imap")
 
 USER = "otklik"
 PASSWORD = "sandbox"  # noqa: S105 - the sandbox's published password
@@ -58,18 +60,20 @@ class CompanyMailbox:
         """Listen again on the same port."""
         if self._server is not None or self._config is None:
             return
-        handle = ProxyProtocolReader(ProxyProtocolVersion.get(None)).get_callback(
-            IMAPServer(self._backend.login, self._config)
-        )
+        handle = IMAPServer(self._backend.login, self._config)
 
         async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.ensure_future(handle(reader, writer))
+            who = SocketInfo.get(writer, None, unique_id=uuid4().bytes)
+            task = asyncio.create_task(handle(reader, writer, who))
             self._sessions.add(task)
             try:
                 await asyncio.wait((task,))
             finally:
                 task.cancel()
                 self._sessions.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not isinstance(error, ConnectionError) and not writer.is_closing():
+                _log.error("an IMAP session failed: %r", error)  # of a client that is gone, pymap's errors say nothing
 
         self._server = await asyncio.start_server(session, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -290,3 +290,15 @@ async def test_seeded_faults_meet_the_same_messages() -> None:
             struck.append([entry["to"] for entry in await sandbox.ledger(accepted="false")])
     assert struck[0] == struck[1]
     assert 5 < len(struck[0]) < 25
+
+
+async def test_who_is_connected_is_dropped_when_the_mailbox_goes_away(sandbox: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.world.mailbox.port)
+    writer.write(b"a LOGIN otklik sandbox\r\nb SELECT INBOX\r\nc IDLE\r\n")
+    while not (await asyncio.wait_for(reader.readline(), 5)).startswith(b"+ "):
+        continue
+    await sandbox.post("/control/imap", {"up": False})
+    assert b"BYE" in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await sandbox.post("/control/imap", {"up": True})
+    assert await fetch(sandbox) == []
