@@ -50,6 +50,11 @@ class Fields:
             return node.line
         return self.node.key_lines.get(key, self.node.line)
 
+    @property
+    def asked(self) -> set[str]:
+        """The keys that were asked for up to now."""
+        return set(self._asked)
+
     def get(self, key: str) -> Node | None:
         """The node under ``key``; an empty value counts as absent."""
         self._asked[key] = None

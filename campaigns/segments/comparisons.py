@@ -43,7 +43,7 @@ def read_comparisons(
         values = _values(fields, word, node, kind, numbers_only)
         if values is not None:
             found.append(Comparison(word, values))
-    if not found and not any(word in fields.node.entries for word in WORDS):
+    if not found and set(fields.node.entries) <= fields.asked - set(WORDS):  # else the wrong word is the problem
         fields.problem("", f"{what} is compared with nothing; add one of {', '.join(allowed)}")
     return tuple(found)
 

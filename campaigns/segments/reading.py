@@ -171,8 +171,8 @@ class _Reader:
         field = fields.text("field", limit=100)
         kind = _kind(field)
         if kind is None:
-            near = did_you_mean(field, [*FIELDS, ATTRIBUTE + field])
-            hint = near or f" (known: {', '.join(FIELDS)}, {ATTRIBUTE}NAME)"
+            own = f" (known: {', '.join(FIELDS)}; the shop's own columns as {ATTRIBUTE}NAME)"
+            hint = did_you_mean(field, FIELDS) or own
             fields.problem("field", f"unknown field {field!r}{hint}")
             for word in WORDS:
                 fields.get(word)

@@ -67,8 +67,8 @@ def check_templates(
             problems.add(file, line, message)
             continue
         read = [source for path in own if (source := sources[path])]
+        _check_content(purpose, leg, read, problems)
         if len(read) == len(own):
-            _check_content(purpose, leg, read, problems)
             _try_out(templates, leg, read, default_locale, problems)
 
 
