@@ -1,6 +1,7 @@
 """Templates become messages: locale, letter and its text, buttons, variables, markup that does not lie."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,9 @@ from campaigns.reading.problems import Problems
 from campaigns.templates.checking import check_file, stray_file
 from campaigns.templates.content import Rendered, render_templates
 from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.filters import FILTERS
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
-from campaigns.templates.variables import sample
+from campaigns.templates.variables import NAMES, sample
 
 LETTER = """---
 subject: "Hello {{ customer.first_name | default('there', true) }}"
@@ -163,3 +165,9 @@ def test_stray_files_are_named(path: str) -> None:
 )
 def test_good_files_are_not(path: str) -> None:
     assert stray_file(path) is None
+
+
+def test_the_documentation_names_every_variable_and_filter() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")
+    missing = [name for name in [*NAMES, *FILTERS] if name != "d" and f"`{name}`" not in page]
+    assert missing == []

@@ -129,6 +129,7 @@ def test_there_are_enough_escapes() -> None:
 
 BOMBS = {
     "nested ranges": "{% for a in range(1000) %}" * 3 + "x" + "{% endfor %}" * 3,
+    "silent loops": "{% for a in range(1000) %}" * 2 + "{% set y = a|upper %}" * 20 + "{% endfor %}" * 2,
     "long range": "{% for a in range(1000000000) %}x{% endfor %}",
     "loop of text": "{% for a in customer.first_name %}{% endfor %}",
     "repeat": "{{ 'a' * 1000000000 }}",
