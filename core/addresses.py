@@ -10,10 +10,7 @@ from functools import lru_cache
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.text import latin_digits
 
-_PLAIN_EMAIL = re.compile(
-    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+){0,8}@(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,40}(?<!-)\.){1,4}[A-Za-z]{2,24}",
-    re.ASCII,
-)
+_PLAIN_EMAIL = re.compile(r"([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*+)@([a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,24})", re.ASCII)
 _RESERVED_TOP = (".arpa", ".invalid", ".local", ".localhost", ".onion")
 _INTERNATIONAL_PHONE = re.compile(r"\+\d(?:[ ()-]{0,2}\d){5,16}", re.ASCII)
 _PUNCTUATION = str.maketrans("", "", " ()-")
@@ -59,9 +56,10 @@ def email_address(raw: str) -> str:
         ValueError: in words for people.
     """
     text = raw.strip()
-    if _PLAIN_EMAIL.fullmatch(text) and len(text) <= 120 and text.index("@") <= 64:
+    if len(text) <= 100 and text.isascii():
         plain = text.lower()
-        if not plain.endswith(_RESERVED_TOP):
+        found = _PLAIN_EMAIL.fullmatch(plain)
+        if found and found.end(1) <= 64 and len(found[2]) <= 63 and not plain.endswith(_RESERVED_TOP):
             return plain
     return validated_email(text)
 

@@ -5,6 +5,7 @@ transaction of the connection it was made from.
 """
 # ruff: noqa: S608  table and column names are ours; every value is bound
 
+import sqlite3
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -139,6 +140,8 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether somebody else wrote the same rows meanwhile, so that the chunk should be tried once more."""
+    """Whether the rows are there already, or somebody wrote them meanwhile: the chunk should be tried once more."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return True
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith("23") or state in ("40001", "40P01")

@@ -5,7 +5,7 @@ leaves what is there). An address that belongs to somebody else stays theirs. An
 consent, unless the row proves a later one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,17 +63,25 @@ class _Known(NamedTuple):
 
 
 class CustomerWriter:
-    """Writes chunks of customers."""
+    """Writes chunks of customers.
+
+    Until the store objects, a file is taken to be new to it, and nothing is looked up.
+    """
+
+    def __init__(self) -> None:
+        self._new = True
 
     def forget(self) -> None:
-        """Nothing is remembered between chunks."""
+        """From now on look up what is there, because a chunk met it and was rolled back."""
+        self._new = False
 
     async def write(self, bulk: Bulk, records: Sequence[CustomerRecord], now: int) -> CustomerTally:
         """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
-        rows = await bulk.select(
-            "customers", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records]
-        )
-        existing = {external_id: (id_, digest) for external_id, id_, digest in rows}
+        existing: dict[str, tuple[str, str]] = {}
+        if not self._new:
+            columns, ids = ("external_id", "id", "content_hash"), [record.external_id for record in records]
+            for external_id, id_, digest in await bulk.select("customers", columns, "external_id", ids):
+                existing[external_id] = (id_, digest)
         work = [
             (number, record)
             for number, record in enumerate(records)
@@ -81,8 +89,9 @@ class CustomerWriter:
         ]
         tally = CustomerTally(unchanged=len(records) - len(work))
         if work:
-            batch = _Batch(now, existing)
-            await batch.look_up(bulk, [record for _, record in work])
+            batch = _Batch(now, existing, [record for _, record in work])
+            if not self._new:
+                await batch.look_up(bulk, [record for _, record in work])
             for number, record in work:
                 batch.take(number, record, tally)
             await batch.flush(bulk)
@@ -92,7 +101,7 @@ class CustomerWriter:
 class _Batch:
     """One chunk's changes: what the store has of it, and the rows to be written."""
 
-    def __init__(self, now: int, existing: dict[str, tuple[str, str]]) -> None:
+    def __init__(self, now: int, existing: dict[str, tuple[str, str]], records: Sequence[CustomerRecord]) -> None:
         self._now = now
         self._existing = existing
         self._rows: dict[str, tuple[Any, ...]] = {}  # customers that change, by id
@@ -100,7 +109,8 @@ class _Batch:
         self._own: dict[str, list[_Known]] = {}  # the stored ones of each customer
         self._names: dict[str, str] = {}  # external ids by id
         self._standing: dict[tuple[str, str], tuple[bool, int]] = {}  # consents by (identity, purpose)
-        self._ids: Iterator[str] = iter(())
+        most = sum(1 + len(record.addresses) + len(record.consents) for record in records)
+        self._ids = iter(new_ids(most))
         self._customers: list[tuple[Any, ...]] = []
         self._changed: list[tuple[Any, ...]] = []
         self._identities: list[tuple[Any, ...]] = []
@@ -130,8 +140,6 @@ class _Batch:
             columns = ("identity_id", "purpose", "granted", "at")
             for identity_id, purpose, granted, at in await bulk.select("consents", columns, "identity_id", identities):
                 self._standing[identity_id, purpose] = (bool(granted), at)
-        said = sum(len(record.consents) for record in records)
-        self._ids = iter(new_ids(len(records) - len(known) + len(keys) + said))
 
     def take(self, number: int, record: CustomerRecord, tally: CustomerTally) -> None:
         """Add one record's changes."""

@@ -23,6 +23,8 @@ _SAMPLE_ROWS = 50
 class DelimitedSource:
     """An opened CSV file."""
 
+    typed = False
+
     def __init__(self, path: Path, options: SourceOptions) -> None:
         if len(options.delimiter) > 1:
             raise UnreadableFile(f"the delimiter {options.delimiter!r} must be one character")

@@ -36,15 +36,17 @@ class EventWriter:
         self._source = source
         self._create = create_customers
         self._known: dict[str, str] = {}
+        self._new = True  # until the store objects, the file is taken to be new to it
 
     def forget(self) -> None:
-        """Drop what was remembered, after a chunk that did not commit."""
+        """Drop what was remembered and look up what is there, after a chunk that was rolled back."""
         self._known.clear()
+        self._new = False
 
     async def write(self, bulk: Bulk, records: Sequence[EventRecord], now: int) -> EventTally:
         """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
         tally = EventTally()
-        rows = await bulk.select(
+        rows = () if self._new else await bulk.select(
             "events", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records],
             also=("source", self._source),
         )  # fmt: skip

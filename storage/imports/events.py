@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -34,12 +35,15 @@ class EventRecord:
     digest: str
 
 
-_FIELDS = ("external_id", "customer", "at", "name", "amount", "currency", "quantity")
+_OPTIONAL = ("name", "amount", "currency", "quantity")
+_FIELDS = (*_REQUIRED, *_OPTIONAL)
 Reader = Callable[[list[Any]], EventRecord]
 
 
-def event_reader(columns: ColumnMap, options: EventOptions) -> Reader:
+def event_reader(columns: ColumnMap, options: EventOptions, *, typed: bool = False) -> Reader:
     """The function that reads one row of a file with these columns; it raises ValueError with the reason.
+
+    ``typed`` says that cells may be something else than text.
 
     Raises:
         UnmappedColumns: if an id, customer or date column is missing, or amounts have no currency.
@@ -54,19 +58,25 @@ def event_reader(columns: ColumnMap, options: EventOptions) -> Reader:
     if columns.index("amount") is not None and not currency and columns.index("currency") is None:
         raise UnmappedColumns("the amounts have no currency; say --currency USD (or EUR, RUB, IRR …)")
     home, order = zone(options.zone), options.date_order
-    at_column = {field: columns.index(field) for field in _FIELDS}
+    index = {field: columns.index(field) for field in _FIELDS}
+    keys = itemgetter(*(index[field] for field in _REQUIRED))
+    name_at, amount_at, currency_at, quantity_at = (index[field] for field in _OPTIONAL)
     extra = [(c.field.partition(".")[2], c.index, c.kind) for c in columns.columns if "." in c.field]
     whole = columns.index("properties")
+    mapped = [column for column in index.values() if column is not None]
 
     def read(cells: list[Any]) -> EventRecord:
-        external_id, customer, when, name, sum_, code, quantity = (
-            "" if index is None else cell.strip() if type(cell := cells[index]) is str else as_text(cell)
-            for index in at_column.values()
-        )
+        if typed:
+            cells = list(cells)
+            for column in mapped:
+                cells[column] = as_text(cells[column])
+        external_id, customer, when = map(str.strip, keys(cells))
+        name = (name_at is not None and cells[name_at].strip()) or options.event_name
+        sum_ = amount_at is not None and cells[amount_at].strip()
+        quantity = quantity_at is not None and cells[quantity_at].strip()
         if not (external_id and customer and when):
             empty = "external_id" if not external_id else "at" if customer else "customer"
             raise ValueError(f"{empty}: {_REQUIRED[empty]} is empty")
-        name = name or options.event_name
         if len(external_id) > ID_LIMIT or len(customer) > ID_LIMIT or len(name) > ID_LIMIT:
             raise ValueError(f"an id or the name is longer than {ID_LIMIT} characters")
         try:
@@ -74,8 +84,10 @@ def event_reader(columns: ColumnMap, options: EventOptions) -> Reader:
         except ValueError as error:
             raise ValueError(f"at: {error}") from None
         amount = _amount(sum_) if sum_ else None
-        money = _currency(code or currency) if sum_ else ""
-        properties: dict[str, Any] = open_values(cells, extra, whole)
+        money = ""
+        if sum_:
+            money = _currency((currency_at is not None and cells[currency_at].strip()) or currency)
+        properties = open_values(cells, extra, whole) if extra or whole is not None else {}
         if quantity:
             properties["quantity"] = _quantity(quantity)
         packed = orjson.dumps(properties, option=orjson.OPT_SORT_KEYS)

@@ -48,11 +48,10 @@ class Inspection:
 
 @dataclass(slots=True)
 class _Chunk(Generic[R]):
-    """Checked rows: ``records`` beside their ``lines`` and ``cells``; ``broken`` are (line, reason, cells)."""
+    """Checked rows: ``records`` beside their ``places`` (line, cells); ``broken`` are (line, reason, cells)."""
 
     records: list[R] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    cells: list[list[Any]] = field(default_factory=list)
+    places: list[tuple[int, list[Any]]] = field(default_factory=list)
     broken: list[tuple[int, str, list[Any]]] = field(default_factory=list)
     rows: int = 0
     repeated: int = 0
@@ -60,8 +59,7 @@ class _Chunk(Generic[R]):
     def keep(self, line: int, cells: list[Any], record: R) -> None:
         """Take a row that is right."""
         self.rows += 1
-        self.lines.append(line)
-        self.cells.append(cells)
+        self.places.append((line, cells))
         self.records.append(record)
 
     def refuse(self, line: int, reason: str, cells: list[Any]) -> None:
@@ -116,7 +114,8 @@ async def import_customers(
         summary.unchanged += tally.unchanged
         summary.addresses_refused += len(tally.refused)
         for number, reason in tally.refused:
-            rejects.add(chunk.lines[number], reason, chunk.cells[number])
+            line, cells = chunk.places[number]
+            rejects.add(line, reason, cells)
 
     return await loader.run(write, count, writer.forget)
 
@@ -132,7 +131,9 @@ async def import_events(
     """
     seen = await inspect(path, "events", options)
     writer = EventWriter(options.source_name, create_customers=options.unknown_customers == "create")
-    loader = _Loader[EventRecord](store, seen, event_reader(seen.columns, options), options, on_progress)
+    loader = _Loader[EventRecord](
+        store, seen, event_reader(seen.columns, options, typed=seen.source.typed), options, on_progress
+    )
 
     async def write(bulk: Bulk, chunk: _Chunk[EventRecord], now: int) -> EventTally:
         return await writer.write(bulk, chunk.records, now)
@@ -144,8 +145,8 @@ async def import_events(
         summary.customers_created += tally.customers_created
         summary.rejected += len(tally.refused)
         for number in tally.refused:
-            reason = f"there is no customer {chunk.records[number].customer}"
-            rejects.add(chunk.lines[number], reason, chunk.cells[number])
+            line, cells = chunk.places[number]
+            rejects.add(line, f"there is no customer {chunk.records[number].customer}", cells)
 
     return await loader.run(write, count, writer.forget)
 

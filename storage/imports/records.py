@@ -21,6 +21,8 @@ _BATCH = 2000
 class JsonLinesSource:
     """One JSON object a line. Keys that the first thousand objects lack come together in the last column."""
 
+    typed = True
+
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._path = path
         self._encoding = detect_encoding(path, options.encoding)
@@ -72,6 +74,8 @@ class JsonLinesSource:
 
 class ParquetSource:
     """A Parquet file; its "lines" are row numbers from 1."""
+
+    typed = True
 
     def __init__(self, path: Path) -> None:
         try:

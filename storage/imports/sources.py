@@ -42,11 +42,12 @@ Row = tuple[int, "list[Any] | BrokenRow"]
 
 
 class Source(Protocol):
-    """An opened file: ``headers`` name the cells of every row; ``size`` is in bytes."""
+    """An opened file: ``headers`` name the cells of every row; ``size`` is in bytes; ``typed``: not all is text."""
 
     headers: list[str]
     size: int
     description: str
+    typed: bool
 
     def rows(self) -> Iterator[Row]:
         """The rows from the first on; blank lines are left out."""
