@@ -3,6 +3,7 @@
 import hashlib
 from email.message import EmailMessage
 from email.mime.text import MIMEText
+from pathlib import Path
 
 import pytest
 
@@ -281,3 +282,23 @@ def test_complaints():
     [event] = parse(ARF.format(kind="not-spam", ID=ID).encode(), "email")
     assert isinstance(event, InboundMessage)
     assert event.automatic == "a report"
+
+
+# --- whole mails as programs write them --------------------------------------------------------------------------
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def test_captured_mails():
+    read_from = {path.stem: parse(path.read_bytes(), "email") for path in FIXTURES.glob("*.eml")}
+    [reply] = read_from.pop("reply_gmail_ru")
+    assert (reply.sender_name, reply.subject, reply.text) == ("Анна", "Re: Зима", "Да, пришлите ещё раз.")
+    assert (reply.automatic, reply.in_reply_to) == ("", f"<{ID}@example.org>")
+    assert reply.reply_tokens == (ID + "a" * 16,)
+    [away] = read_from.pop("out_of_office_exchange")
+    assert away.automatic == "Auto-Submitted: auto-generated"
+    [bounce] = read_from.pop("bounce_postfix")
+    assert (bounce.status, bounce.code, bounce.failure, bounce.message_id) == ("failed", "5.1.1", "bad_address", ID)
+    [complaint] = read_from.pop("complaint_arf")
+    assert (complaint.message_id, complaint.address) == (ID, Address(EMAIL, "anna@example.com"))
+    assert not read_from, "a fixture without an expectation"
