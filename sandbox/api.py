@@ -51,7 +51,7 @@ class Api:
         return json_response({"entries": [orjson.loads(line) for line in self._world.ledger.lines(after)]})
 
     async def people(self, request: web.Request) -> web.Response:
-        """GET people?query=&active=1&app=&wrote=1&limit=: the latest active first, each with the last message per app."""
+        """GET people?query=&active=1&app=&wrote=1&limit=: latest active first, each with the last message per app."""
         query = request.query
         limit = min(max(int(query.get("limit", 50)), 1), PEOPLE_LIMIT)
         active = query.get("active", "") in ("1", "true")

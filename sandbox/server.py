@@ -18,7 +18,7 @@ def build_app(world: World) -> web.Application:
     app.add_routes(world.twilio_api.routes())
     app.add_routes(Control(world).routes())
     app.add_routes(Api(world).routes())
-    page.mount(app)
+    page.mount(app, world)
     return app
 
 

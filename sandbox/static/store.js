@@ -1,0 +1,180 @@
+// What the page knows: people, the phones on the table, the clock, the counts. Views listen to its events.
+
+import * as api from "./api.js";
+
+export const APPS = ["email", "telegram", "whatsapp", "sms"];
+const STATE_PAUSE = 700; // milliseconds between looks at the counts while things happen
+const STATE_IDLE = 5_000;
+
+class Store extends EventTarget {
+  begin(boot) {
+    this.people = new Map(); // key → what was last read of a person, without threads
+    this.phones = new Map(); // key → {person, threads: {app: Map(id → message)}, seen: {app: id}}
+    this.quick = boot.quick;
+    this.total = boot.total;
+    this.notices = boot.notices;
+    this.takeState(boot.state);
+    for (const person of [...boot.people, ...boot.phones]) this.learn(person);
+    for (const person of boot.phones) this.takePhone(person);
+    setInterval(() => document.visibilityState === "visible" && this.look(), STATE_IDLE);
+  }
+
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  on(name, listener) {
+    this.addEventListener(name, (event) => listener(event.detail));
+  }
+
+  // The clock and the counts
+
+  takeState(state) {
+    this.state = state;
+    this.setClock(state.now, state.flowing);
+    this.tell("state", state);
+  }
+
+  setClock(now, flowing) {
+    this.clock = { at: new Date(now).getTime(), read: performance.now(), flowing };
+    this.tell("clock", this.clock);
+  }
+
+  /** Milliseconds since the epoch on the campaign's clock. */
+  now() {
+    const { at, read, flowing } = this.clock;
+    return flowing ? at + performance.now() - read : at;
+  }
+
+  /** Look at the counts soon; many calls make one request. */
+  look() {
+    this.looking ??= setTimeout(async () => {
+      try {
+        this.takeState(await api.getState());
+      } catch {
+        // the line is down, and the socket tells so
+      } finally {
+        this.looking = null;
+      }
+    }, STATE_PAUSE);
+  }
+
+  // People and phones
+
+  learn(person) {
+    const { threads, ...facts } = person;
+    if (threads) facts.last = Object.fromEntries(Object.entries(threads).filter(([, kept]) => kept.length).map(([app, kept]) => [app, kept.at(-1)]));
+    this.people.set(person.key, { ...this.people.get(person.key), ...facts });
+    return this.people.get(person.key);
+  }
+
+  takePhone(person) {
+    const facts = this.learn(person);
+    const old = this.phones.get(person.key);
+    const threads = {};
+    for (const [app, kept] of Object.entries(person.threads ?? {})) threads[app] = new Map(kept.map((message) => [message.id, message]));
+    this.phones.set(person.key, { person: facts, threads, seen: old?.seen ?? {} });
+    this.tell("phone", person.key);
+  }
+
+  async readPhone(key) {
+    this.takePhone(await api.getPerson(key));
+  }
+
+  dropPhone(key) {
+    this.phones.delete(key);
+  }
+
+  /** Messages of an app, oldest first. */
+  thread(key, app) {
+    return [...(this.phones.get(key)?.threads[app]?.values() ?? [])];
+  }
+
+  unread(key, app) {
+    const seen = this.phones.get(key)?.seen[app] ?? 0;
+    return this.thread(key, app).filter((message) => message.by !== "customer" && message.id > seen).length;
+  }
+
+  markSeen(key, app) {
+    const phone = this.phones.get(key);
+    const last = this.thread(key, app).at(-1)?.id ?? 0;
+    if (phone && last > (phone.seen[app] ?? 0)) {
+      phone.seen[app] = last;
+      this.tell("seen", key);
+    }
+  }
+
+  // Frames
+
+  take(frame) {
+    switch (frame.type) {
+      case "hello":
+        this.takeState(frame);
+        break;
+      case "clock":
+        this.setClock(frame.now, frame.flowing);
+        this.tell("moved", frame.now);
+        this.look();
+        break;
+      case "message":
+      case "status":
+        this.takeMessage(frame);
+        break;
+      case "person":
+        this.takePerson(frame.person);
+        break;
+      case "notice":
+        this.tell("notice", frame.notice);
+        this.look();
+        break;
+      case "wish":
+        this.tell("wish", frame.wish);
+        break;
+    }
+  }
+
+  takeMessage({ type, person: key, name, app, message }) {
+    const phone = this.phones.get(key);
+    const known = this.people.get(key);
+    const before = phone?.threads[app]?.get(message.id) ?? (known?.last?.[app]?.id === message.id ? known.last[app] : null);
+    if (known && (known.last?.[app]?.id ?? 0) <= message.id) known.last = { ...known.last, [app]: message };
+    if (phone) {
+      (phone.threads[app] ??= new Map()).set(message.id, message);
+      this.tell("phone", key);
+    }
+    this.tell(type, { key, name: known?.name ?? name, app, message, before });
+    this.look();
+  }
+
+  takePerson(person) {
+    const before = this.people.get(person.key);
+    const facts = this.learn(person);
+    const phone = this.phones.get(person.key);
+    if (phone) {
+      phone.person = facts;
+      this.tell("phone", person.key);
+      this.reread(person.key); // a bubble may have been deleted
+    }
+    this.tell("person", { person: facts, before });
+    this.look();
+  }
+
+  reread(key) {
+    this.rereading ??= new Set();
+    if (this.rereading.has(key)) return;
+    this.rereading.add(key);
+    setTimeout(async () => {
+      this.rereading.delete(key);
+      if (this.phones.has(key)) await this.readPhone(key).catch(() => {});
+    }, STATE_PAUSE);
+  }
+
+  /** Read everything that is shown again. */
+  async resync() {
+    this.takeState(await api.getState());
+    await Promise.all([...this.phones.keys()].map((key) => this.readPhone(key).catch(() => {})));
+    this.tell("resync");
+  }
+}
+
+export const store = new Store();
