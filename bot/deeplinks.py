@@ -122,9 +122,7 @@ async def _move(connection: AsyncConnection, stranger: str, customer_id: str) ->
         await _resolve_open(connection, stranger)
     for model in (Identity, Message, Response, ConsentRecord, Conversation):
         moved = table(model)
-        await connection.execute(
-            update(moved).where(moved.c.customer_id == stranger).values(customer_id=customer_id)
-        )
+        await connection.execute(update(moved).where(moved.c.customer_id == stranger).values(customer_id=customer_id))
     memberships = table(SegmentMembership)
     await connection.execute(delete(memberships).where(memberships.c.customer_id == stranger))
     await connection.execute(delete(_CUSTOMERS).where(_CUSTOMERS.c.id == stranger))
@@ -144,9 +142,7 @@ async def _resolve_open(connection: AsyncConnection, customer_id: str) -> None:
         )
 
 
-async def _audit(
-    connection: AsyncConnection, action: str, known: Row[str, str], to: str, context: Context
-) -> None:
+async def _audit(connection: AsyncConnection, action: str, known: Row[str, str], to: str, context: Context) -> None:
     await connection.execute(
         _AUDIT.insert().values(
             id=new_id(),

@@ -145,6 +145,8 @@ class Processor:
                 await self._mark(connection, [item.id])
         except StoreUnavailable:
             raise
+        except TimeoutError:
+            raise StoreUnavailable(f"the store was busy for {ITEM_SECONDS} seconds") from None
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", "") not in _NOBODYS_FAULT:
                 await self._failed(item.id, item.raw.account, error)
@@ -192,7 +194,5 @@ class Processor:
                 .returning(_INBOUND.c.tries)
             )
             if tries is not None and tries >= TRIES:
-                await connection.execute(
-                    update(_INBOUND).where(_INBOUND.c.id == item_id).values(state="quarantined")
-                )
+                await connection.execute(update(_INBOUND).where(_INBOUND.c.id == item_id).values(state="quarantined"))
         log.warning("delivery not processed", inbound=item_id, account=account, tries=tries, error=words)

@@ -177,4 +177,3 @@ async def set_reachable(connection: AsyncConnection, identity_id: str) -> None:
         )
         .values(reachable=True, unreachable_reason="", unreachable_at=None)
     )
-

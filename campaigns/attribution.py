@@ -108,9 +108,7 @@ def our_ids(headers: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(reversed(found)))[:_MOST_REFERENCES]
 
 
-async def _first(
-    connection: AsyncConnection, ids: list[str], by: str, *conditions: ColumnElement[bool]
-) -> Attribution:
+async def _first(connection: AsyncConnection, ids: list[str], by: str, *conditions: ColumnElement[bool]) -> Attribution:
     for message_id in ids:
         found = await _one(connection, by, _MESSAGES.c.id == message_id, *conditions)
         if found:

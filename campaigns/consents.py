@@ -121,9 +121,7 @@ async def grant(
     return ConsentChange(tuple(changed))
 
 
-async def has_withdrawn(
-    connection: AsyncConnection, customer_id: str, purpose: Purpose = Purpose.MARKETING
-) -> bool:
+async def has_withdrawn(connection: AsyncConnection, customer_id: str, purpose: Purpose = Purpose.MARKETING) -> bool:
     """Whether the customer refused ``purpose`` and agrees to it on no channel."""
     rows = await _consent_rows(connection, customer_id, purpose)
     return any(row.granted is False for row in rows) and not any(row.granted for row in rows)

@@ -64,9 +64,7 @@ async def record_reports(connection: AsyncConnection, reports: Sequence[Delivery
     return await _apply(connection, said, now)
 
 
-async def settle_parked(
-    connection: AsyncConnection, accepted: Sequence[tuple[str, str]], now: datetime
-) -> int:
+async def settle_parked(connection: AsyncConnection, accepted: Sequence[tuple[str, str]], now: datetime) -> int:
     """Apply the receipts that came before their message's provider id was known.
 
     ``accepted`` are (account, provider id) that have just become known; gives how many messages changed.

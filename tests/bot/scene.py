@@ -105,9 +105,7 @@ class Scene:
                     Consent(identity_id=one.id, purpose="marketing", granted=True, at=NOW - 30 * DAY)
                     for one in identities
                 )
-        return Person(
-            customer.id, addresses[EMAIL], addresses[TELEGRAM], {one.channel: one.id for one in identities}
-        )
+        return Person(customer.id, addresses[EMAIL], addresses[TELEGRAM], {one.channel: one.id for one in identities})
 
     async def campaign(self, what: CampaignBody) -> tuple[str, str]:
         """Apply it; (campaign id, version)."""
