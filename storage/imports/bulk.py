@@ -86,8 +86,7 @@ class SqliteBulk:
             await self._many(f"UPDATE {table} SET {', '.join(places[keys:])} WHERE {' AND '.join(places[:keys])}", rows)
 
     async def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        cursor = await self._driver.executemany(sql, rows)
-        await cursor.close()
+        await self._driver.executemany(sql, rows)  # a finished INSERT or UPDATE holds nothing: no hop to close it
 
 
 class PostgresBulk:
