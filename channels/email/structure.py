@@ -139,14 +139,16 @@ def _sections(body: bytes, boundary: bytes) -> Iterator[bytes]:
 
 
 def _delimiter_at(body: bytes, delimiter: bytes, position: int) -> int:
-    """Where the next line begins that starts with ``delimiter``, -1 if none does."""
+    """Where the next line begins that is ``delimiter``, closing dashes and blanks allowed; -1 if none is."""
     found = body.find(delimiter, position)
-    while found > 0 and body[found - 1] != 0x0A:
+    while found >= 0:
+        if found == 0 or body[found - 1] == 0x0A:
+            after = body[found + len(delimiter) : found + len(delimiter) + 100].split(b"\n", 1)[0]
+            if after.strip() in (b"", b"--"):
+                return found
         found = body.find(b"\n" + delimiter, found)
-        if found < 0:
-            return -1
-        found += 1
-    return found
+        found += found >= 0
+    return -1
 
 
 def decoded(value: str) -> str:

@@ -55,6 +55,7 @@ REFUSALS = [
     ({"data": "451 4.3.0 try later"}, TransientFailure, "4.3.0"),
     ({"data": "554 5.5.1 no valid recipients"}, PermanentFailure, PermanentKind.REJECTED),
     ({"data": "250 what?"}, TransientFailure, ""),
+    ({"data": "354 go on\r\n421 4.3.2 bye"}, TransientFailure, ""),
     ({"data": DROP}, TransientFailure, ""),
     ({"dot": "451 4.3.0 disk full"}, TransientFailure, "4.3.0"),
     ({"dot": "421 4.3.2 shutting down"}, TransientFailure, "4.3.2"),
@@ -121,6 +122,18 @@ async def test_sessions_are_kept_and_cleared_after_a_refusal(mail, adapter):
     assert server.connections == 1
     assert server.commands.count("RSET") == 1
     assert len(server.took) == 2
+
+
+async def test_a_server_that_wants_content_for_nobody_gets_none(mail, adapter):
+    """Pipelined, DATA was already sent when the recipient is refused: the session cannot be used again."""
+    script = {"ehlo": "250-scripted\r\n250 PIPELINING", "rcpt": ["550 5.1.1 no", "250 ok"]}
+    async with scripted(**script) as server, adapter(server.port) as out:
+        with pytest.raises(PermanentFailure):
+            await out.send(mail())
+        await out.send(mail(text="the second"))
+    assert server.connections == 2
+    assert len(server.saw) == 1
+    assert b"the second" in server.took[0]
 
 
 @pytest.mark.parametrize("farewell", [DROP, "421 4.4.2 idle too long\r\n" + DROP, "421 4.4.2 idle too long"])

@@ -27,7 +27,7 @@ def html(body):
 def nested(depth):
     raw = b"From: a@example.net\r\n"
     for level in range(depth):
-        raw += b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (level, level)
+        raw += b'Content-Type: multipart/mixed; boundary="b%db"\r\n\r\n--b%db\r\n' % (level, level)
     return raw + b"Content-Type: text/plain\r\n\r\nhello"
 
 

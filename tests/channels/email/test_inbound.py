@@ -118,6 +118,36 @@ def test_html_only_and_both():
     ]
 
 
+def test_a_boundary_may_begin_like_the_one_around_it():
+    raw = b"""From: a@example.net
+Content-Type: multipart/mixed; boundary="b1"
+
+--b1
+Content-Type: multipart/alternative; boundary="b1_2"
+
+--b1_2
+Content-Type: text/plain
+
+plain words
+--b1_2
+Content-Type: text/html
+
+<p>html words</p>
+--b1_2--
+--b1
+Content-Type: text/csv
+Content-Disposition: attachment; filename=a.csv
+
+1,2
+--b1--
+epilogue
+"""
+    for mail_ in (raw, raw.replace(b"\n", b"\r\n"), raw.replace(b"--b1\n", b"--b1 \t\n")):
+        event = read(mail_)
+        assert (event.text, event.html.strip()) == ("plain words", "<p>html words</p>")
+        assert [(a.name, a.content) for a in event.attachments] == [("a.csv", b"1,2")]
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "koi8-r", "windows-1251", "iso-8859-5"])
 def test_declared_charsets(charset):
     assert read(mail("Привет, да", charset=charset)).text == "Привет, да"
