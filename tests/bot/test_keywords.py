@@ -165,8 +165,12 @@ def _used_ids() -> Iterator[tuple[Path, str]]:
     root = Path(catalogue.__file__).parents[1]
     for room in ("otklik", "desk", "bot", "campaigns", "channels", "storage", "core"):
         for path in (root / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in {"catalogue.text", "self._say"}:
+            source = path.read_text()
+            names = {"catalogue.text", "self._say"} | (
+                {"text"} if "from core.catalogue import text" in source else set()
+            )
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
                     yield from ((path, arg.value) for arg in node.args[1:] if isinstance(arg, ast.Constant))
 
 
