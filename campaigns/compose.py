@@ -48,7 +48,7 @@ class Composer:
             config = await workspace_config(connection)
             by_version = await bodies(connection, {claim.version for claim in claims})
             customers = await _customers(connection, customer_ids)
-            orders = await _orders(connection, customer_ids)
+            orders = await _orders(connection, customer_ids, now)
         targets: dict[str, str] = {}
         composed: dict[str, OutboundMessage | str] = {}
         for claim in claims:
@@ -169,19 +169,19 @@ async def _customers(connection: AsyncConnection, ids: set[str]) -> dict[str, di
     return {row["id"]: dict(row) for row in (await connection.execute(wanted)).mappings()}
 
 
-async def _orders(connection: AsyncConnection, ids: set[str]) -> dict[str, OrderFigures]:
+async def _orders(connection: AsyncConnection, ids: set[str], now: datetime) -> dict[str, OrderFigures]:
     wanted = (
         select(
             _EVENTS.c.customer_id,
-            func.count().label("count"),
+            func.count().label("number"),
             func.coalesce(func.sum(_EVENTS.c.amount_micros), 0).label("total"),
             func.min(_EVENTS.c.at).label("first_at"),
             func.max(_EVENTS.c.at).label("last_at"),
         )
-        .where(_EVENTS.c.customer_id.in_(ids), _EVENTS.c.name == "order")
+        .where(_EVENTS.c.customer_id.in_(ids), _EVENTS.c.name == "order", _EVENTS.c.at <= now)
         .group_by(_EVENTS.c.customer_id)
     )
     return {
-        row.customer_id: OrderFigures(row.count, int(row.total), row.first_at, row.last_at)
+        row.customer_id: OrderFigures(row.number, int(row.total), row.first_at, row.last_at)
         for row in await connection.execute(wanted)
     }

@@ -111,13 +111,20 @@ class ChannelDispatcher:
         """Work until cancelled. On cancellation running sends may end and everything known is recorded."""
         sessions = [asyncio.create_task(self._session()) for _ in range(self._sessions)]
         recorder = asyncio.create_task(self._recorder())
+        feeder = asyncio.create_task(self._feed())
         try:
-            await self._feed()
+            done, _ = await asyncio.wait([feeder, recorder, *sessions], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:  # none of them ends by itself: what ended, failed
+                task.result()
         finally:
+            feeder.cancel()
+            await asyncio.wait([feeder])
             await self._drain(sessions)
             self._ended.put_nowait(None)
-            with suppress(TimeoutError):  # the journal keeps what could not be recorded
-                await asyncio.wait_for(recorder, GRACE_SECONDS)
+            # the journal keeps what could not be recorded
+            _, late = await asyncio.wait([recorder], timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
 
     async def _drain(self, sessions: Sequence[asyncio.Task[None]]) -> None:
         """Give back what has not started; let what is in a socket end, for a while."""

@@ -34,6 +34,7 @@ class State(BaseModel):
     claimed: int
     dispatching: int
     unprocessed: int
+    busy: list[str]
     next_at: datetime | None
     received: dict[str, int]
 
@@ -77,6 +78,7 @@ async def _state(service: Service, clock: VirtualClock) -> State:
         claimed=found.claimed,
         dispatching=found.dispatching,
         unprocessed=found.unprocessed,
+        busy=[*busy, *(["starts"] if starts_now else [])],
         next_at=min((at for at in (found.next_at, start) if at is not None), default=None),
         received=received,
     )

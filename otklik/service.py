@@ -6,6 +6,7 @@ Start order: recover what dead workers left (their journals are read before anyt
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Service:
     processor: Processor
     accounts: list[Account]
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
-    moving: int = 0
+    moving: Counter[str] = field(default_factory=Counter)
 
     @property
     def adapters(self) -> dict[str, Adapter]:
@@ -71,9 +72,12 @@ class Service:
         return {account.name: account.adapter for account in self.accounts}
 
     @property
-    def busy(self) -> bool:
-        """Whether any part is in the middle of something."""
-        return self.moving > 0 or any(dispatcher.busy for dispatcher in self.dispatchers)
+    def busy(self) -> list[str]:
+        """The parts that are in the middle of something."""
+        return [
+            *(part for part, number in self.moving.items() if number),
+            *(dispatcher.channel for dispatcher in self.dispatchers if dispatcher.busy),
+        ]
 
     async def recover(self) -> None:
         """Settle what dead workers of this machine left behind."""
@@ -121,7 +125,7 @@ class Service:
     async def _loop(self, topic: str, once: Callable[[], Awaitable[int]], look: float = LOOK_SECONDS) -> None:
         """Do ``once`` again and again; wait when there was nothing to do."""
         while True:
-            self.moving += 1
+            self.moving[topic] += 1
             try:
                 done = await once()
             except StoreUnavailable as error:
@@ -129,7 +133,7 @@ class Service:
                 done = 0
                 await asyncio.sleep(look)
             finally:
-                self.moving -= 1
+                self.moving[topic] -= 1
             if not done:
                 await self.wakeup.wait(topic, look)
             elif topic == STARTS:

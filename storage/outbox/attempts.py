@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, literal, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended, Ready
 from core.errors import ENDS_REACHABILITY
-from core.machines.message import ACCEPT, CANCEL, DISPATCH, LOSE_SIGHT, REJECT, RETURN, SKIP, UNCLAIM
+from core.machines.message import ACCEPT, CANCEL, DISPATCH, LOSE_SIGHT, REJECT, RETURN, SKIP, UNCLAIM, MessageState
 from core.outcomes import OutcomeKind
 from storage.outbox.columns import send_columns, table
 from storage.outbox.gates import DispatchGate
@@ -198,7 +198,7 @@ async def _accept(
         .where(_OUTBOX.c.id == bindparam("message"))
         .values(
             # a receipt may have been faster than the answer to our own request: never lower the state
-            state=case((_OUTBOX.c.state.in_(ACCEPT.sources), ACCEPT.target.value), else_=_OUTBOX.c.state),
+            state=case((_is_one_of(ACCEPT.sources), ACCEPT.target.value), else_=_OUTBOX.c.state),
             provider_id=bindparam("provider"),
             reason="",
             settled_at=now,
@@ -217,12 +217,17 @@ async def _accept(
         await on_accepted(connection, [(row.account, row.provider_id) for row in rows], now)
 
 
+def _is_one_of(states: frozenset[MessageState]) -> ColumnElement[bool]:
+    """``IN`` for statements that run once a row: drivers cannot expand a list there."""
+    return or_(*(_OUTBOX.c.state == state for state in sorted(states)))
+
+
 async def _reject(connection: AsyncConnection, ended: Sequence[Ended], now: datetime) -> None:
     if not ended:
         return
     await connection.execute(
         update(_OUTBOX)
-        .where(_OUTBOX.c.id == bindparam("message"), _OUTBOX.c.state.in_(REJECT.sources))
+        .where(_OUTBOX.c.id == bindparam("message"), _is_one_of(REJECT.sources))
         .values(state=REJECT.target, reason=bindparam("why"), settled_at=now, lease_until=None),
         [{"message": end.message_id, "why": _in_words(end)} for end in ended],
     )

@@ -1,0 +1,118 @@
+"""What the demo's customers will do: a script for the sandbox, drawn once per customer from a seed."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from otklik.demo.people import DemoCustomer
+
+HOUR = 3600
+SLOT = 1800
+"""Customers act on a half-hour grid, 7 minutes past it: many share an instant, none meets a deadline."""
+OFFSET = 7 * 60
+REPLIES = {
+    "en": ("Yes please, what would you suggest?", "Thank you for writing! I loved the last one.", "Maybe in spring."),
+    "ru": ("Да, посоветуйте что-нибудь!", "Спасибо, что написали. Давно собирался зайти.", "Может быть, весной."),
+    "fa": ("بله، لطفاً کتابی پیشنهاد کنید.", "ممنون که نوشتید، کتاب قبلی عالی بود.", "شاید بهار بیایم."),
+}
+
+
+def sandbox_people(customers: Sequence[DemoCustomer], seed: int) -> list[dict[str, Any]]:
+    """The people of the sandbox with their phones and scripts, the same for the same seed."""
+    return [_person(customer, seed) for customer in customers]
+
+
+def _person(customer: DemoCustomer, seed: int) -> dict[str, Any]:
+    chance = random.Random(f"behaviour:{seed}:{customer.external_id}")
+    knows_bot = customer.telegram != 0
+    telegram_id = customer.telegram or 8_000_000_000 + chance.randrange(1_000_000_000)
+    has_telegram = knows_bot or chance.random() < 0.5
+    mailbox = "ok" if customer.email_exists else "unknown"
+    if mailbox == "ok" and chance.random() < 0.03:
+        mailbox = "bounces"
+    return {
+        "key": customer.external_id,
+        "name": f"{customer.first_name} {customer.last_name}",
+        "lang": customer.language,
+        "country": customer.place.country,
+        "zone": customer.place.zone,
+        "email": customer.email,
+        "mailbox": mailbox,
+        "client": chance.choices(("plain", "html", "no_refs", "from_only"), weights=(70, 15, 10, 5))[0],
+        "phone": customer.phone,
+        "sms": True,
+        "whatsapp": customer.has_whatsapp,
+        "read_after": 30 if chance.random() < 0.7 else None,
+        "telegram": (
+            {"user_id": telegram_id, "started": knows_bot, "blocked": knows_bot and chance.random() < 0.1}
+            if has_telegram
+            else None
+        ),
+        "script": _script(customer, chance, may_join=has_telegram and not knows_bot),
+    }
+
+
+def _script(customer: DemoCustomer, chance: random.Random, *, may_join: bool) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = []
+
+    def after(low: float, high: float) -> int:
+        return SLOT * chance.randint(int(low * HOUR / SLOT), int(high * HOUR / SLOT)) + OFFSET
+
+    def on(channel: str, do: str, low: float, high: float, **more: Any) -> None:
+        rules.append({"on": {"channel": channel, "nth": 1}, "after": after(low, high), "do": do, **more})
+
+    def text() -> str:
+        return chance.choice(REPLIES[customer.language])
+
+    if chance.random() < 0.5:
+        on("email", "open", 0.5, 20)
+    match _drawn(chance, reply=10, auto_reply=6, click=6, one_click=4, buy=5, complain=1, start_bot=12):
+        case "reply":
+            on("email", "reply", 1, 50, text=text())
+        case "auto_reply":
+            rules.append({"on": {"channel": "email", "nth": 1}, "after": OFFSET, "do": "auto_reply"})
+        case "buy":
+            on("email", "buy", 2, 60, amount=f"{chance.randint(8, 90)}.90")
+        case "start_bot":
+            if may_join:
+                on("email", "start_bot", 1, 40)
+        case str(deed):
+            on("email", deed, 1, 60)
+        case None:
+            pass
+    match _drawn(chance, reply=18, stop=5, buy=6):
+        case "reply":
+            on("whatsapp", "reply", 0.5, 30, text=text())
+        case "buy":
+            on("whatsapp", "buy", 1, 40, amount=f"{chance.randint(8, 90)}.50")
+        case str(deed):
+            on("whatsapp", deed, 0.5, 30)
+        case None:
+            pass
+    match _drawn(chance, reply=15, press=10, buy=5):
+        case "reply":
+            on("telegram", "reply", 0.5, 30, text=text())
+        case "buy":
+            on("telegram", "buy", 1, 40, amount=f"{chance.randint(8, 90)}.00")
+        case str(deed):
+            on("telegram", deed, 0.5, 30)
+        case None:
+            pass
+    match _drawn(chance, reply=15, stop=8):
+        case "reply":
+            on("sms", "reply", 0.5, 30, text=text())
+        case str(deed):
+            on("sms", deed, 0.5, 30)
+        case None:
+            pass
+    return rules
+
+
+def _drawn(chance: random.Random, **percent: int) -> str | None:
+    """One of the names by its percentage, None for the rest of the hundred."""
+    roll = chance.random() * 100
+    for name, share in percent.items():
+        roll -= share
+        if roll < 0:
+            return name
+    return None

@@ -1,0 +1,216 @@
+"""The play: from an empty folder to the verdict, and then, at a terminal, on with the phones."""
+
+import asyncio
+import resource
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from sqlalchemy import func, select
+
+from campaigns.periods import zone_named
+from campaigns.report import campaign_report
+from campaigns.segments.refresh import refresh_segment, segment_size, stored_segments
+from campaigns.story import story
+from otklik.demo.cast import BOT, Cast, assemble
+from otklik.demo.director import Director, Scene
+from otklik.demo.encore import encore
+from otklik.demo.oracle import Expected, expect
+from otklik.demo.show import Show
+from otklik.demo.stage import Stage, apply_workspace, connect_providers, read_ledger, set_stage
+from otklik.demo.verify import Verdict, verify
+from otklik.reporting import print_report, print_story
+from storage.imports import CustomerOptions, EventOptions, import_customers, import_events
+from storage.outbox.columns import table
+from storage.tables import Customer, Enrolment, Message, Response
+
+CAMPAIGN = "winback"
+AUDIENCE = "dormant"
+LENGTH = timedelta(days=10)
+ENOUGH_TO_MEET_EVERYTHING = 200
+"""From this many customers on, every kind of event must have occurred."""
+REFERENCE = datetime.fromisoformat("2026-12-01T07:00:00+00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What ``otklik demo`` was asked for."""
+
+    count: int = 400
+    seed: int = 7
+    lang: str = "en"
+    now: datetime = REFERENCE
+    customers: Path | None = None
+    events: Path | None = None
+    once: bool = True
+    keep: Path | None = None
+
+
+async def play(options: DemoOptions) -> bool:
+    """Play it; True if ledgers, store and oracle agree.
+
+    Raises:
+        OtklikError: if a part does not start, or a file cannot be read.
+    """
+    show = Show(options.lang)
+    with tempfile.TemporaryDirectory(prefix="otklik-demo-", ignore_cleanup_errors=True) as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        with show.stage("cast"):
+            cast = await assemble(
+                folder, count=options.count, now=options.now, seed=options.seed, lang=options.lang,
+                customers=options.customers, events=options.events,
+            )  # fmt: skip
+            stage = await set_stage(folder, cast, options.now, seed=options.seed, lang=options.lang)
+        show.title(len(cast.customers))
+        try:
+            async with aiohttp.ClientSession() as session:
+                director = Director(session, stage.worker_url, stage.sandbox_url)
+                expected = await _prepare(options, show, stage, cast, director)
+                await _run(show, stage, director)
+                verdict = await _judge(options, show, stage, cast, expected)
+                if not options.once:
+                    await encore(show, stage, director)
+                return verdict.agrees
+        finally:
+            await stage.strike()
+
+
+async def _prepare(options: DemoOptions, show: Show, stage: Stage, cast: Cast, director: Director) -> Expected:
+    """Import, apply, start the sender, plan the first wave."""
+    with show.stage("customers"):
+        await import_customers(
+            stage.store, cast.customers_file, CustomerOptions(telegram_scope=BOT, now=options.now)
+        )
+    with show.stage("events"):
+        await import_events(stage.store, cast.events_file, EventOptions(currency="USD", now=options.now))
+    with show.stage("applied"):
+        await apply_workspace(stage, options.now)
+    with show.stage("segment", name=AUDIENCE) as said:
+        async with stage.store.write() as connection:
+            segments = await stored_segments(connection)
+            zone = zone_named(stage.workspace.config.zone)
+            await refresh_segment(connection, AUDIENCE, segments, now=options.now, zone=zone)
+        async with stage.store.read() as connection:
+            said["size"] = await segment_size(connection, AUDIENCE)
+    with show.stage("worker"):
+        await stage.start_worker(options.now)
+        await connect_providers(stage, director)
+    with show.stage("planned") as said:
+        said["number"] = await _first_wave(stage)
+    dormant = {
+        customer.external_id: {
+            "consent": customer.consent_at is not None,
+            "whatsapp": customer.has_whatsapp,
+            "telegram": customer.telegram != 0,
+        }
+        for customer in cast.customers
+        if _is_dormant(customer.last_order_at, options.now)
+    }
+    return expect(cast.people, dormant, options.now)
+
+
+def _is_dormant(last_order: datetime | None, now: datetime) -> bool:
+    """The marketer's words, counted by the calendar: ordered before, and not for a year."""
+    if last_order is None:
+        return False
+    try:
+        a_year_ago = now.replace(year=now.year - 1)
+    except ValueError:  # 29 February
+        a_year_ago = now.replace(year=now.year - 1, day=28)
+    return last_order < a_year_ago
+
+
+async def _first_wave(stage: Stage) -> int:
+    """Wait until every customer who entered has been decided about; the number of messages planned."""
+    enrolments, messages = table(Enrolment), table(Message)
+    while True:
+        async with stage.store.read() as connection:
+            entered = await connection.scalar(select(func.count()).select_from(enrolments)) or 0
+            undecided = await connection.scalar(
+                select(func.count()).where(enrolments.c.step == "", enrolments.c.closed_at.is_(None))
+            )
+            size = await segment_size(connection, AUDIENCE)
+            if entered >= size and not undecided:
+                return await connection.scalar(select(func.count()).select_from(messages)) or 0
+        if stage.worker is None or not stage.worker.alive:
+            raise RuntimeError("the sender ended")
+        await asyncio.sleep(0.05)
+
+
+async def _run(show: Show, stage: Stage, director: Director) -> Scene:
+    async def tell(scene: Scene) -> bool:
+        show.scene(scene)
+        return True
+
+    with show.calendar(LENGTH.days):
+        return await director.play(stage.start + LENGTH, tell)
+
+
+async def _judge(
+    options: DemoOptions, show: Show, stage: Stage, cast: Cast, expected: Expected
+) -> Verdict:
+    """Print the report, some stories and the verdict."""
+    async with stage.store.read() as connection:
+        print_report(show.console, await campaign_report(connection, CAMPAIGN), options.lang)
+        show.console.print()
+        show.console.rule(f"[bold]{show.say('stories')}", align="left")
+        for customer_id in await _telling(stage):
+            for told in await story(connection, customer_id, CAMPAIGN):
+                print_story(show.console, told, options.lang)
+    complete = len(cast.customers) >= ENOUGH_TO_MEET_EVERYTHING
+    verdict = await verify(stage.store, read_ledger(stage), cast.people, expected, complete=complete)
+    show.console.print()
+    if verdict.agrees:
+        numbers = {"accepted": verdict.accepted, "duplicates": verdict.duplicates, "unknown": verdict.unknown}
+        show.console.print(f"[bold green]✓[/] {show.say('agree', **numbers)}")
+    else:
+        show.console.print(f"[bold red]✗[/] {show.say('disagree')}")
+        for problem in verdict.problems:
+            show.console.print(f"  [red]·[/] {problem}")
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    show.console.print(f"[dim]{show.say('memory', own=own, worker=_peak(stage))}[/]")
+    return verdict
+
+
+def _peak(stage: Stage) -> str:
+    """Peak memory of the sender in MB, where the system tells."""
+    if stage.worker is None:
+        return "?"
+    try:
+        status = Path(f"/proc/{stage.worker.process.pid}/status").read_text()
+    except OSError:
+        return "?"
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "")
+    return str(int(line.split()[1]) // 1024) if line else "?"
+
+
+async def _telling(stage: Stage) -> list[str]:
+    """Up to three customers whose journeys tell most: one who answered late, one who bought, one who left."""
+    enrolments, messages, responses = table(Enrolment), table(Message), table(Response)
+    sends = (
+        select(messages.c.enrolment_id, func.count().label("sends"))
+        .where(messages.c.enrolment_id.is_not(None))
+        .group_by(messages.c.enrolment_id)
+        .subquery()
+    )
+    async with stage.store.read() as connection:
+        found: list[str] = []
+        for state in ("answered", "converted", "exited"):
+            row = (
+                await connection.execute(
+                    select(enrolments.c.customer_id)
+                    .join(sends, sends.c.enrolment_id == enrolments.c.id)
+                    .outerjoin(responses, responses.c.customer_id == enrolments.c.customer_id)
+                    .join(table(Customer), table(Customer).c.id == enrolments.c.customer_id)
+                    .where(enrolments.c.state == state)
+                    .group_by(enrolments.c.customer_id, sends.c.sends, table(Customer).c.external_id)
+                    .order_by(sends.c.sends.desc(), func.count().desc(), table(Customer).c.external_id)
+                    .limit(1)
+                )
+            ).first()
+            if row is not None:
+                found.append(row.customer_id)
+    return found

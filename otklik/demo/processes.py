@@ -1,0 +1,88 @@
+"""The demo's two processes: the sandbox and the sender. Each announces itself by one JSON line."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core.errors import OtklikError
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A running child process with what it announced. Its other output goes to ``log``."""
+
+    process: asyncio.subprocess.Process
+    announced: dict[str, Any]
+    log: Path
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    async def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        if self.alive:
+            _kill(self.process)
+            await self.process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM; kill if it does not go in time."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                await self.kill()
+
+
+async def start_child(arguments: list[str], log: Path, environment: Mapping[str, str], folder: Path) -> Child:
+    """Start ``python -m …`` and wait for its JSON line.
+
+    Raises:
+        OtklikError: if it ends or stays silent; with the end of its log.
+    """
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("OTKLIK_")}
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=output,
+            env={**inherited, **environment}, cwd=folder, start_new_session=True,
+        )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
+        announced = orjson.loads(line)
+    except (TimeoutError, orjson.JSONDecodeError):
+        _kill(process)
+        await process.wait()
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        raise OtklikError(f"{arguments[0]} did not start:\n{tail}") from None
+    except BaseException:
+        _kill(process)
+        raise
+    return Child(process, announced, log)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
