@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 KEPT = 200
-ATTENTION = 30.0  # seconds a director may be busy with a wish before it counts as gone
+ATTENTION = 120.0  # seconds a director may be busy with a wish before it counts as gone
 
 
 class Wishes:

@@ -13,7 +13,7 @@ export class Chat {
     this.phone = phone;
     this.app = app;
     this.nodes = new Map(); // message id → {el, mark}
-    this.days = "";
+    this.days = null;
     this.thread = h("div", { class: "thread", role: "log", "aria-label": t(`app.${app}`), tabindex: "0", onscroll: () => this.scrolled() });
     this.more = h("div", { class: "more" });
     this.foot = h("div", { class: "foot" });
@@ -32,13 +32,12 @@ export class Chat {
   }
 
   head() {
-    const names = { telegram: "Otklik", whatsapp: "Otklik", sms: t("app.sms") };
     return h(
       "header",
       { class: "app-head" },
       button({ class: "bare", label: t("phone.back"), onclick: () => this.phone.back() }, icon("back", "turns")),
       h("span", { class: `mark tint-${this.app}`, "aria-hidden": "true" }, icon(this.app)),
-      h("span", { class: "who" }, h("b", {}, names[this.app]), (this.sub = h("span", { class: "sub", dir: "ltr" }))),
+      h("span", { class: "who" }, (this.title = h("b", {}, this.app === "telegram" ? "Otklik" : t(`app.${this.app}`))), (this.sub = h("span", { class: "sub" }))),
       this.headActs,
     );
   }
@@ -60,7 +59,8 @@ export class Chat {
     else if (grew) this.announceNew(grew);
     if (this.nearEnd()) store.markSeen(this.phone.key, this.app);
     const sender = messages.findLast((message) => message.by === "company")?.from;
-    this.sub.textContent = this.app === "telegram" ? "bot" : (sender ?? "").replace("whatsapp:", "");
+    if (this.app !== "telegram" && sender) fill(this.title, h("bdi", { dir: "ltr" }, sender.replace("whatsapp:", "")));
+    this.sub.textContent = this.app === "telegram" ? t("telegram.bot") : sender ? t(`app.${this.app}`) : "";
   }
 
   shown() {

@@ -7,11 +7,11 @@ const HUES = 8; // as in reckoning.py
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "class") element.className = value;
     else if (name === "value") element.value = value;
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
   }
   append(element, children);
   return element;
@@ -83,6 +83,9 @@ export function linked(text, follow) {
 
 const MARKS = /(?<![\p{L}\p{N}])([*_~])(?=\S)([^\n]*?\S)\1(?![\p{L}\p{N}])/gu;
 const MARKED = { "*": "strong", _: "em", "~": "s" };
+
+/** `text` without WhatsApp's markup, for a glance. */
+export const unmarked = (text) => text.replace(MARKS, "$2");
 
 /** WhatsApp's own light markup (*bold*, _italic_, ~struck~) as nodes. */
 export function whatsappMarked(text, follow) {

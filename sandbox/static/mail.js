@@ -141,12 +141,12 @@ class Letter {
     this.el = h(
       "div",
       { class: "letter" },
-      h("header", { class: "app-head" }, back(mail), h("span", { class: "who" }, h("b", { dir: "auto" }, message.subject || t("mail.nosubject")))),
+      h("header", { class: "app-head" }, back(mail), h("span", { class: "who" }, h("b", {}, h("bdi", {}, message.subject || t("mail.nosubject"))))),
       h(
         "div",
         { class: "letter-scroll", tabindex: "0" },
         h("h3", { class: "letter-subject", dir: "auto" }, message.subject || t("mail.nosubject")),
-        h("div", { class: "letter-from" }, h("span", { class: "who" }, h("bdi", { class: "name" }, mine ? phone.person.name : nameOf(message.from)), h("span", { class: "sub", dir: "ltr" }, mine ? phone.person.email : (ADDRESS.exec(message.from ?? "")?.[1] ?? ""))), when(at, phone.zone, `${shortDate(at, phone.zone)}, ${clockTime(at, phone.zone)}`)),
+        h("div", { class: "letter-from" }, h("span", { class: "who" }, h("bdi", { class: "name" }, mine ? phone.person.name : nameOf(message.from)), h("span", { class: "sub", dir: "ltr" }, mine ? phone.person.email : (ADDRESS.exec(message.from ?? "")?.[1] ?? ""))), when(at, phone.zone, `${shortDate(at, phone.zone)} · ${clockTime(at, phone.zone)}`)),
         this.acts,
         this.told,
         this.body,

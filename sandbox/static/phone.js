@@ -2,7 +2,7 @@
 
 import { Chat } from "./chat.js";
 import { start } from "./deeds.js";
-import { avatar, button, fill, h, hue, icon } from "./dom.js";
+import { avatar, button, fill, h, hue, icon, unmarked } from "./dom.js";
 import { Mail } from "./mail.js";
 import { Shop } from "./shop.js";
 import { APPS, store } from "./store.js";
@@ -133,7 +133,7 @@ export class Phone {
       const unread = app === "shop" ? 0 : store.unread(this.key, app);
       const label = unread ? `${t(`app.${app}`)}: ${t("app.unread", { n: unread })}` : t(`app.${app}`);
       return button(
-        { class: `app tint-${app}`, label: missing ? t("app.missing", { name: this.person.name }) : label, "data-app": app, "aria-current": this.app === app && "true", disabled: missing, onclick: () => (this.app === app && !this.view.back?.() ? this.home() : this.open(app)) },
+        { class: `app tint-${app}`, label: missing ? t("app.missing", { name: this.person.name }) : label, "data-app": app, "aria-current": this.app === app ? "true" : null, disabled: missing, onclick: () => (this.app === app && !this.view.back?.() ? this.home() : this.open(app)) },
         h("span", { class: "tile" }, icon(app), unread > 0 && h("span", { class: "badge", "aria-hidden": "true" }, unread > 99 ? "99+" : num(unread))),
         h("span", { class: "app-name", "aria-hidden": "true" }, t(`app.${app}`)),
       );
@@ -237,7 +237,7 @@ function noteBody(app, message, zone) {
       { class: "note-body" },
       h("span", { class: "note-app" }, t(`app.${app}`), zone && when(at, zone, ago(at, store.now()))),
       message.subject && h("b", { dir: "auto" }, message.subject),
-      h("span", { class: "note-text", dir: "auto" }, message.text),
+      h("span", { class: "note-text", dir: "auto" }, app === "whatsapp" ? unmarked(message.text) : message.text),
     ),
   ];
 }

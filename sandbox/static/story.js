@@ -1,11 +1,13 @@
 // Notices of whoever directs the scene: progress, the report, and the crash of the sender told step by step.
 //
-//   {kind: "progress", text, done?, total?}            a bar under the head; done = total takes it away
-//   {kind: "crash", stage: "killed" | "restarted"}     then {kind: "crash", stage: "agreed" | "differs", accepted, twice, lost, unknown}
-//   {kind: "report", text, title?}                     kept behind a button
-//   {kind: "error", text}                              told at once
-//   anything else with a text                          a line of the ticker
-// `text` is the director's, in its language; on a crash it is shown under its stage.
+//   {kind: "crash", phase: "sending" | "killed" | "restarted" | "compared"}   killed with `accepted`: mails out by then;
+//                                                   compared with accepted, twice, lost, unknown and agree (true or false)
+//   {kind: "progress", text, done?, total?}         a bar under the head; done = total takes it away
+//   {kind: "report", text, title?}                  kept behind a button
+//   {kind: "advanced", sent}                        a step of the clock is over (the ticker tells)
+//   {kind: "error", text}                           told at once
+//
+// A `text` is the director's, in its language; on a crash it replaces the page's own words under its phase.
 
 import { button, fill, h, icon } from "./dom.js";
 import { store } from "./store.js";
@@ -13,7 +15,7 @@ import { num, t } from "./texts.js";
 import { announce, toast } from "./toast.js";
 import { dialog } from "./top.js";
 
-const STAGES = ["asked", "killed", "restarted", "agreed"];
+const PHASES = ["sending", "killed", "restarted", "compared"];
 const NUMBERS = ["accepted", "twice", "lost", "unknown"];
 
 export class Story {
@@ -25,11 +27,11 @@ export class Story {
     this.card = h("div", { class: "story-place" });
     fill(root, this.bar);
     document.body.append(this.card);
-    this.stages = null;
+    this.told = null; // phase → notice, while a story is on the page
     store.on("notice", (notice) => this.take(notice, true));
-    store.on("wish", (wish) => wish.kind === "crash_sender" && this.take({ kind: "crash", stage: "asked" }, true));
+    store.on("wish", (wish) => wish.kind === "crash_sender" && this.begin());
     for (const notice of store.notices) this.take(notice, false);
-    if (this.stages?.some(({ stage }) => stage === "agreed" || stage === "differs")) this.endStory(); // an old tale
+    if (this.told?.has("compared")) this.end(); // an old tale
   }
 
   take(notice, live) {
@@ -60,43 +62,58 @@ export class Story {
 
   // The crash
 
+  begin() {
+    this.told = new Map();
+    this.draw();
+  }
+
   showCrash(notice) {
-    const stage = [...STAGES, "differs"].includes(notice.stage) ? notice.stage : null;
-    if (!stage) return;
-    if (stage === "asked" || this.stages === null || this.over) this.stages = [];
-    this.over = stage === "agreed" || stage === "differs";
-    this.stages.push({ ...notice, at: performance.now() });
-    if (stage !== "asked" && this.stages.length === 1 && stage !== "killed") this.stages.unshift({ stage: "killed" });
-    this.drawStory();
-    announce(t(`crash.${stage}`));
+    if (!PHASES.includes(notice.phase)) return;
+    if (this.told === null || this.told.has(notice.phase)) this.told = new Map();
+    for (const earlier of PHASES.slice(0, PHASES.indexOf(notice.phase))) if (!this.told.has(earlier)) this.told.set(earlier, {});
+    this.told.set(notice.phase, notice);
+    this.draw();
+    announce(t(`crash.${wordsOf(notice)}`));
   }
 
-  drawStory() {
-    const told = new Map(this.stages.map((entry) => [entry.stage, entry]));
-    const last = told.has("differs") ? "differs" : "agreed";
-    const order = ["killed", "restarted", last];
-    const current = order.findIndex((stage) => !told.has(stage));
-    const steps = order.map((stage, place) => {
-      const entry = told.get(stage);
-      const state = entry ? (stage === "differs" ? "wrong" : "told") : place === current ? "awaited" : "ahead";
-      const more = entry ? String(entry.text ?? t(`crash.${stage}.more`)) : place === current && stage === "killed" ? t("crash.asked.more") : "";
-      return h(
-        "li",
-        { class: state },
-        h("span", { class: "step-mark", "aria-hidden": "true" }, entry ? icon(stage === "killed" ? "bolt" : stage === "differs" ? "warn" : "check") : ""),
-        h("div", {}, h("b", {}, t(`crash.${stage}`)), more && h("span", { class: "sub", dir: "auto" }, more), entry && place === 2 && this.numbers(entry)),
-      );
-    });
-    fill(this.card, h("section", { class: "story", "aria-label": t("crash.title") }, h("header", {}, h("h2", {}, t(told.has("killed") ? "crash.title" : "crash.asked")), button({ class: "bare", label: t("close"), onclick: () => this.endStory() }, icon("close"))), h("ol", {}, steps)));
+  draw() {
+    const awaited = PHASES.find((phase) => !this.told.has(phase));
+    const steps = PHASES.map((phase) => this.step(phase, this.told.get(phase), phase === awaited));
+    fill(this.card, h("section", { class: "story", "aria-label": t("crash.title") }, h("header", {}, h("h2", {}, t("crash.title")), button({ class: "bare", label: t("close"), onclick: () => this.end() }, icon("close"))), h("ol", {}, steps)));
   }
 
-  numbers(entry) {
-    const shown = NUMBERS.filter((name) => typeof entry[name] === "number");
-    return h("dl", { class: "tally" }, shown.map((name) => h("div", { class: `is-${name} ${entry[name] ? "some" : "none"}` }, h("dd", {}, num(entry[name])), h("dt", {}, t(`crash.${name}`)))));
+  step(phase, notice, awaited) {
+    const words = wordsOf(notice ?? { phase });
+    const wrong = words === "differs";
+    const mark = { sending: "email", killed: "bolt" }[phase] ?? (wrong ? "warn" : "check");
+    const state = notice ? (wrong ? "wrong" : `told is-${phase}`) : awaited ? "awaited" : "ahead";
+    return h(
+      "li",
+      { class: state },
+      h("span", { class: "step-mark", "aria-hidden": "true" }, notice && icon(mark)),
+      h("div", {}, h("b", {}, t(`crash.${words}`)), notice && more(words, notice), notice && phase === "compared" && tally(notice)),
+    );
   }
 
-  endStory() {
-    this.stages = null;
+  end() {
+    this.told = null;
     fill(this.card);
   }
+}
+
+/** Which of the page's texts tells a crash notice. */
+function wordsOf({ phase, agree }) {
+  if (phase === "compared") return agree === false ? "differs" : "agreed";
+  return phase;
+}
+
+function more(words, notice) {
+  if (notice.text) return h("span", { class: "sub", dir: "auto" }, String(notice.text));
+  if (words === "killed" && typeof notice.accepted !== "number") return null;
+  return h("span", { class: "sub" }, t(`crash.${words}.more`, { n: notice.accepted }));
+}
+
+function tally(notice) {
+  const shown = NUMBERS.filter((name) => typeof notice[name] === "number");
+  return h("dl", { class: "tally" }, shown.map((name) => h("div", { class: `is-${name} ${notice[name] ? "some" : "none"}` }, h("dd", {}, num(notice[name])), h("dt", {}, t(`crash.${name}`)))));
 }

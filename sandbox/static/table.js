@@ -7,6 +7,9 @@ import { t } from "./texts.js";
 import { announce, failed, toast } from "./toast.js";
 
 const LIMIT = 12; // as in page.py
+const NARROW = 700; // pixels
+const NARROWEST = 292; // of a phone, as in phone.css
+const GAP = 26;
 
 export class Table {
   constructor(root) {
@@ -25,8 +28,14 @@ export class Table {
 
   begin(phones, chosen) {
     fill(this.root);
-    for (const person of phones) this.seat(person.key, !chosen);
+    for (const person of phones.slice(0, chosen ? LIMIT : this.places())) this.seat(person.key, !chosen);
     this.changed();
+  }
+
+  /** How many phones are seen at once; on a narrow screen one swipes through all. */
+  places() {
+    const { clientWidth } = this.root;
+    return clientWidth < NARROW ? LIMIT : Math.max(2, Math.floor((clientWidth - GAP) / (NARROWEST + GAP)));
   }
 
   has(key) {
@@ -134,8 +143,10 @@ export class Table {
       const box = this.seats.get(tab.dataset.key)?.el.getBoundingClientRect();
       const current = box && box.left <= at && box.right >= at;
       if (current !== tab.hasAttribute("aria-current")) {
-        if (current) tab.setAttribute("aria-current", "true");
-        else tab.removeAttribute("aria-current");
+        if (current) {
+          tab.setAttribute("aria-current", "true");
+          this.tabs.scrollLeft += tab.getBoundingClientRect().left - this.tabs.getBoundingClientRect().left - (this.tabs.clientWidth - tab.clientWidth) / 2;
+        } else tab.removeAttribute("aria-current");
       }
     }
   }

@@ -78,7 +78,13 @@ function valid(zone) {
 
 export const clockTime = (at, zone) => format({ timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
 export const longDate = (at, zone) => format({ timeZone: zone, weekday: "long", day: "numeric", month: "long" }).format(at);
-export const shortDate = (at, zone) => format({ timeZone: zone, weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(at);
+/** "Sun, 6 Dec 2026". Persian is put together here: the locale's own pattern for these parts reads oddly. */
+export function shortDate(at, zone) {
+  const shape = format({ timeZone: zone, weekday: "short", day: "numeric", month: "short", year: "numeric" });
+  if (lang !== "fa") return shape.format(at);
+  const parts = Object.fromEntries(shape.formatToParts(at).map(({ type, value }) => [type, value]));
+  return `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}`;
+}
 export const exact = (at, zone) =>
   format({ timeZone: zone, dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" }).format(at) + ` (${zone})`;
 const DAY = { year: "numeric", month: "numeric", day: "numeric", calendar: "gregory", numberingSystem: "latn" };

@@ -24,6 +24,7 @@ export class Ticker {
     store.on("status", (event) => this.status(event));
     store.on("person", (event) => this.person(event));
     store.on("moved", (now) => this.add("clock", t("tick.clock", { time: `${clockTime(new Date(now), "UTC")}, ${shortDate(new Date(now), "UTC")}` })));
+    store.on("notice", (notice) => notice.kind === "advanced" && this.add("notice", t("tick.advanced", { n: Number(notice.sent) || 0 })));
     store.on("notice", (notice) => notice.text && notice.kind !== "report" && this.add("notice", String(notice.text)));
     this.show();
   }

@@ -8,7 +8,7 @@ import { failed, toast } from "./toast.js";
 
 const HOUR = 3_600_000; // milliseconds
 const DAY = 86_400_000;
-const STEP_WAIT = 15_000; // until a step that nothing came of is given back
+const STEP_WAIT = 60_000; // until a step that nothing came of is given back
 
 export class Top {
   constructor(root) {
@@ -21,7 +21,8 @@ export class Top {
     this.showTools();
     store.on("state", () => this.sync());
     store.on("clock", () => this.tick());
-    store.on("moved", () => this.rest());
+    store.on("moved", () => this.directed || this.rest());
+    store.on("notice", (notice) => ["advanced", "error"].includes(notice.kind) && this.rest());
     setInterval(() => this.tick(), 1_000);
     this.sync();
     this.tick();
@@ -41,6 +42,7 @@ export class Top {
 
   sync() {
     const { state } = store;
+    this.directed ||= state.directed || store.notices.length > 0; // a director who was there keeps the clock
     this.crash.hidden = !state.directed;
     const shown = JSON.stringify([state.ledger.by_channel, state.reached, state.wrote]);
     if (this.lastCounts === shown) return;
@@ -70,7 +72,7 @@ export class Top {
       this.steps,
       step(t("step.hour"), null, { seconds: HOUR / 1000 }),
       step(t("step.day"), null, { seconds: DAY / 1000 }),
-      step(t("step.next"), t("step.next.long"), { until: "next" }),
+      step(t("step.next"), t("step.next.long"), { until: "next_message" }),
     );
   }
 
@@ -80,7 +82,7 @@ export class Top {
     pressed.setAttribute("aria-busy", "true");
     this.giveBack = setTimeout(() => this.rest(), STEP_WAIT);
     try {
-      if (store.state.directed) await api.wish({ kind: "advance", ...wish });
+      if (this.directed) await api.wish({ kind: "advance", ...wish });
       else await this.moveAlone(wish);
     } catch (error) {
       failed(error);
