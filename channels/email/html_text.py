@@ -16,12 +16,12 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:]{0,30})([^<>]*)>")
 _SKIPPED = {name: re.compile(f"</{name}[^<>]*>", re.IGNORECASE) for name in ("style", "script", "head", "title")}
 _BREAKS = frozenset({"br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "hr", "pre", "section"})
 _VOID = frozenset({"br", "hr", "img", "meta", "link", "input", "col", "wbr", "area", "base"})
-_QUOTE = re.compile(
-    r"""(?:class|id)\s{0,9}=\s{0,9}["']?[^"'>]{0,60}?\b(?:gmail_quote|gmail_extra|yahoo_quoted|moz-cite-prefix|"""
-    r"""protonmail_quote|zmail_extra|tutanota_quote|mailru-blockquote|x_gmail_quote)\b""",
-    re.IGNORECASE,
-)
-_QUOTE_TO_THE_END = re.compile(r"""id\s{0,9}=\s{0,9}["']?(?:x_)?(?:divRplyFwdMsg|appendonsend)\b""", re.IGNORECASE)
+_MARKS = re.compile(r"""(?:class|id)\s{0,9}=\s{0,9}(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
+_QUOTE = frozenset({
+    "gmail_quote", "gmail_extra", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "zmail_extra",
+    "tutanota_quote", "mailru-blockquote", "x_gmail_quote",
+})  # fmt: skip
+_QUOTE_TO_THE_END = frozenset({"divrplyfwdmsg", "x_divrplyfwdmsg", "appendonsend", "x_appendonsend"})
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -40,9 +40,9 @@ def _text(html: str, *, quotes: bool) -> str:
             _follow(quoting, name, closing=closing)
         elif not name:
             pieces.append(text)
-        elif not closing and not quotes and _QUOTE_TO_THE_END.search(attributes):
+        elif not closing and not quotes and _QUOTE_TO_THE_END & (marks := _marks(attributes)):
             break
-        elif not closing and not quotes and (name == "blockquote" or _QUOTE.search(attributes)):
+        elif not closing and not quotes and (name == "blockquote" or _QUOTE & marks):
             quoting.append(name)
             pieces.append("\n")
         elif name in _BREAKS:
@@ -74,6 +74,11 @@ def _tokens(html: str) -> Iterator[tuple[str, bool, str, str]]:
             if start < len(html):
                 yield "<", False, "", ""
             position = start + 1
+
+
+def _marks(attributes: str) -> set[str]:
+    """The classes and ids among a tag's attributes, lower-case."""
+    return {word for values in _MARKS.findall(attributes) for value in values for word in value.lower().split()}
 
 
 def _after(html: str, end: str, start: int) -> int:

@@ -143,6 +143,8 @@ class ImapMailbox:
     # --- in the thread -------------------------------------------------------------------------------------------
 
     def _connected(self) -> BaseMailBox:
+        if self._stopped:
+            raise OSError("closed")
         if self._box is not None:
             return self._box
         given = self._settings
@@ -244,8 +246,13 @@ class ImapMailbox:
         return RawInbound(self._settings.account, EMAIL, f"{validity}:{uid}", payload, meta)
 
     def _idle(self, seconds: float) -> bool:
-        box = self._connected()
-        return bool(box.idle.wait(timeout=min(seconds, 25 * 60)))
+        try:
+            return bool(self._connected().idle.wait(timeout=min(seconds, 25 * 60)))
+        except _FAILURES:
+            if self._stopped:
+                raise
+            self._drop()  # half a line is enough for that: the next fetch connects anew, or tells that it cannot
+            return True
 
     def _log_out(self) -> None:
         box, self._box = self._box, None

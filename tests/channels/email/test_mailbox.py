@@ -204,8 +204,9 @@ async def test_cancelling_a_wait_ends_the_thread(server):
         while not await _waits(box):
             pass
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        async with asyncio.timeout(3):  # less than any time-out of its own
+            with pytest.raises(asyncio.CancelledError):
+                await task
         await delivered(server, 1)
         assert numbers((await box.poll({}))[0]) == ["1"]
 
@@ -215,7 +216,8 @@ async def test_closing_breaks_off_a_wait(server):
         task = asyncio.create_task(box.poll({}))
         while not await _waits(box):
             pass
-        await box.close()
+        async with asyncio.timeout(3):
+            await box.close()
         with pytest.raises((MailboxUnreachable, RuntimeError)):
             await task
 
