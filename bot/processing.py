@@ -25,7 +25,7 @@ from core.messages import EMAIL, ChannelEvent, DeliveryReport, InboundMessage, R
 from core.text import clipped
 from core.tokens import Signer
 from storage.intake import storable
-from storage.outbox.columns import table
+from storage.outbox.columns import is_stored, table
 from storage.statements import chunks
 from storage.store import Store
 from storage.tables import Inbound
@@ -102,7 +102,7 @@ class Processor:
                 _INBOUND.c.id, _INBOUND.c.account, _INBOUND.c.channel, _INBOUND.c.key, _INBOUND.c.payload,
                 _INBOUND.c.meta, _INBOUND.c.received_at,
             )
-            .where(_INBOUND.c.state == "stored", _INBOUND.c.account.in_(sorted(self._parsers)))
+            .where(is_stored(_INBOUND), _INBOUND.c.account.in_(sorted(self._parsers)))
             .order_by(_INBOUND.c.id)
             .limit(limit)
         )  # fmt: skip

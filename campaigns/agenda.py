@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import Column, ColumnElement, ScalarSelect, Table, func, or_, select
 
 from campaigns.facts import due_condition
 from core.machines.message import MessageState
-from storage.outbox.columns import table
+from storage.outbox.columns import is_in_flight, is_planned, is_stored, table
 from storage.store import Store
 from storage.tables import Command, Enrolment, Inbound, Message
 
 _MESSAGES = table(Message)
 _ENROLMENTS = table(Enrolment)
+_INBOUND = table(Inbound)
+_COMMANDS = table(Command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +35,38 @@ class Agenda:
 
 
 async def agenda(store: Store, now: datetime) -> Agenda:
-    """Look at the store; ``now`` is business time."""
-    out = _MESSAGES.c.direction == "out"
-    planned = _MESSAGES.c.state == MessageState.PLANNED
+    """Look at the store, in one statement; ``now`` is business time."""
+    open_journey = _ENROLMENTS.c.closed_at.is_(None)
+    waits = is_planned(_MESSAGES)
+    not_too_late = or_(_MESSAGES.c.not_after.is_(None), _MESSAGES.c.not_after > now)
+    under_way = is_in_flight(_MESSAGES)
+    look = select(
+        _number(_ENROLMENTS, due_condition(now)).label("due"),
+        _number(_MESSAGES, waits, _MESSAGES.c.not_before <= now, not_too_late).label("sendable"),
+        _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.CLAIMED).label("claimed"),
+        _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.DISPATCHING).label("dispatching"),
+        _number(_INBOUND, is_stored(_INBOUND)).label("inbound"),
+        _number(_COMMANDS, _COMMANDS.c.done_at.is_(None)).label("commands"),
+        _first(_ENROLMENTS.c.due_at, open_journey, _ENROLMENTS.c.due_at > now).label("journey_at"),
+        _first(_MESSAGES.c.not_before, waits, _MESSAGES.c.not_before > now).label("send_at"),
+        _first(_MESSAGES.c.not_after, waits, _MESSAGES.c.not_after > now).label("late_at"),
+    )
     async with store.read() as connection:
+        row = (await connection.execute(look)).one()
+    later = [at for at in (row.journey_at, row.send_at, row.late_at) if at is not None]
+    return Agenda(
+        due=row.due,
+        sendable=row.sendable,
+        claimed=row.claimed,
+        dispatching=row.dispatching,
+        unprocessed=row.inbound + row.commands,
+        next_at=min(later, default=None),
+    )
 
-        async def count(model: type, *conditions: ColumnElement[bool]) -> int:
-            return await connection.scalar(select(func.count()).select_from(table(model)).where(*conditions)) or 0
 
-        async def earliest(column: ColumnElement[datetime], *conditions: ColumnElement[bool]) -> datetime | None:
-            found: datetime | None = await connection.scalar(select(func.min(column)).where(*conditions))
-            return found
+def _number(of: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(of).where(*conditions).scalar_subquery()
 
-        later = [
-            await earliest(_ENROLMENTS.c.due_at, _ENROLMENTS.c.closed_at.is_(None), _ENROLMENTS.c.due_at > now),
-            await earliest(_MESSAGES.c.not_before, planned, out, _MESSAGES.c.not_before > now),
-            await earliest(_MESSAGES.c.not_after, planned, out, _MESSAGES.c.not_after > now),
-        ]
-        return Agenda(
-            due=await count(Enrolment, due_condition(now)),
-            sendable=await count(
-                Message,
-                planned,
-                out,
-                _MESSAGES.c.not_before <= now,
-                or_(_MESSAGES.c.not_after.is_(None), _MESSAGES.c.not_after > now),
-            ),
-            claimed=await count(Message, out, _MESSAGES.c.state == MessageState.CLAIMED),
-            dispatching=await count(Message, out, _MESSAGES.c.state == MessageState.DISPATCHING),
-            unprocessed=await count(Inbound, table(Inbound).c.state == "stored")
-            + await count(Command, table(Command).c.done_at.is_(None)),
-            next_at=min((instant for instant in later if instant is not None), default=None),
-        )
+
+def _first(column: Column[datetime], *conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
+    return select(func.min(column)).where(*conditions).scalar_subquery()

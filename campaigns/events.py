@@ -122,6 +122,19 @@ async def events_arrived(connection: AsyncConnection, arrivals: Iterable[Arrival
     return ended
 
 
+async def sweep_goals(connection: AsyncConnection, now: datetime) -> int:
+    """Convert open journeys whose goal has been reached by events that came in bulk; gives how many ended.
+
+    Goes from the open journeys to their customers' events since entry, by index. Run it after an import.
+    """
+    rows = await connection.execute(
+        select(_EVENTS.c.customer_id, _EVENTS.c.name, _EVENTS.c.at)
+        .join(_ENROLMENTS, _ENROLMENTS.c.customer_id == _EVENTS.c.customer_id)
+        .where(_ENROLMENTS.c.closed_at.is_(None), _EVENTS.c.at >= _ENROLMENTS.c.entered_at, _EVENTS.c.at <= now)
+    )
+    return await events_arrived(connection, [(row.customer_id, row.name, row.at) for row in rows], now)
+
+
 async def _reached(
     connection: AsyncConnection, customer_ids: Sequence[str], by_customer: dict[str, list[tuple[str, datetime]]]
 ) -> list[tuple[Any, datetime]]:

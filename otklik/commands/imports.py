@@ -180,6 +180,7 @@ async def _customers(
 
 
 async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, currency: str, guess: bool) -> None:
+    from campaigns.events import sweep_goals
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
     from storage.imports import EventOptions, import_events, inspect
@@ -201,6 +202,10 @@ async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, curr
         )
         with _Bar(console) as bar:
             summary = await import_events(store, file, options, bar)
+        async with store.write() as connection:
+            ended = await sweep_goals(connection, make_clock(configuration).now())
+    if ended:
+        console.print(f"{ended} customers on a campaign have reached its goal by these events.")
     _show_summary(console, "events", summary)
 
 

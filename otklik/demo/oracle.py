@@ -75,6 +75,7 @@ class _Journey:
         self.sends: set[Send] = set()
         self.deeds: set[str] = set()
         self.pending: list[tuple[datetime, str]] = []  # what the customer will do, and when
+        self.received: dict[str, int] = {}
         self.consent = known["consent"]
         telegram = person["telegram"] or {}
         self.addresses = {
@@ -98,8 +99,6 @@ class _Journey:
                 ended = self.act_until(at)
                 if ended:
                     return ended
-                if leg == "telegram" and not self.addresses[leg]:
-                    continue
                 if not self.accepts(leg):
                     now = at  # refused at once: the next way, at once
                     continue
@@ -131,19 +130,28 @@ class _Journey:
         self.sends.add(Send(self.person["key"], channel, at))
         if channel == "email" and self.person["mailbox"] != "ok":
             return  # nobody reads it
+        self.receive(channel, at, greeting=False)
+
+    def receive(self, channel: str, at: datetime, *, greeting: bool) -> None:
+        """A message arrives and sets off what is scripted for the first, second … on that channel."""
+        self.received[channel] = self.received.get(channel, 0) + 1
         for rule in self.person["script"]:
-            if rule["on"]["channel"] == channel and (channel != "sms" or self.person["sms"]):
-                self.pending.append((at + timedelta(seconds=rule["after"]), rule["do"]))
+            on = rule["on"]
+            if on["channel"] != channel or on["nth"] != self.received[channel]:
+                continue
+            if greeting and rule["do"] == "press":
+                continue  # a greeting has no buttons
+            self.pending.append((at + timedelta(seconds=rule["after"]), rule["do"]))
 
     def act_until(self, limit: datetime) -> str:
         """Let the customer do what they do before ``limit``; how that ends the journey, empty if it does not."""
-        for at, deed in sorted(self.pending):
-            if at >= limit:
-                break
+        while self.pending and min(self.pending)[0] < limit:
+            at, deed = min(self.pending)
             self.pending.remove((at, deed))
             self.deeds.add(deed)
             if deed == "start_bot":
                 self.addresses["telegram"] = True  # the chat is theirs now, and they agreed by opening it
+                self.receive("telegram", at, greeting=True)  # the bot says hello
             if deed in ENDS:
                 return ENDS[deed]
         return ""

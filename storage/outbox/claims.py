@@ -10,7 +10,7 @@ from core.dispatching import Claim
 from core.machines.message import CLAIM, UNCLAIM
 from core.messages import Address
 from core.purposes import Purpose
-from storage.outbox.columns import send_columns, table
+from storage.outbox.columns import is_planned, send_columns, table
 from storage.outbox.gates import DispatchGate
 from storage.statements import lease_clock
 from storage.tables import Message
@@ -44,8 +44,7 @@ async def claim(
         .select_from(columns.joined())
         .where(
             and_(
-                message.direction == "out",
-                message.state == CLAIM_FROM,
+                is_planned(columns.message),
                 message.channel == channel,
                 message.not_before <= columns.now,
                 message.not_after > columns.now,
@@ -93,7 +92,6 @@ async def claim(
     ]
 
 
-(CLAIM_FROM,) = CLAIM.sources
 (_UNCLAIM_FROM,) = UNCLAIM.sources
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    literal_column,
     or_,
     select,
 )
@@ -27,6 +28,30 @@ def table(model: Any) -> Table:
     """The Core table of a SQLModel class."""
     result: Table = model.__table__
     return result
+
+
+def inline(word: str) -> ColumnElement[str]:
+    """A word of ours as an SQL literal: SQLite uses a partial index only for conditions that it can read."""
+    if not word.replace("_", "").isalnum():
+        raise ValueError(f"{word!r} is not a word")
+    return literal_column(f"'{word}'")
+
+
+def is_planned(message: FromClause) -> ColumnElement[bool]:
+    """The condition of ``ix_messages_planned``, word for word."""
+    return and_(message.c.state == inline("planned"), message.c.direction == inline("out"))
+
+
+def is_in_flight(message: FromClause) -> ColumnElement[bool]:
+    """The condition of ``ix_messages_in_flight``, word for word."""
+    return and_(
+        message.c.state.in_([inline("claimed"), inline("dispatching")]), message.c.direction == inline("out")
+    )
+
+
+def is_stored(inbound: FromClause) -> ColumnElement[bool]:
+    """The condition of ``ix_inbound_stored``."""
+    return inbound.c.state == inline("stored")
 
 
 @dataclass(frozen=True, slots=True)

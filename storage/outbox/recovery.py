@@ -8,10 +8,10 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
-from core.machines.message import LOSE_SIGHT, UNCLAIM, MessageState
+from core.machines.message import LOSE_SIGHT, UNCLAIM
 from core.outcomes import Outcome, OutcomeKind
 from storage.outbox.attempts import AcceptedHook, record
-from storage.outbox.columns import table
+from storage.outbox.columns import is_in_flight, is_planned, table
 from storage.outbox.journeys import wake_after
 from storage.statements import chunks, lease_clock
 from storage.tables import Attempt, Enrolment, Message, Worker
@@ -66,7 +66,7 @@ async def recover(
         await record(connection, group, now=now, machine_now=machine_now, on_accepted=on_accepted)
     await connection.execute(
         update(_OUTBOX)
-        .where(_OUTBOX.c.worker == worker, _OUTBOX.c.state.in_(UNCLAIM.sources))
+        .where(is_in_flight(_OUTBOX), _OUTBOX.c.worker == worker, _OUTBOX.c.state.in_(UNCLAIM.sources))
         .values(state=UNCLAIM.target, worker="", lease_until=None)
     )
     await connection.execute(
@@ -107,13 +107,13 @@ async def reap(connection: AsyncConnection, now: datetime) -> int:
     expired = _OUTBOX.c.lease_until < lease_clock()
     freed = await connection.execute(
         update(_OUTBOX)
-        .where(_OUTBOX.c.state.in_(UNCLAIM.sources), _OUTBOX.c.direction == "out", expired)
+        .where(is_in_flight(_OUTBOX), _OUTBOX.c.state.in_(UNCLAIM.sources), expired)
         .values(state=UNCLAIM.target, worker="", lease_until=None)
     )
     lost = (
         await connection.execute(
             update(_OUTBOX)
-            .where(_OUTBOX.c.state.in_(LOSE_SIGHT.sources), _OUTBOX.c.direction == "out", expired)
+            .where(is_in_flight(_OUTBOX), _OUTBOX.c.state.in_(LOSE_SIGHT.sources), expired)
             .values(state=LOSE_SIGHT.target, reason="the worker did not report within its lease", lease_until=None)
             .returning(_OUTBOX.c.id)
         )
@@ -131,9 +131,7 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
             _ENROLMENTS.c.closed_at.is_(None),
             or_(_ENROLMENTS.c.due_at.is_(None), _ENROLMENTS.c.due_at > now),
             _ENROLMENTS.c.message_id.in_(
-                select(_OUTBOX.c.id).where(
-                    _OUTBOX.c.state == MessageState.PLANNED, _OUTBOX.c.direction == "out", _OUTBOX.c.not_after <= now
-                )
+                select(_OUTBOX.c.id).where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
             ),
         )
         .values(due_at=now)
