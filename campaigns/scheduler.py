@@ -18,7 +18,7 @@ from campaigns.periods import zone_named
 from campaigns.segments.refresh import refresh_segment, stored_segments
 from campaigns.versions import definitions
 from core.clock import Clock
-from core.machines.campaign import CampaignState
+from core.machines.campaign import END, CampaignState
 from storage.outbox.columns import table
 from storage.statements import insert_into
 from storage.store import Store
@@ -191,8 +191,8 @@ async def end_finished(store: Store, clock: Clock) -> int:
             if not in_flight:
                 await connection.execute(
                     update(_CAMPAIGNS)
-                    .where(_CAMPAIGNS.c.id == campaign.id, _CAMPAIGNS.c.state == CampaignState.ACTIVE)
-                    .values(state=CampaignState.ENDED, updated_at=now)
+                    .where(_CAMPAIGNS.c.id == campaign.id, _CAMPAIGNS.c.state.in_(END.sources))
+                    .values(state=END.target, updated_at=now)
                 )
                 ended += 1
     return ended
