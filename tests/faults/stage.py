@@ -1,0 +1,314 @@
+"""The stage of the fault tests: a campaign in a store, the sandbox with its ledger, workers that can be killed."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from sqlalchemy import func, select
+
+from campaigns.apply import apply
+from campaigns.workspace.loader import load_workspace
+from core.actors import Actor
+from core.clock import machine_now
+from core.machines.message import MessageState
+from core.outcomes import OutcomeKind
+from otklik.demo.processes import Child, start_child
+from storage import migrate
+from storage.imports import ConsentGrant, CustomerOptions, import_customers
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Attempt, Enrolment, Message
+from tests.faults.polling import until
+
+ROOT = Path(__file__).parents[2]
+SESSIONS = 5
+CAMPAIGN = """\
+campaign: letters
+purpose: marketing
+audience: everyone
+start: now
+template: letter
+steps:
+  - send: email
+    wait: 30d
+"""
+LETTER = """\
+---
+subject: A letter for {{ customer.first_name }}
+---
+Dear {{ customer.first_name }}, we are still here.
+
+To leave: {{ links.unsubscribe }}
+"""
+
+
+def midday_zone() -> str:
+    """A zone in which it is about noon now: no run of a test meets the end of the sending hours."""
+    offset = 12 - machine_now().hour
+    return f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+
+
+def write_workspace(folder: Path) -> Path:
+    """A workspace with one campaign of one mail, to everyone."""
+    shop = folder / "shop"
+    files = {
+        "otklik.yaml": "brand: {name: Lantern Books, postal_address: 14 Harbour Lane, url: https://lantern.example.com}\n"
+        f"zone: {midday_zone()}\nlocale: en\ncurrency: USD\n",
+        "segments.yaml": "everyone:\n  where: {field: country, in: [GB]}\n",
+        "campaigns/letters.yaml": CAMPAIGN,
+        "templates/letter/email.txt": LETTER,
+    }
+    for name, text in files.items():
+        (shop / name).parent.mkdir(parents=True, exist_ok=True)
+        (shop / name).write_text(text)
+    return shop
+
+
+async def fill(store: Store, folder: Path, customers: int) -> None:
+    """Import ``customers`` with a mail address each and apply the campaign, as an operator would."""
+    people = folder / "people.csv"
+    lines = [f"{n},Reader {n},reader{n}@example.org,GB\n" for n in range(1, customers + 1)]
+    people.write_text("id,first name,email,country\n" + "".join(lines))
+    grant = ConsentGrant("marketing", "a test", "yes, write to me")
+    summary = await import_customers(store, people, CustomerOptions(consent=grant))
+    assert summary.created == customers, summary
+    now = machine_now() - timedelta(seconds=1)
+    await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "test"), now)
+
+
+class Sandbox:
+    """The sandbox's process and its ledger, read as it grows."""
+
+    def __init__(self, child: Child, ledger: Path) -> None:
+        self.child = child
+        self._path = ledger
+        self._offset = 0
+        self.accepted: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """How many mails the provider has accepted by now."""
+        self.read()
+        return self.accepted.total()
+
+    def read(self) -> None:
+        """Take in the new entries of the ledger's file."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            if entry["accepted"]:
+                self.accepted[entry["otklik_id"]] += 1
+
+    async def post(self, path: str, body: Any) -> Any:
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{self.child.announced['http']}{path}", json=body) as response:
+                assert response.status == 200, await response.text()
+                return await response.json()
+
+    async def clear_faults(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            async with session.delete(f"{self.child.announced['http']}/control/faults") as response:
+                assert response.status == 200
+
+
+@dataclass
+class Worker:
+    """One ``otklik run``. ``id`` is its name in the store, once it has announced itself."""
+
+    pid: int
+    out: Path
+    id: str = ""
+    started: float = 0.0
+    took: float = 0.0
+
+    def announced(self) -> bool:
+        text = self.out.read_text() if self.out.exists() else ""
+        if text.endswith("\n"):
+            self.id = json.loads(text)["worker"]
+            self.took = time.monotonic() - self.started
+        return bool(self.id)
+
+
+class Forkserver:
+    """Starts workers by :mod:`tests.faults.forkserver`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, environment: dict[str, str]) -> None:
+        self._process = process
+        self._folder = folder
+        self._environment = environment
+        self._started = 0
+        self.living: list[Worker] = []
+        self.start_seconds: list[float] = []
+
+    async def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        answer = await asyncio.wait_for(self._process.stdout.readline(), 60)
+        assert answer, "the fork server is gone"
+        return json.loads(answer)
+
+    async def start(self, *, ready: bool = True) -> Worker:
+        """Start a worker; with ``ready`` wait until it has recovered what dead ones left and listens."""
+        self._started += 1
+        out = self._folder / f"worker-{self._started}.out"
+        began = time.monotonic()
+        answer = await self._ask(
+            {"start": self._environment, "out": str(out), "log": str(self._folder / "worker.log"),
+             "folder": str(self._folder)}
+        )  # fmt: skip
+        worker = Worker(answer["pid"], out, started=began)
+        self.living.append(worker)
+        if ready:
+            await self.wait_ready(worker)
+        return worker
+
+    async def wait_ready(self, worker: Worker) -> None:
+        await until(worker.announced, "a worker to announce itself")
+        self.start_seconds.append(worker.took)
+
+    async def kill(self, worker: Worker, how: signal.Signals = signal.SIGKILL) -> int:
+        """Kill it and wait until it is gone; gives its exit code."""
+        os.kill(worker.pid, how)
+        self.living.remove(worker)
+        return (await self._ask({"wait": worker.pid}))["status"]
+
+    async def close(self) -> None:
+        for worker in list(self.living):
+            os.kill(worker.pid, signal.SIGCONT)
+            await self.kill(worker)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await asyncio.wait_for(self._process.wait(), 30)
+
+
+@dataclass
+class Stage:
+    """Everything at hand. The oracle is :meth:`verdict`."""
+
+    store: Store
+    sandbox: Sandbox
+    workers: Forkserver
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    async def states(self) -> Counter[MessageState]:
+        messages = table(Message)
+        async with self.store.read() as connection:
+            rows = await connection.execute(
+                select(messages.c.state, func.count()).where(messages.c.direction == "out").group_by(messages.c.state)
+            )
+            return Counter({row[0]: row[1] for row in rows})
+
+    async def at_rest(self, customers: int) -> bool:
+        """Whether every customer has a message and none of them is on its way."""
+        states = await self.states()
+        moving = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING)
+        return states.total() == customers and not any(states[state] for state in moving)
+
+    async def verdict(self, customers: int) -> "Verdict":
+        """Compare the provider's ledger with the store."""
+        self.sandbox.read()
+        messages, attempts = table(Message), table(Attempt)
+        async with self.store.read() as connection:
+            rows = (await connection.execute(select(messages.c.id, messages.c.state, messages.c.reason))).all()
+            enrolments = await connection.scalar(select(func.count()).select_from(table(Enrolment)))
+            unknown = await connection.execute(
+                select(attempts.c.worker, func.count())
+                .where(attempts.c.outcome == OutcomeKind.UNKNOWN)
+                .group_by(attempts.c.worker)
+            )
+            by_worker = {row[0]: row[1] for row in unknown}
+        assert enrolments == customers
+        assert len(rows) == customers, "a customer without a message"
+        ledger = self.sandbox.accepted
+        states = {row.id: row.state for row in rows}
+        return Verdict(
+            accepted=sum(state is MessageState.ACCEPTED for state in states.values()),
+            unknown=sum(state is MessageState.UNKNOWN for state in states.values()),
+            twice=[id_ for id_, number in ledger.items() if number > 1],
+            strangers=[id_ for id_ in ledger if states.get(id_) not in (MessageState.ACCEPTED, MessageState.UNKNOWN)],
+            invented=[id_ for id_, state in states.items() if state is MessageState.ACCEPTED and id_ not in ledger],
+            unsettled=[
+                id_ for id_, state in states.items()
+                if state not in (MessageState.ACCEPTED, MessageState.UNKNOWN)
+            ],
+            unknown_by_worker=by_worker,
+        )  # fmt: skip
+
+
+@dataclass
+class Verdict:
+    """What the ledger and the store say of each other. ``strangers`` were accepted though the store says otherwise."""
+
+    accepted: int
+    unknown: int
+    twice: list[str]
+    strangers: list[str]
+    invented: list[str]
+    unsettled: list[str]
+    unknown_by_worker: dict[str, int]
+
+    def check(self) -> None:
+        """No duplicate, nothing lost, nothing invented."""
+        assert not self.twice, f"{len(self.twice)} messages were accepted twice"
+        assert not self.strangers, f"{len(self.strangers)} were accepted and are neither accepted nor unknown here"
+        assert not self.invented, f"{len(self.invented)} are accepted here and in no ledger"
+        assert not self.unsettled, f"{len(self.unsettled)} messages have neither left nor a reason"
+
+
+def worker_environment(store_url: str, folder: Path, sandbox: Child, **more: str) -> dict[str, str]:
+    """The settings of a worker that has mail alone."""
+    settings = {
+        "DATABASE_URL": store_url,
+        "DATA_DIR": str(folder / "data"),
+        "SECRET": "a test signs its links with this",
+        "PORT": "0",
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": str(sandbox.announced["smtp_port"]),
+        "EMAIL_TLS": "none",
+        "EMAIL_SENDER": "vera@shop.example.com",
+        "EMAIL_SESSIONS": str(SESSIONS),
+        **more,
+    }
+    return {f"OTKLIK_{name}": value for name, value in settings.items()}
+
+
+@asynccontextmanager
+async def set_stage(store_url: str, folder: Path, customers: int, **settings: str) -> AsyncIterator[Stage]:
+    """A filled store, a sandbox that takes every mail, a fork server; no worker yet."""
+    async with await Store.open(store_url) as store:
+        await migrate.upgrade(store)
+        await fill(store, folder, customers)
+        ledger = folder / "ledger.jsonl"
+        child = await start_child(["sandbox", "--ledger", str(ledger)], folder / "sandbox.log", {}, folder)
+        try:
+            sandbox = Sandbox(child, ledger)
+            await sandbox.post("/control/mail", {"strangers": "accept"})
+            environment = worker_environment(store_url, folder, child, **settings)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.faults.forkserver", cwd=ROOT,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            workers = Forkserver(process, folder, environment)
+            try:
+                yield Stage(store, sandbox, workers, folder, environment)
+            finally:
+                await workers.close()
+        finally:
+            await child.stop()
