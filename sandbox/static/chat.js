@@ -138,7 +138,7 @@ export class Chat {
       return button(
         { class: `key ${pressed.has(words) ? "pressed" : ""}`, title: pressed.has(words) && t("telegram.pressed"), onclick: (event) => this.press(event.currentTarget, message, entry, number) },
         h("bdi", { dir: "auto" }, words),
-        entry.url && icon("up", "outward"),
+        entry.url && icon("out", "outward"),
       );
     };
     return h("div", { class: "keyboard" }, message.buttons.map((row) => h("div", { class: "keys" }, row.map(key))));

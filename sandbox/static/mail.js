@@ -8,6 +8,7 @@ import { store } from "./store.js";
 import { ago, clockTime, shortDate, t, when } from "./texts.js";
 import { toast } from "./toast.js";
 
+const NARROWEST_ZOOM = 0.4;
 const ADDRESS = /<([^<>]*)>\s*$/;
 
 /** The shown name of a From header. */
@@ -193,19 +194,26 @@ class Letter {
       frame.src = api.letterUrl(key, this.message.id, true);
       fill(this.told);
     };
-    fill(this.told, pictures && [h("span", {}, icon("picture"), t("mail.pictures")), button({ class: "small", onclick: ask }, t("mail.show"))]);
+    fill(this.told, pictures && [h("span", { title: t("mail.pictures.why") }, icon("picture"), t("mail.pictures")), button({ class: "small", onclick: ask }, t("mail.show"))]);
     fill(this.body, frame);
   }
 
   framed(frame) {
     const page = frame.contentDocument;
     if (!page?.body) return;
+    const root = page.documentElement;
     const fit = () => {
+      root.style.zoom = 1; // a wide letter is shrunk to the phone, as mail programs do
+      root.style.zoom = Math.max(NARROWEST_ZOOM, Math.min(1, frame.clientWidth / Math.max(1, root.scrollWidth)));
       frame.style.height = "0";
-      frame.style.height = `${Math.max(80, page.documentElement.scrollHeight)}px`;
+      frame.style.height = `${Math.max(80, Math.ceil(root.getBoundingClientRect().height), root.scrollHeight)}px`;
     };
     fit();
-    new ResizeObserver(fit).observe(this.body);
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width !== width) fit();
+      width = contentRect.width;
+    }).observe(this.body);
     for (const image of page.images) image.addEventListener("load", fit);
     const caught = (event) => {
       const link = event.target.closest?.("a[href], area[href], form, [formaction]");

@@ -137,6 +137,7 @@ class Store extends EventTarget {
     const phone = this.phones.get(key);
     const known = this.people.get(key);
     const before = phone?.threads[app]?.get(message.id) ?? (known?.last?.[app]?.id === message.id ? known.last[app] : null);
+    if (app === "telegram" && known?.telegram && !known.telegram.started) known.telegram = { ...known.telegram, started: true }; // else nobody could have written
     if (known && (known.last?.[app]?.id ?? 0) <= message.id) known.last = { ...known.last, [app]: message };
     if (phone) {
       (phone.threads[app] ??= new Map()).set(message.id, message);

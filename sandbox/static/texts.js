@@ -98,7 +98,7 @@ const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [
 export function ago(at, now) {
   const seconds = Math.max(0, (now - at) / 1000);
   const [, unit, length] = STEPS.find(([limit]) => seconds < limit);
-  return new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" }).format(-Math.floor(seconds / length), unit);
+  return new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: lang === "ru" ? "short" : "narrow" }).format(-Math.floor(seconds / length), unit);
 }
 
 /** A <time> with the exact instant, in the person's zone and in UTC, on hover. */
