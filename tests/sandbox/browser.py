@@ -39,21 +39,31 @@ class Visit:
 
 
 @asynccontextmanager
-async def visiting(url: str, **context: Any) -> AsyncIterator[Visit]:
-    """Open ``url`` and wait until its scripts have taken over."""
+async def browsing() -> AsyncIterator[Any]:
+    """A browser, without a window."""
     playwright = pytest.importorskip("playwright.async_api")
     executable = chromium()
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         try:
-            page = await browser.new_page(**{"viewport": {"width": 1440, "height": 900}, **context})
-            page.set_default_timeout(10_000)
-            visit = Visit(page)
-            page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
-            page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-            page.on("request", lambda request: visit.asked.append(request.url))
-            await page.goto(url)
-            await page.wait_for_selector("html[data-ready]")
-            yield visit
+            yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def visiting(browser: Any, url: str, **context: Any) -> AsyncIterator[Visit]:
+    """Open ``url`` in a profile of its own and wait until its scripts have taken over."""
+    profile = await browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context})
+    try:
+        page = await profile.new_page()
+        page.set_default_timeout(10_000)
+        visit = Visit(page)
+        page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
+        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        page.on("request", lambda request: visit.asked.append(request.url))
+        await page.goto(url)
+        await page.wait_for_selector("html[data-ready]")
+        yield visit
+    finally:
+        await profile.close()

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from aiohttp import web
 
-from tests.sandbox.scene import Company, Running, running
+from tests.sandbox.scene import Company, Running, listening, running
 
 
 @pytest_asyncio.fixture
@@ -16,12 +15,5 @@ async def sandbox() -> AsyncIterator[Running]:
 
 @pytest_asyncio.fixture
 async def company() -> AsyncIterator[Company]:
-    stand_in = Company()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", stand_in.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield stand_in
-    await runner.cleanup()
+    async with listening() as stand_in:
+        yield stand_in

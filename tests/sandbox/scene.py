@@ -125,6 +125,21 @@ class Company:
         return self.requests
 
 
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Company]:
+    stand_in = Company()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", stand_in.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield stand_in
+    finally:
+        await runner.cleanup()
+
+
 def spec(name: str) -> Any:
     """A provider's machine-readable specification from the folder named in OTKLIK_PROVIDER_SPECS, or a skip."""
     path = Path(os.environ.get("OTKLIK_PROVIDER_SPECS", "provider-specs")) / name

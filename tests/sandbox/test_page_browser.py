@@ -1,18 +1,40 @@
 """The page in a real browser: live messages, playing the customer, right-to-left, and nothing foreign that runs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
 from typing import Any
 
 import aiosmtplib
 import pytest
+import pytest_asyncio
 
 from sandbox.clock import iso
-from tests.sandbox.browser import Visit, visiting
-from tests.sandbox.scene import Company, Running, running
+from tests.sandbox.browser import browsing, visiting
+from tests.sandbox.scene import Company, Running, listening, running
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser serves all
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Any]:
+    async with browsing() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandbox() -> AsyncIterator[Running]:
+    async with running() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def company() -> AsyncIterator[Company]:
+    async with listening() as stand_in:
+        yield stand_in
 
 
 async def until(true: Callable[[], Any], seconds: float = 5) -> None:
@@ -43,13 +65,8 @@ async def say(sandbox: Running, text: str, *rows: list[dict[str, str]]) -> None:
     await sandbox.post("/bot100001:sandbox-token/sendMessage", body)
 
 
-async def text_of(visit: Visit, key: str, selector: str) -> str:
-    content: str = await visit.seat(key).locator(selector).first.inner_text()
-    return content
-
-
-async def test_opens_quietly_and_asks_nobody_else(sandbox: Running) -> None:
-    async with visiting(sandbox.url) as visit:
+async def test_opens_quietly_and_asks_nobody_else(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url) as visit:
         await visit.page.wait_for_selector(".seat")
         avatar = await visit.page.locator('.seat[data-key="anna"] .caption .avatar').get_attribute("class")
         painted = await visit.page.evaluate(
@@ -61,8 +78,8 @@ async def test_opens_quietly_and_asks_nobody_else(sandbox: Running) -> None:
         assert {url for url in visit.asked if not url.startswith((sandbox.url, "ws://127.0.0.1"))} == set()
 
 
-async def test_a_mail_appears_live_on_the_phone(sandbox: Running) -> None:
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+async def test_a_mail_appears_live_on_the_phone(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         await visit.page.wait_for_selector(".quiet")
         await send_mail(sandbox, "anna@example.org", "We kept your shelf warm", "Ten per cent off.")
         await visit.seat("anna").get_by_text("We kept your shelf warm").wait_for()
@@ -72,18 +89,18 @@ async def test_a_mail_appears_live_on_the_phone(sandbox: Running) -> None:
         assert visit.complaints == []
 
 
-async def test_a_quiet_phone_makes_room_for_who_gets_a_message(sandbox: Running) -> None:
+async def test_a_quiet_phone_makes_room_for_who_gets_a_message(browser: Any, sandbox: Running) -> None:
     people = [{"key": f"quiet-{number}", "name": f"Quiet {number}"} for number in range(300)]
     async with running([*people, {"key": "late", "name": "Late", "email": "late@example.org"}]) as crowd:
-        async with visiting(crowd.url) as visit:
+        async with visiting(browser, crowd.url) as visit:
             await send_mail(crowd, "late@example.org", "At last", "Hello")
             await visit.seat("late").get_by_text("At last").wait_for()
             assert await visit.page.locator(".seat").count() == 3
 
 
-async def test_the_answer_lands_in_the_companys_mailbox(sandbox: Running) -> None:
+async def test_the_answer_lands_in_the_companys_mailbox(browser: Any, sandbox: Running) -> None:
     await send_mail(sandbox, "anna@example.org", "A shelf", "Ten per cent off.", Reply_To="reply+x1@shop.example.com")
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         app = await visit.open_app("anna", "email")
         await app.locator(".letter-row").click()
         await app.get_by_text("Ten per cent off.").wait_for()
@@ -99,12 +116,12 @@ async def test_the_answer_lands_in_the_companys_mailbox(sandbox: Running) -> Non
 
 
 async def test_pictures_wait_until_they_are_asked_for_and_links_are_followed(
-    sandbox: Running, company: Company
+    browser: Any, sandbox: Running, company: Company
 ) -> None:
     markup = f'<p>Hi</p><a href="{company.url}/offer">Look</a><img src="{company.url}/o.gif" width="1" height="1">'
     unsubscribe = {"List_Unsubscribe": f"<{company.url}/stop>", "List_Unsubscribe_Post": "List-Unsubscribe=One-Click"}
     await send_mail(sandbox, "anna@example.org", "A shelf", "Hi", markup, **unsubscribe)
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         app = await visit.open_app("anna", "email")
         await app.locator(".letter-row").click()
         await app.frame_locator("iframe").get_by_text("Look").click()
@@ -120,8 +137,8 @@ async def test_pictures_wait_until_they_are_asked_for_and_links_are_followed(
         assert company.requests[2].form == {"List-Unsubscribe": "One-Click"}
 
 
-async def test_telegram_buttons_block_and_unblock(sandbox: Running) -> None:
-    async with visiting(sandbox.url + "/?phones=anna,dana") as visit:
+async def test_telegram_buttons_block_and_unblock(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url + "/?phones=anna,dana") as visit:
         app = await visit.open_app("anna", "telegram")
         await say(sandbox, "Which shelf?", [{"text": "Novels", "callback_data": "n"}])
         anna = sandbox.world.people.get("anna")
@@ -146,9 +163,9 @@ async def test_telegram_buttons_block_and_unblock(sandbox: Running) -> None:
         assert visit.complaints == []
 
 
-async def test_buying_tells_the_shop(sandbox: Running, company: Company) -> None:
+async def test_buying_tells_the_shop(browser: Any, sandbox: Running, company: Company) -> None:
     await sandbox.post("/control/shop", {"events_url": company.url + "/events", "token": "t"})
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         app = await visit.open_app("anna", "shop")
         await app.locator("input").fill("12,50")
         await app.get_by_role("button", name="Buy").click()
@@ -157,8 +174,8 @@ async def test_buying_tells_the_shop(sandbox: Running, company: Company) -> None
         await app.get_by_text("1 order so far").wait_for()
 
 
-async def test_persian_is_mirrored_and_in_its_numerals(sandbox: Running) -> None:
-    async with visiting(sandbox.url + "/?lang=fa&phones=anna,dana") as visit:
+async def test_persian_is_mirrored_and_in_its_numerals(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url + "/?lang=fa&phones=anna,dana") as visit:
         people = await visit.page.locator("#people").bounding_box()
         phones = await visit.page.locator("#phones").bounding_box()
         assert people["x"] > phones["x"]
@@ -176,10 +193,10 @@ async def test_persian_is_mirrored_and_in_its_numerals(sandbox: Running) -> None
 
 
 @pytest.mark.parametrize("lang", ["en", "ru", "fa"])
-async def test_narrow_screens_do_not_scroll_sideways(sandbox: Running, lang: str) -> None:
+async def test_narrow_screens_do_not_scroll_sideways(browser: Any, sandbox: Running, lang: str) -> None:
     await send_mail(sandbox, "anna@example.org", "W" * 300, "x" * 900)
     narrow = {"width": 390, "height": 844}
-    async with visiting(f"{sandbox.url}/?lang={lang}&phones=anna,dana", viewport=narrow) as visit:
+    async with visiting(browser, f"{sandbox.url}/?lang={lang}&phones=anna,dana", viewport=narrow) as visit:
         for app in (None, "email", "telegram"):
             if app is not None:
                 await visit.open_app("anna", app)
@@ -189,7 +206,7 @@ async def test_narrow_screens_do_not_scroll_sideways(sandbox: Running, lang: str
             assert device["width"] <= narrow["width"]
 
 
-async def test_nothing_foreign_runs(sandbox: Running, company: Company) -> None:
+async def test_nothing_foreign_runs(browser: Any, sandbox: Running, company: Company) -> None:
     people = [
         {"key": f"k'\"&/{HOSTILE}", "name": HOSTILE, "email": "h@example.org", "phone": "+12025550111", "sms": True,
          "whatsapp": True, "country": HOSTILE, "zone": HOSTILE, "telegram": {"user_id": 5001, "started": True}},
@@ -208,7 +225,7 @@ async def test_nothing_foreign_runs(sandbox: Running, company: Company) -> None:
         for app in ("sms", "whatsapp"):
             world.world.people.post(person, app, "company", f"*{HOSTILE}* javascript:alert(1)", sender=HOSTILE)
         world.world.live.notice({"kind": "progress", "text": HOSTILE, "done": 1, "total": 2})
-        async with visiting(world.url) as visit:
+        async with visiting(browser, world.url) as visit:
             key = people[0]["key"]
             seat = visit.page.locator(".seat").first
             assert await seat.get_attribute("data-key") == key
@@ -230,8 +247,8 @@ async def test_nothing_foreign_runs(sandbox: Running, company: Company) -> None:
             assert company.requests == []
 
 
-async def test_policy_stops_inline_script(sandbox: Running) -> None:
-    async with visiting(sandbox.url) as visit:
+async def test_policy_stops_inline_script(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url) as visit:
         stopped = await visit.page.evaluate(
             """() => new Promise((done) => {
                  document.addEventListener("securitypolicyviolation", (event) => done(event.violatedDirective));
@@ -244,8 +261,8 @@ async def test_policy_stops_inline_script(sandbox: Running) -> None:
         assert await visit.page.evaluate("window.pwned === undefined")
 
 
-async def test_a_page_that_fell_behind_reads_everything_again(sandbox: Running) -> None:
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+async def test_a_page_that_fell_behind_reads_everything_again(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         await until(lambda: sandbox.world.live.watched)
         for queue in list(sandbox.world.live._queues):
             sandbox.world.live.leave(queue)
@@ -254,15 +271,15 @@ async def test_a_page_that_fell_behind_reads_everything_again(sandbox: Running) 
         await visit.seat("anna").get_by_text("Sent in the gap").wait_for()
 
 
-async def test_the_clock_is_the_directors_when_there_is_one(sandbox: Running) -> None:
+async def test_the_clock_is_the_directors_when_there_is_one(browser: Any, sandbox: Running) -> None:
     start = sandbox.world.clock.micros()
-    async with visiting(sandbox.url) as visit:
+    async with visiting(browser, sandbox.url) as visit:
         await visit.page.get_by_role("button", name="+1 hour").click()
         await until(lambda: sandbox.world.clock.micros() == start + 3_600_000_000)
         await visit.page.locator("#clock").get_by_text("11:00").wait_for()
 
     await sandbox.get("/control/wishes", wait=0)
-    async with visiting(sandbox.url) as visit:
+    async with visiting(browser, sandbox.url) as visit:
         await visit.page.get_by_role("button", name="+1 day").click()
         (wish,) = (await sandbox.get("/control/wishes", wait=5))["wishes"]
         assert (wish["kind"], wish["seconds"]) == ("advance", 86400)
@@ -271,9 +288,9 @@ async def test_the_clock_is_the_directors_when_there_is_one(sandbox: Running) ->
         await visit.page.locator("#ticker").get_by_text("2 messages left").wait_for()
 
 
-async def test_the_crash_is_told_in_steps(sandbox: Running) -> None:
+async def test_the_crash_is_told_in_steps(browser: Any, sandbox: Running) -> None:
     await sandbox.get("/control/wishes", wait=0)
-    async with visiting(sandbox.url) as visit:
+    async with visiting(browser, sandbox.url) as visit:
         await visit.page.get_by_role("button", name="Crash the sender").click()
         assert (await sandbox.get("/control/wishes", wait=5))["wishes"][0]["kind"] == "crash_sender"
         story = visit.page.locator(".story")
@@ -289,8 +306,8 @@ async def test_the_crash_is_told_in_steps(sandbox: Running) -> None:
         assert visit.complaints == []
 
 
-async def test_everything_goes_by_keyboard(sandbox: Running) -> None:
-    async with visiting(sandbox.url + "/?phones=anna") as visit:
+async def test_everything_goes_by_keyboard(browser: Any, sandbox: Running) -> None:
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         press = visit.page.keyboard.press
         await press("/")
         await visit.page.keyboard.type("dana")
