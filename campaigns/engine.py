@@ -5,7 +5,7 @@ engine runs live and in simulation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -63,13 +63,18 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the engine may know of a customer and the workspace. ``identities`` are oldest first."""
+    """What the engine may know of a customer and the workspace. ``identities`` are oldest first.
+
+    By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the provider
+    does not reach. A country not served is unreachable.
+    """
 
     zone: ZoneInfo
     sending_hours: SendingHours
     identities: tuple[IdentityFacts, ...] = ()
     message: MessageFacts | None = None
-    countries: Mapping[str, frozenset[str]] | None = None
+    countries: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +231,12 @@ def _address(
     target = step.leg(leg)
     assert target is not None
     reason = f"no {target.channel} address"
-    served = (facts.countries or {}).get(target.channel)
+    served = facts.countries.get(target.channel)
+    unserved = facts.unserved.get(target.channel, frozenset())
     for identity in facts.identities:
         if identity.channel != target.channel:
             continue
-        if served and identity.country and identity.country not in served:
+        if identity.country and (identity.country in unserved or (served and identity.country not in served)):
             reason = f"{target.channel} does not serve {identity.country}"
         elif definition.purpose in NEEDS_CONSENT and not identity.consented:
             reason = "consent"

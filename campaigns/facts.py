@@ -1,7 +1,7 @@
 """Facts for the engine: what a batch of due journeys needs to know, in a few set-based queries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ class DueJourney:
     zone: ZoneInfo
     message: MessageFacts | None
 
-    def facts(self, config: WorkspaceConfig) -> Facts:
+    def facts(self, config: WorkspaceConfig, unserved: Mapping[str, frozenset[str]]) -> Facts:
         """What the engine may know of this customer."""
         return Facts(
             zone=self.zone,
@@ -53,6 +53,7 @@ class DueJourney:
             identities=self.identities,
             message=self.message,
             countries={name: policy.countries for name, policy in config.channels.items() if policy.countries},
+            unserved=unserved,
         )
 
 

@@ -1,6 +1,6 @@
 """The runner: loads due journeys, lets the engine decide, writes what it decided. One transaction a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,10 +32,13 @@ _HOLDS = table(Hold)
 class Runner:
     """Moves journeys. Several runners may work on one store; a journey is moved by one at a time."""
 
-    def __init__(self, store: Store, clock: Clock, wakeup: Wakeup) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, wakeup: Wakeup, *, unserved: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._wakeup = wakeup
+        self._unserved = unserved or {}
 
     async def run_once(self, limit: int = BATCH) -> int:
         """Move up to ``limit`` due journeys one decision on; gives how many there were."""
@@ -49,7 +52,7 @@ class Runner:
                 by_version = await definitions(connection, {item.version for item in due})
                 for item in due:
                     definition = by_version[item.version]
-                    writer.add(item, decide(definition, item.journey, item.facts(config), now))
+                    writer.add(item, decide(definition, item.journey, item.facts(config, self._unserved), now))
                 await writer.write(connection)
         if writer is not None:
             for channel in writer.channels:

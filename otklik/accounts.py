@@ -1,7 +1,8 @@
 """Accounts: the configured channels as adapters, with what is polled and how deliveries are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from channels import registry
 from channels.adapter import Adapter, Polls, ReceivesWebhooks
@@ -25,6 +26,42 @@ class Account:
     @property
     def name(self) -> str:
         return self.adapter.account
+
+    async def open(self, public_url: str) -> None:
+        """Make the adapter ready, and tell a provider that calls us where.
+
+        Raises:
+            ConfigurationError: if the provider refuses the address.
+        """
+        await self.adapter.open()
+        if isinstance(self.adapter, RegistersWebhook) and not self.sources:
+            await self.adapter.register_webhook(f"{public_url.rstrip('/')}/webhooks/{self.name}")
+
+    async def close(self) -> None:
+        """Close the adapter and what it is polled by."""
+        for source in self.sources:
+            if isinstance(source, Closes):
+                await source.close()
+        await self.adapter.close()
+
+
+@runtime_checkable
+class RegistersWebhook(Protocol):
+    """An adapter whose provider must be told by a call where to deliver."""
+
+    async def register_webhook(self, url: str) -> None: ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """Something that holds a connection."""
+
+    async def close(self) -> None: ...
+
+
+def unserved_countries(accounts: Iterable[Account]) -> dict[str, frozenset[str]]:
+    """By channel: countries that its provider does not reach, so that planning goes another way."""
+    return {account.channel: account.adapter.capabilities.unserved for account in accounts}
 
 
 def make_accounts(configuration: Configuration) -> list[Account]:

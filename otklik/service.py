@@ -31,8 +31,9 @@ from core.clock import Clock
 from core.errors import StoreUnavailable
 from core.ids import new_id
 from core.wakeup import INBOUND, JOURNEYS, STARTS, LocalWakeup
-from otklik.accounts import Account, make_accounts
+from otklik.accounts import Account, make_accounts, unserved_countries
 from otklik.polling import poll_for_ever
+from otklik.reconciling import reconcile
 from otklik.settings import Configuration
 from otklik.wiring import addresses, make_clock
 from storage.intake import Intake
@@ -149,6 +150,7 @@ class Service:
             (self.recover, HOUSEKEEPING_SECONDS),
             (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
+            (self.reconcile, HOUSEKEEPING_SECONDS),
         ):
             scheduler.add_job(_guarded(job), "interval", seconds=seconds)
         scheduler.start()
@@ -165,6 +167,11 @@ class Service:
     async def _settle_late_receipts(self) -> None:
         async with self.store.write() as connection:
             await sweep_parked(connection, self.clock.now())
+
+    async def reconcile(self) -> None:
+        """Ask providers about unknown sends, where the workspace says so."""
+        if await reconcile(self.store, self.accounts, self.outbox):
+            self.wakeup.notify(JOURNEYS)
 
     async def _end_finished(self) -> None:
         await end_finished(self.store, self.clock)
@@ -223,7 +230,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             outbox=outbox,
             journal=journal,
             intake=intake,
-            runner=Runner(store, clock, wakeup),
+            runner=Runner(store, clock, wakeup, unserved=unserved_countries(accounts)),
             scheduler=Scheduler(store, clock),
             processor=Processor(
                 store, {account.name: account.parse for account in accounts}, clock, configuration.secret
@@ -237,8 +244,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         )
         composer = Composer(store, clock, links)
         for account in accounts:
-            await account.adapter.open()
-            stack.push_async_callback(account.adapter.close)
+            await account.open(settings.public_url)
+            stack.push_async_callback(account.close)
             service.dispatchers.append(
                 ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup)
             )

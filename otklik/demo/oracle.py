@@ -78,10 +78,11 @@ class _Journey:
         self.received: dict[str, int] = {}
         self.consent = known["consent"]
         telegram = person["telegram"] or {}
+        served = not person["phone"].startswith("+98")  # Twilio carries nothing to Iran
         self.addresses = {
             "email": True,
-            "sms": True,
-            "whatsapp": known["whatsapp"],
+            "sms": served,
+            "whatsapp": served and known["whatsapp"],
             "telegram": known["telegram"],
         }
         self.blocked = bool(telegram.get("blocked"))
@@ -122,8 +123,6 @@ class _Journey:
             return self.person["mailbox"] in ("ok", "bounces")
         if channel == "telegram":
             return not self.blocked
-        if channel == "sms":
-            return not self.person["phone"].startswith("+98")
         return True
 
     def send(self, channel: str, at: datetime) -> None:
