@@ -7,6 +7,7 @@ in a frame of its own without scripts, forms or remote content.
 
 import functools
 import mimetypes
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ PHONES = 4  # phones that are put on the table for a newcomer
 PHONES_LIMIT = 12
 NOTES = 6  # on a phone in the first paint
 _LOOKED_AT = 80  # of the latest active people, to choose those phones from
+_LINK = re.compile(r"https?://\S+")  # a glimpse of a message goes without
 _LETTER_LIMIT = 1 << 20  # characters of a letter
 
 _COMMON = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -182,7 +184,8 @@ def _phone(person: Person) -> dict[str, Any]:
     ]
     came.sort(key=lambda entry: -entry[0])
     notes = [
-        {"app": app, "title": message.subject or "", "text": message.text[:200]} for _, app, message in came[:NOTES]
+        {"app": app, "title": message.subject or "", "text": _LINK.sub("", message.text)[:200]}
+        for _, app, message in came[:NOTES]
     ]
     return {**_row(person, set()), "notes": notes}
 

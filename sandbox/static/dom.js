@@ -84,8 +84,11 @@ export function linked(text, follow) {
 const MARKS = /(?<![\p{L}\p{N}])([*_~])(?=\S)([^\n]*?\S)\1(?![\p{L}\p{N}])/gu;
 const MARKED = { "*": "strong", _: "em", "~": "s" };
 
-/** `text` without WhatsApp's markup, for a glance. */
-export const unmarked = (text) => text.replace(MARKS, "$2");
+/** What a list or a notification shows of a message: no markup, no addresses of links, one line. */
+export function glimpse(app, text) {
+  const shown = app === "whatsapp" ? text.replace(MARKS, "$2") : app === "email" ? text.replace(URLS, "") : text;
+  return shown.replace(/\s+/g, " ").trim();
+}
 
 /** WhatsApp's own light markup (*bold*, _italic_, ~struck~) as nodes. */
 export function whatsappMarked(text, follow) {

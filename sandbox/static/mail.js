@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { act, follow } from "./deeds.js";
-import { button, fill, h, icon, linked } from "./dom.js";
+import { button, fill, glimpse, h, icon, linked } from "./dom.js";
 import { store } from "./store.js";
 import { ago, clockTime, shortDate, t, when } from "./texts.js";
 import { toast } from "./toast.js";
@@ -69,7 +69,7 @@ export class Mail {
         { class: `letter-row ${fresh ? "fresh" : ""}`, "data-id": message.id, onclick: () => this.show(message) },
         h("span", { class: "first" }, mine && icon("reply", "mine"), h("bdi", { class: "from" }, mine ? this.phone.person.name : nameOf(message.from)), when(at, this.phone.zone, ago(at, store.now()))),
         h("span", { class: "subject", dir: "auto" }, message.subject || t("mail.nosubject")),
-        h("span", { class: "preview", dir: "auto" }, message.text.replace(/\s+/g, " ").slice(0, 160)),
+        h("span", { class: "preview", dir: "auto" }, glimpse("email", message.text).slice(0, 160)),
       ),
     );
   }

@@ -1,7 +1,7 @@
 // The list of people: search, filters, who has news. Its order stays while someone reads it.
 
 import * as api from "./api.js";
-import { avatar, button, fill, h, icon, unmarked } from "./dom.js";
+import { avatar, button, fill, glimpse, h, icon } from "./dom.js";
 import { APPS, store } from "./store.js";
 import { ago, t, when, zoneOf } from "./texts.js";
 import { failed } from "./toast.js";
@@ -101,7 +101,7 @@ export class PeopleList {
     const on = this.table.has(key);
     const last = Object.entries(person.last ?? {}).sort(([, one], [, other]) => other.id - one.id);
     const [app, message] = last[0] ?? [];
-    const line = message ? message.subject || (app === "whatsapp" ? unmarked(message.text) : message.text) : t("people.quiet");
+    const line = message ? message.subject || glimpse(app, message.text) : t("people.quiet");
     const act = on ? "people.away" : "people.put";
     return h(
       "li",

@@ -2,7 +2,7 @@
 
 import { Chat } from "./chat.js";
 import { start } from "./deeds.js";
-import { avatar, button, fill, h, hue, icon, unmarked } from "./dom.js";
+import { avatar, button, fill, glimpse, h, hue, icon } from "./dom.js";
 import { Mail } from "./mail.js";
 import { Shop } from "./shop.js";
 import { APPS, store } from "./store.js";
@@ -237,7 +237,7 @@ function noteBody(app, message, zone) {
       { class: "note-body" },
       h("span", { class: "note-app" }, t(`app.${app}`), zone && when(at, zone, ago(at, store.now()))),
       message.subject && h("b", { dir: "auto" }, message.subject),
-      h("span", { class: "note-text", dir: "auto" }, app === "whatsapp" ? unmarked(message.text) : message.text),
+      h("span", { class: "note-text", dir: "auto" }, glimpse(app, message.text)),
     ),
   ];
 }

@@ -5,6 +5,7 @@ import { store } from "./store.js";
 import { clockTime, exact, shortDate, t } from "./texts.js";
 
 const KEPT = 100;
+const RECALLED = 20;
 const TEXT_LIMIT = 90; // characters of a message in a line
 
 const short = (text) => {
@@ -26,13 +27,21 @@ export class Ticker {
     store.on("moved", (now) => this.add("clock", t("tick.clock", { time: `${clockTime(new Date(now), "UTC")}, ${shortDate(new Date(now), "UTC")}` })));
     store.on("notice", (notice) => notice.kind === "advanced" && this.add("notice", t("tick.advanced", { n: Number(notice.sent) || 0 })));
     store.on("notice", (notice) => notice.text && notice.kind !== "report" && this.add("notice", String(notice.text)));
+    this.recall();
     this.show();
   }
 
-  message({ key, name, app, message }) {
+  /** What came last to the people who are listed, before this page was opened. */
+  recall() {
+    const last = [...store.people.values()].flatMap(({ key, name, last: threads }) => Object.entries(threads ?? {}).map(([app, message]) => ({ key, name, app, message })));
+    last.sort((one, other) => one.message.id - other.message.id);
+    for (const event of last.slice(-RECALLED)) this.message(event, new Date(event.message.at).getTime());
+  }
+
+  message({ key, name, app, message }, at = store.now()) {
     if (message.by === "provider") return;
     const side = message.by === "customer" ? "out" : "in";
-    this.add(app, t(`tick.${app}.${side}`, { name, text: short(message.subject && side === "in" ? message.subject : message.text) }), key, side);
+    this.add(app, t(`tick.${app}.${side}`, { name, text: short(message.subject && side === "in" ? message.subject : message.text) }), key, side, at);
   }
 
   status({ key, name, app, message, before }) {
@@ -51,8 +60,8 @@ export class Ticker {
     if (person.sms_stopped && !before.sms_stopped) this.add("sms", t("tick.stopped", { name }), key, "out");
   }
 
-  add(kind, text, key = null, side = "") {
-    this.events.unshift({ kind, text, key, side, at: store.now() });
+  add(kind, text, key = null, side = "", at = store.now()) {
+    this.events.unshift({ kind, text, key, side, at });
     this.events.length = Math.min(this.events.length, KEPT);
     this.drawing ??= requestAnimationFrame(() => {
       this.drawing = null;

@@ -57,7 +57,7 @@ async def visiting(browser: Any, url: str, **context: Any) -> AsyncIterator[Visi
     profile = await browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context})
     try:
         page = await profile.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(45_000)
         visit = Visit(page)
         page.on("console", lambda message: message.type == "error" and visit.complaints.append(message.text))
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))

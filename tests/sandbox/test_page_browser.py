@@ -37,7 +37,7 @@ async def company() -> AsyncIterator[Company]:
         yield stand_in
 
 
-async def until(true: Callable[[], Any], seconds: float = 5) -> None:
+async def until(true: Callable[[], Any], seconds: float = 30) -> None:
     """Wait for a condition in this process that has no event of its own."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110
@@ -129,10 +129,10 @@ async def test_pictures_wait_until_they_are_asked_for_and_links_are_followed(
         assert [request.path for request in company.requests] == ["/offer"]
         await visit.seat("anna").locator(".sheet .bare").click()
         await app.get_by_role("button", name="Show pictures").click()
-        await company.wait_for(2)
+        await company.wait_for(2, 30)
         assert company.requests[1].path == "/o.gif"
         await app.get_by_role("button", name="Unsubscribe").click()
-        await company.wait_for(3)
+        await company.wait_for(3, 30)
         assert (company.requests[2].path, company.requests[2].method) == ("/stop", "POST")
         assert company.requests[2].form == {"List-Unsubscribe": "One-Click"}
 
@@ -169,7 +169,7 @@ async def test_buying_tells_the_shop(browser: Any, sandbox: Running, company: Co
         app = await visit.open_app("anna", "shop")
         await app.locator("input").fill("12,50")
         await app.get_by_role("button", name="Buy").click()
-        await company.wait_for(1)
+        await company.wait_for(1, 30)
         assert b'"amount":"12.50"' in company.requests[0].body
         await app.get_by_text("1 order so far").wait_for()
 
