@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.ids import ID_LENGTH
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
     from campaigns.unknowns import UnknownSend, Verdict
+
+PIPED_WIDTH = 240
+"""Columns where no terminal says how wide it is: one line a message, so that it can be searched and cut."""
 
 app = typer.Typer(
     help="Sends that may or may not have left. Otklik never repeats them by itself: a person settles them.",
@@ -29,15 +33,19 @@ def list_() -> None:
         typer.echo("No unknown sends: the outcome of every message is known.")
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    shown = Table("message", "when (UTC)", "channel", "to", "customer", "campaign", "step", "why", box=None)
+    # the id is what `settle` is given: it is never cut or broken, the rest may wrap
+    headings = ("when (UTC)", "channel", "to", "customer", "campaign", "step", "why")
+    ids = Column("message", no_wrap=True, min_width=ID_LENGTH)
+    shown = Table(ids, *(Column(name, overflow="fold") for name in headings), box=None)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
     for send in sends:
         when = send.sent_at.strftime("%Y-%m-%d %H:%M") if send.sent_at else ""
-        shown.add_row(
-            send.id, when, send.channel, send.address, send.customer, send.campaign, f"{send.step} {send.leg}", send.reason
-        )
-    console = Console()
+        step = f"{send.step} {send.leg}"
+        shown.add_row(send.id, when, send.channel, send.address, send.customer, send.campaign, step, send.reason)
     console.print(shown)
     if total > len(sends):
         console.print(f"… and {total - len(sends)} more.")
