@@ -120,10 +120,14 @@ class Sandbox:
                 assert response.status == 200, await response.text()
                 return await response.json()
 
-    async def clear_faults(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            async with session.delete(f"{self.child.announced['http']}/control/faults") as response:
+    async def clear_faults(self) -> Any:
+        """Let the provider behave again; gives the rules that were in force, with their hits."""
+        async with aiohttp.ClientSession(self.child.announced["http"]) as session:
+            async with session.get("/control/faults") as response:
+                rules = await response.json()
+            async with session.delete("/control/faults") as response:
                 assert response.status == 200
+            return rules
 
 
 @dataclass
@@ -135,6 +139,9 @@ class Worker:
     id: str = ""
     started: float = 0.0
     took: float = 0.0
+
+    def signal(self, which: signal.Signals) -> None:
+        os.kill(self.pid, which)
 
     def announced(self) -> bool:
         text = self.out.read_text() if self.out.exists() else ""
