@@ -1,0 +1,425 @@
+"""Campaign mails a second, end to end, beside a bare aiosmtplib loop that sends the very same bytes to the same sink.
+
+    python benchmarks/emails.py --messages 5000 --rounds 5
+
+*Ours* is the whole service on uvloop, as ``otklik run`` runs it. The clock starts with customers who are enrolled and
+due, and stops when every outcome is committed: planned, checked, rendered, composed, journalled, sent, recorded.
+*Bare* gets finished mails in memory and only sends them: one aiosmtplib client a session, once on asyncio's loop and
+once on uvloop. Rounds alternate, each side in a process of its own; the medians and their ratios are printed. The sink
+is Postfix's ``smtp-sink`` where there is one (``--sink`` names it), else a small one of ours.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import pickle
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[1]
+SESSIONS = 5
+SENDER = "vera@shop.example.com"
+CLAIM = 500
+PARAGRAPH = (
+    "Since your last parcel left our shop two hundred new books have climbed the stairs to our shelves, and more than "
+    "once we have thought: this one is for you. Tell us the last book that you could not put down, and Vera, who has "
+    "looked after our fiction shelves for eleven years, will write back with three more."
+)
+CAMPAIGN = "campaign: letters\naudience: everyone\nstart: now\nsteps:\n  - {send: email, template: letter, wait: 30d}\n"
+LETTER = (
+    "---\nsubject: '{{ customer.first_name }}, we kept your place'\npreview: Two hundred new books and one good lamp.\n"
+    '---\n<html><head><title>{{ brand.name }}</title></head>\n<body style="background:#f5efe3">\n'
+    "<h1>It has been a while</h1>\n<p>Dear {{ customer.first_name | default('reader', true) }},</p>\n"
+    "{% if orders.last_at %}<p>Your last parcel left on {{ orders.last_at | date }}.</p>{% endif %}\n"
+    + f'<p style="font-size:17px;line-height:28px;color:#2b2b26">{PARAGRAPH}</p>\n'
+    * 4
+    + '<p><a href="{{ brand.url }}/new" style="color:#9a5b12">See what is new</a></p>\n'
+    '<p><a href="{{ brand.url }}/events?for=readers" style="color:#9a5b12">Evenings in the shop</a></p>\n'
+    '<p>{{ brand.name }}, {{ brand.postal_address }} · <a href="{{ links.unsubscribe }}">Unsubscribe</a></p>\n'
+    "</body></html>\n"
+)
+
+
+class Taken(NamedTuple):
+    """Seconds on the wall's clock and of the process's CPU."""
+
+    seconds: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> "Taken":
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self) -> "Taken":
+        now = self.now()
+        return Taken(now.seconds - self.seconds, now.cpu - self.cpu)
+
+
+def write_workspace(folder: Path) -> Path:
+    """One campaign of one letter, in a zone where it is about noon, so that no run meets the end of sending hours."""
+    offset = 12 - datetime.now(UTC).hour
+    zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+    files = {
+        "otklik.yaml": "brand: {name: Lantern Books, postal_address: 14 Harbour Lane, url: https://lantern.example.com}\n"
+        f"zone: {zone}\nlocale: en\ncurrency: USD\n",
+        "segments.yaml": "everyone:\n  where: {field: city, in: [Riga]}\n",
+        "campaigns/letters.yaml": CAMPAIGN,
+        "templates/letter/email.html": LETTER,
+    }
+    for name, text in files.items():
+        path = folder / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder / "shop"
+
+
+async def prepare(folder: Path, url: str, messages: int) -> None:
+    """A store with ``messages`` enrolled customers who are due now."""
+    from campaigns.apply import apply
+    from campaigns.scheduler import Scheduler
+    from campaigns.workspace.loader import load_workspace
+    from core.actors import Actor
+    from core.clock import SystemClock, machine_now
+    from storage.imports import ConsentGrant, CustomerOptions, import_customers
+    from storage.migrate import upgrade
+    from storage.store import Store
+
+    people = folder / "people.csv"
+    lines = (f"{n},Reader{n},Petrova,reader{n}@example.org,Riga\n" for n in range(messages))
+    people.write_text("id,first name,last name,email,city\n" + "".join(lines))
+    async with await Store.open(url) as store:
+        await upgrade(store)
+        grant = ConsentGrant("marketing", "a benchmark", "yes, write to me")
+        await import_customers(store, people, CustomerOptions(consent=grant))
+        now = machine_now() - timedelta(seconds=1)
+        await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "benchmark"), now)
+        entered = await Scheduler(store, SystemClock()).tick()
+        assert entered == messages, f"{entered} entered"
+
+
+async def dump(path: Path, messages: int) -> None:
+    """The mails that the prepared store would send, as (recipient, bytes), for the bare side."""
+    from campaigns.compose import Composer
+    from campaigns.gates import DISPATCH_GATES
+    from campaigns.links import MessageLinks
+    from campaigns.runner import Runner
+    from channels.email.mime import Composer as Mime
+    from channels.email.settings import EmailSettings
+    from core.clock import SystemClock, machine_now
+    from core.messages import OutboundMessage
+    from core.wakeup import LocalWakeup
+    from otklik.settings import load_settings
+    from otklik.wiring import addresses
+    from storage.outbox.outbox import Outbox
+    from storage.store import Store
+
+    configuration, clock = load_settings(None), SystemClock()
+    mime = Mime(EmailSettings(host="127.0.0.1", sender=SENDER))
+    mails: list[tuple[str, bytes]] = []
+    async with await Store.open(configuration.settings.database_url) as store:
+        runner = Runner(store, clock, LocalWakeup())
+        while await runner.run_once():
+            pass
+        outbox = Outbox(store, clock, DISPATCH_GATES, worker="dump")
+        composer = Composer(store, clock, MessageLinks(addresses(configuration)))
+        while claims := await outbox.claim("email", CLAIM):
+            for message in (await composer.compose(claims)).values():
+                assert isinstance(message, OutboundMessage), message
+                mails.append((message.to.value, mime.compose(message, machine_now())))
+    assert len(mails) == messages, f"{len(mails)} mails"
+    path.write_bytes(pickle.dumps(mails))  # noqa: ASYNC240  nothing else runs here
+
+
+async def ours(messages: int) -> Taken:
+    """From the service's start until the last outcome is committed."""
+    from otklik.service import running_service
+    from otklik.settings import load_settings
+    from storage.store import Store
+
+    configuration = load_settings(None)
+    async with await Store.open(configuration.settings.database_url) as store:
+        async with running_service(configuration, store) as service:
+            record, all_recorded, recorded = service.outbox.record, asyncio.Event(), 0
+
+            async def counted(ended: Any) -> None:
+                nonlocal recorded
+                await record(ended)
+                recorded += len(ended)
+                if recorded >= messages:
+                    all_recorded.set()
+
+            service.outbox.record = counted  # type: ignore[method-assign]
+            begun = Taken.now()
+            running = asyncio.create_task(service.run())
+            waiting = asyncio.create_task(all_recorded.wait())
+            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=600)
+            taken = begun.since()
+            running.cancel()
+            await asyncio.wait([running])
+        await _check(store, messages)
+    return taken
+
+
+async def _check(store: Any, messages: int) -> None:
+    """Every mail was accepted, by one attempt each, and its money is spent."""
+    from sqlalchemy import text
+
+    counts = {
+        "SELECT count(*) FROM messages WHERE state = 'accepted' AND provider_id IS NOT NULL": messages,
+        "SELECT count(*) FROM attempts WHERE outcome = 'accepted'": messages,
+        "SELECT count(*) FROM attempts": messages,
+        "SELECT count(*) FROM holds WHERE state = 'spent'": messages,
+        "SELECT count(*) FROM enrolment_history WHERE event = 'MessagePlanned'": messages,
+    }
+    async with store.read() as connection:
+        for sql, wanted in counts.items():
+            found = await connection.scalar(text(sql))
+            assert found == wanted, f"{sql}: {found} instead of {wanted}"
+
+
+async def bare(path: Path, port: int) -> Taken:
+    """Five clients send the finished mails, each its next one as soon as the last is accepted."""
+    import aiosmtplib
+
+    mails = iter(pickle.loads(path.read_bytes()))  # noqa: ASYNC240, S301  written by this very benchmark
+
+    async def session() -> None:
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, use_tls=False)
+        await client.connect()
+        for recipient, raw in mails:
+            await client.sendmail(SENDER, [recipient], raw)
+        await client.quit()
+
+    begun = Taken.now()
+    await asyncio.gather(*(session() for _ in range(SESSIONS)))
+    return begun.since()
+
+
+class Sink(asyncio.Protocol):
+    """Takes every mail and forgets it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._out: Any = transport
+        self._in_data, self._rest = False, b""
+        self._out.write(b"220 sink ESMTP\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._rest += data
+        while self._rest:
+            if self._in_data:
+                end = self._rest.find(b"\r\n.\r\n")
+                if end < 0:
+                    return
+                self._rest, self._in_data = self._rest[end + 5 :], False
+                self._out.write(b"250 2.0.0 Ok\r\n")
+                continue
+            line, found, rest = self._rest.partition(b"\r\n")
+            if not found:
+                return
+            self._rest = rest
+            match line[:4].upper():
+                case b"EHLO":
+                    self._out.write(b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
+                case b"DATA":
+                    self._in_data = True
+                    self._out.write(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+                case b"QUIT":
+                    self._out.write(b"221 Bye\r\n")
+                    self._out.close()
+                case _:
+                    self._out.write(b"250 2.1.0 Ok\r\n")
+
+
+async def sink(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+@contextmanager
+def running_sink(given: str, port: int) -> Iterator[str]:
+    """A mail server that takes everything, in its own process; its name."""
+    found = given or shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
+    if found:
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        command = [found, *user, "-c", f"127.0.0.1:{port}", "100"]
+    else:
+        command = [sys.executable, __file__, "--part", "sink", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, "the sink does not listen"
+                    assert process.poll() is None, "the sink ended"
+                    time.sleep(0.05)
+            yield "smtp-sink" if found else "a sink on asyncio"
+        finally:
+            process.terminate()
+
+
+class Stores:
+    """One prepared store, and a fresh copy of it for every round."""
+
+    def __init__(self, folder: Path, postgresql: str) -> None:
+        self._folder = folder
+        self._server = postgresql
+        self.kind = "PostgreSQL" if postgresql else "SQLite"
+        self.prepared = self._url("prepared")
+
+    def _url(self, name: str) -> str:
+        if not self._server:
+            return f"sqlite:///{self._folder}/{name}.sqlite3"
+        from sqlalchemy.engine import make_url
+
+        return make_url(self._server).set(database=f"otklik_bench_{name}").render_as_string(hide_password=False)
+
+    def make(self) -> None:
+        if self._server:
+            self._execute('DROP DATABASE IF EXISTS "otklik_bench_prepared"', 'CREATE DATABASE "otklik_bench_prepared"')
+
+    def fresh(self) -> str:
+        """The URL of a copy; the last one is gone."""
+        if self._server:
+            self._execute(
+                'DROP DATABASE IF EXISTS "otklik_bench_round" WITH (FORCE)',
+                'CREATE DATABASE "otklik_bench_round" TEMPLATE "otklik_bench_prepared"',
+            )
+        else:
+            for old in self._folder.glob("round.sqlite3*"):
+                old.unlink()
+            shutil.copy(self._folder / "prepared.sqlite3", self._folder / "round.sqlite3")
+        return self._url("round")
+
+    def drop(self) -> None:
+        if self._server:
+            self._execute(*(f'DROP DATABASE IF EXISTS "otklik_bench_{n}" WITH (FORCE)' for n in ("round", "prepared")))
+
+    def _execute(self, *statements: str) -> None:
+        from sqlalchemy.ext.asyncio import create_async_engine
+        from sqlalchemy.sql import text
+
+        from storage.store import engine_url
+
+        async def run() -> None:
+            engine = create_async_engine(engine_url(self._server)[1], isolation_level="AUTOCOMMIT")
+            async with engine.connect() as connection:
+                for statement in statements:
+                    await connection.execute(text(statement))
+            await engine.dispose()
+
+        asyncio.run(run())
+
+
+def in_process(folder: Path, part: str, url: str, told: argparse.Namespace, port: int) -> Taken:
+    """Run one part in a process of its own; what it measured."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("OTKLIK_")},
+        "PYTHONPATH": str(ROOT),
+        "OTKLIK_DATABASE_URL": url,
+        "OTKLIK_DATA_DIR": str(folder / "data"),
+        "OTKLIK_SECRET": "a benchmark signs its links with this",
+        "OTKLIK_LOG_LEVEL": "warning",
+        "OTKLIK_EMAIL_HOST": "127.0.0.1",
+        "OTKLIK_EMAIL_PORT": str(port),
+        "OTKLIK_EMAIL_TLS": "none",
+        "OTKLIK_EMAIL_SENDER": SENDER,
+        "OTKLIK_EMAIL_SESSIONS": str(SESSIONS),
+    }
+    profiler = ["-m", "cProfile", "-o", told.profile] if told.profile and part == "ours" else []
+    command = [sys.executable, *profiler, __file__, "--part", part, "--folder", str(folder), "--port", str(port)]
+    command += ["--messages", str(told.messages)]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=900)
+    return Taken(*json.loads(done.stdout or b"[0, 0]"))
+
+
+def compare(folder: Path, told: argparse.Namespace) -> None:
+    """Prepare, run the rounds, print the medians."""
+    stores = Stores(folder, told.database)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    taken: dict[str, list[Taken]] = {"ours": [], "bare": [], "bare-uvloop": []}
+    try:
+        with running_sink(told.sink, port) as name:
+            stores.make()
+            in_process(folder, "prepare", stores.prepared, told, port)
+            in_process(folder, "dump", stores.fresh(), told, port)
+            size = statistics.mean(len(raw) for _, raw in pickle.loads((folder / "mails").read_bytes()))  # noqa: S301
+            print(
+                f"{told.messages:,} mails of {size:,.0f} bytes, {SESSIONS} sessions, {stores.kind}, {name}", flush=True
+            )
+            for number in range(1, told.rounds + 1):
+                for part, rounds in taken.items():
+                    url = stores.fresh() if part == "ours" else stores.prepared
+                    rounds.append(in_process(folder, part, url, told, port))
+                rates = "   ".join(
+                    f"{part} {told.messages / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items()
+                )
+                print(f"round {number}: {rates}", flush=True)
+    finally:
+        stores.drop()
+    rate = {part: told.messages / statistics.median(one.seconds for one in rounds) for part, rounds in taken.items()}
+    cpu = {part: 1000 * statistics.median(one.cpu for one in rounds) / told.messages for part, rounds in taken.items()}
+    print(f"ours, end to end, on uvloop   {rate['ours']:>8,.0f}/s   {cpu['ours']:.2f} ms of CPU each")
+    for part, loop in (("bare", "asyncio"), ("bare-uvloop", "uvloop")):
+        words = f"{rate[part]:>8,.0f}/s   {cpu[part]:.2f} ms of CPU each"
+        print(f"bare aiosmtplib on {loop:<10} {words}   ratio {rate['ours'] / rate[part]:.2f}")
+
+
+def run_part(told: argparse.Namespace) -> None:
+    """What a process of its own does; its seconds go to standard output."""
+    from otklik.running import configure_logs, run_async
+
+    configure_logs("warning")
+    folder, mails = told.folder, told.folder / "mails"
+    match told.part:
+        case "sink":
+            asyncio.run(sink(told.port))
+        case "prepare":
+            asyncio.run(prepare(folder, os.environ["OTKLIK_DATABASE_URL"], told.messages))
+        case "dump":
+            asyncio.run(dump(mails, told.messages))
+        case "ours":
+            print(json.dumps(run_async(ours(told.messages))))
+        case "bare":
+            print(json.dumps(asyncio.run(bare(mails, told.port))))
+        case "bare-uvloop":
+            print(json.dumps(run_async(bare(mails, told.port))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--database", default="", help="a PostgreSQL server's URL; databases are made and dropped there"
+    )
+    parser.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
+    parser.add_argument("--profile", default="", help="write a cProfile of our side to this file")
+    parser.add_argument("--part", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, default=Path(), help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
+    told = parser.parse_args()
+    if told.part:
+        run_part(told)
+        return
+    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as name:
+        compare(Path(name), told)
+
+
+if __name__ == "__main__":
+    main()
