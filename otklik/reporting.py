@@ -1,5 +1,6 @@
 """Reports and stories at the terminal, in the reader's language."""
 
+import re
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -12,6 +13,9 @@ from core.catalogue import text
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
 _ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
+_NO_ADDRESS = re.compile(r"no (\w+) address")
+_UNSERVED = re.compile(r"(\w+) does not serve (\w+)")
+"""How :mod:`campaigns.engine` says it."""
 _ORDER = ("answered", "converted", "exhausted", "exited", "waiting", "held")
 
 
@@ -43,7 +47,7 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
         diverted = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         for way in report.diverted:
             leg = "" if way.leg == "main" else f" ({say('report.otherwise')})"
-            diverted.add_row(f"  {way.step}{leg}", way.reason, f"[bold]{way.customers}[/]")
+            diverted.add_row(f"  {way.step}{leg}", reason_in_words(way.reason, lang), f"[bold]{way.customers}[/]")
         console.print(f"\n[dim]{say('report.diverted')}[/]")
         console.print(diverted)
     _print_counts(
@@ -86,8 +90,21 @@ def in_words(line: Line, lang: str) -> str:
     kind, _, name = line.kind.partition(".")
     if kind == "event":
         return text(lang, "story.event", kind=name, detail=line.detail)
+    detail = reason_in_words(line.detail, lang) if line.kind == "SendDiverted" else line.detail
     step = line.step if line.leg in ("", "main") else f"{line.step} ({line.leg})"
     try:
-        return text(lang, f"story.{line.kind}", step=step, channel=line.channel, detail=line.detail)
+        return text(lang, f"story.{line.kind}", step=step, channel=line.channel, detail=detail)
     except KeyError:
         return f"{line.kind} {step} {line.detail}".strip()
+
+
+def reason_in_words(reason: str, lang: str) -> str:
+    """Why the engine took another way, in the reader's language."""
+    if match := _NO_ADDRESS.fullmatch(reason):
+        return text(lang, "reason.no_address", channel=match[1])
+    if match := _UNSERVED.fullmatch(reason):
+        return text(lang, "reason.unserved", channel=match[1], country=match[2])
+    try:
+        return text(lang, f"reason.{reason}")
+    except KeyError:
+        return reason
