@@ -98,14 +98,15 @@ class ChannelDispatcher:
         self._sessions = adapter.capabilities.sessions
         self._ready: asyncio.Queue[_Started | None] = asyncio.Queue(maxsize=batch + adapter.capabilities.sessions)
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
-        self._in_hand = 0
+        self._feeding = False
+        self._begun = 0
         self._rate_seen = float(self._sessions)
         self._resume_at = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether anything is between claim and record."""
-        return self._in_hand > 0
+        return self._feeding or self._begun > 0
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation running sends may end and everything known is recorded."""
@@ -153,18 +154,16 @@ class ChannelDispatcher:
         """Claim, compose and begin one batch; False if there was nothing to do."""
         if uptime() < self._resume_at:
             return False
-        self._in_hand += 1  # busy from before the claim: an idle check must not fall between
-        claims: list[Claim] = []
+        self._feeding = True  # from before the claim: an idle check must not fall between
         try:
             claims = await self._outbox.claim(self.channel, self._limit())
-            self._in_hand += len(claims)
             if not claims:
                 return False
             claimed_at = uptime()
             composed = await self._composer.compose(claims)
             await self._begin_in_groups(claims, composed, claimed_at)
         finally:
-            self._in_hand -= 1
+            self._feeding = False
         return True
 
     def _limit(self) -> int:
@@ -182,7 +181,6 @@ class ChannelDispatcher:
             if isinstance(message, str):
                 log.warning("message cannot be composed", message=held.message_id, reason=message)
                 await self._outbox.refuse([held.message_id], message)
-                self._in_hand -= 1
                 continue
             if group and (uptime() - opened > GROUP_SECONDS or len(group) >= self._batch):
                 await self._begin(group)
@@ -190,7 +188,6 @@ class ChannelDispatcher:
             if uptime() > last_start or self._resume_at > uptime():
                 rest = [claim for claim in claims[index:] if not isinstance(composed.get(claim.message_id, ""), str)]
                 await self._outbox.unclaim(rest)
-                self._in_hand -= len(claims) - index
                 break
             await self._rates.acquire(self.adapter.account, held.to.value)
             group.append((held, message))
@@ -203,7 +200,7 @@ class ChannelDispatcher:
         ]
         begun_at = uptime()
         allowed = await self._outbox.begin(batch)
-        self._in_hand -= len(batch) - len(allowed)
+        self._begun += len(allowed)
         deadline = begun_at + self._outbox.lease_seconds * LEASE_MARGIN
         for ready, (_, message) in zip(batch, group, strict=True):
             if ready.claim.message_id in allowed:
@@ -257,7 +254,7 @@ class ChannelDispatcher:
             await self._record(group)
             if stop:
                 return
-            if self._in_hand > self._sessions:  # let outcomes gather while the sessions are busy: one commit for many
+            if self._begun > self._sessions:  # let outcomes gather while the sessions are busy: one commit for many
                 await asyncio.sleep(GROUP_SECONDS / 2)
 
     async def _record(self, group: Sequence[Ended]) -> None:
@@ -270,7 +267,7 @@ class ChannelDispatcher:
             except StoreUnavailable as error:
                 log.warning("store is away, outcomes wait", channel=self.channel, waiting=len(group), error=str(error))
                 await asyncio.sleep(IDLE_SECONDS)
-        self._in_hand -= len(group)
+        self._begun -= len(group)
         accepted = sum(ended.outcome.kind is OutcomeKind.ACCEPTED for ended in group)
         if accepted:
             seen = accepted / max(uptime() - began + GROUP_SECONDS / 2, 0.01)
