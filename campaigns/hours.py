@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import SendingHours
@@ -20,6 +21,7 @@ class Window:
     closes: datetime
 
 
+@lru_cache(maxsize=1024)
 def first_window(now: datetime, zone: ZoneInfo, hours: SendingHours) -> Window:
     """The window that is open at ``now``, or else the next one; it opens no earlier than ``now``.
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import select
 
@@ -22,6 +23,7 @@ _OWN_CHATS = ("https://t.me/", "https://wa.me/", "https://telegram.me/")
 """Apps open these themselves and read what stands in them; a redirect would break that."""
 
 
+@lru_cache(maxsize=4096)
 def link_id(url: str) -> str:
     """The id under which a target is kept: hashed from it, so that one target is one row."""
     return base64.b32hexencode(hashlib.blake2b(url.encode(), digest_size=8).digest())[:LINK_ID_LENGTH].decode().lower()
@@ -51,10 +53,13 @@ class MessageLinks:
         self._signers = {
             purpose: Signer(addresses.secret, purpose) for purpose in ("click", "open", "unsubscribe", "reply", "start")
         }
+        # a letter says most of its links twice, in HTML and in its plain text or a header
+        self._click = lru_cache(maxsize=256)(self._signers["click"].sign)
+        self._unsubscribe = lru_cache(maxsize=256)(self._signers["unsubscribe"].sign)
 
     def unsubscribe(self, message_id: str) -> str:
         """The page, and RFC 8058 target, that ends marketing for this message's customer."""
-        return f"{self._base}/u/{self._signers['unsubscribe'].sign(message_id)}"
+        return f"{self._base}/u/{self._unsubscribe(message_id)}"
 
     def telegram(self, message_id: str) -> str:
         """The deep link that ties a Telegram chat to this message's customer; empty without a bot."""
@@ -104,7 +109,7 @@ class MessageLinks:
             return url
         id_ = link_id(url)
         targets[id_] = url
-        return f"{self._base}/c/{self._signers['click'].sign(message_id + id_)}"
+        return f"{self._base}/c/{self._click(message_id + id_)}"
 
 
 class LinkTargets:

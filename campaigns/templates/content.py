@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2.environment import Template
 from jinja2.exceptions import TemplateSyntaxError
+from markupsafe import escape
 
 from campaigns.definition import CampaignBody, Leg
 from campaigns.reading.problems import WorkspaceInvalid
@@ -202,7 +203,13 @@ def html_and_text(source: TemplateSource) -> tuple[str, str]:
 
 
 def _tidied(text: str) -> str:
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n[ \t]*", "\n", text))
+    """No blanks beside a line break, no more than one empty line in a row."""
+    first, *lines = text.split("\n")
+    if not lines:
+        return text
+    *middle, last = lines
+    joined = "\n".join([first.rstrip(" \t"), *[line.strip(" \t") for line in middle], last.lstrip(" \t")])
+    return re.sub(r"\n{3,}", "\n\n", joined) if "\n\n\n" in joined else joined
 
 
 def one_line(text: str) -> str:
@@ -219,6 +226,4 @@ def _with_preview(html: str, preview: str) -> str:
         return html
     start = html.find("<body")
     at = html.find(">", start) + 1 if start >= 0 else 0
-    from markupsafe import escape
-
     return f"{html[:at]}{_HIDDEN.format(preview=escape(preview))}{html[at:]}"
