@@ -1,0 +1,532 @@
+"""The world of the invariants: a store, two workers in pieces, a provider with a ledger, customers, a clock.
+
+A worker is what a process is to the store: claims, attempts and outcomes in memory, and a journal that outlives it.
+Each of its steps can be taken alone, so that anything may come between two of them, its death included.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, select, update
+
+from campaigns import entry
+from campaigns.agenda import agenda
+from campaigns.answers import record_click, record_open, record_opt_out, record_reply
+from campaigns.attribution import NOTHING, attribute_link
+from campaigns.consents import Proof
+from campaigns.definition import CampaignBody, CampaignDefinition, Goal, Leg, SendStep
+from campaigns.events import CustomerEvent, record_event
+from campaigns.gates import DISPATCH_GATES
+from campaigns.periods import Period
+from campaigns.receipts import record_reports, settle_parked
+from campaigns.runner import Runner
+from campaigns.unknowns import settle
+from core.actors import Actor
+from core.addresses import identity_key
+from core.clock import VirtualClock
+from core.dispatching import Claim, Ended, Ready
+from core.errors import PermanentKind, Refused
+from core.ids import new_id
+from core.machines.campaign import CampaignState
+from core.machines.conversation import ConversationState
+from core.machines.message import MessageState
+from core.messages import EMAIL, SMS, TELEGRAM, Address, DeliveryReport
+from core.outcomes import Outcome, OutcomeKind
+from core.wakeup import LocalWakeup
+from storage.outbox.columns import EMERGENCY_STOP, table
+from storage.outbox.outbox import Outbox
+from storage.outbox.recovery import JournalMarks
+from storage.store import Store
+from storage.tables import (
+    Campaign,
+    CampaignVersion,
+    Consent,
+    Conversation,
+    Customer,
+    Enrolment,
+    Identity,
+    Message,
+    Setting,
+)
+
+CHANNELS = (EMAIL, TELEGRAM, SMS)
+ATTRIBUTION = timedelta(days=7)
+ZONES = ("Europe/London", "America/New_York", "Australia/Lord_Howe")
+LADDER = CampaignDefinition(
+    name="ladder",
+    audience="all",
+    goal=Goal(event="order"),
+    steps=(
+        SendStep(
+            id="mail",
+            main=Leg(channel=EMAIL, template="t"),
+            otherwise=Leg(channel=TELEGRAM, template="t"),
+            wait=Period(1, "d"),
+        ),
+        SendStep(id="chat", main=Leg(channel=TELEGRAM, template="t"), wait=Period(2, "h")),
+        SendStep(
+            id="text",
+            main=Leg(channel=SMS, template="t"),
+            otherwise=Leg(channel=EMAIL, template="t"),
+            expires=Period(6, "h"),
+        ),
+    ),
+)
+SERIES = CampaignDefinition(
+    name="series",
+    audience="all",
+    steps=(
+        SendStep(id="one", main=Leg(channel=EMAIL, template="t"), wait=Period(12, "h"), until=frozenset()),
+        SendStep(id="two", main=Leg(channel=EMAIL, template="t"), until=frozenset()),
+    ),
+)
+
+
+@dataclass
+class Person:
+    """A customer as the model knows them: what the store must respect."""
+
+    id: str
+    zone: ZoneInfo
+    identities: dict[str, str]
+    withdrawn: bool = False
+    in_live_chat: bool = False
+
+
+@dataclass
+class Hands:
+    """One worker's memory, and its journal."""
+
+    id: str
+    outbox: Outbox
+    claims: list[Claim] = field(default_factory=list)
+    begun: list[Ready] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    marked_started: set[str] = field(default_factory=set)
+    marked_ended: dict[str, Outcome] = field(default_factory=dict)
+    dead: bool = False
+
+
+class World:
+    """Everything, with one method for each thing that can happen. What must hold is asserted where it can break."""
+
+    def __init__(self, store: Store, start: datetime) -> None:
+        self.store = store
+        self.clock = VirtualClock(start)
+        self.runner = Runner(store, self.clock, LocalWakeup())
+        self.people: list[Person] = []
+        self.campaigns: dict[str, Campaign] = {}
+        self.unreachable: set[str] = set()
+        self.ledger: Counter[tuple[str, str, str]] = Counter()
+        self.taken: dict[str, Ready] = {}
+        self.dispatched_at: dict[str, datetime] = {}
+        self.judged: dict[str, str] = {}
+        self.disowned: set[str] = set()
+        self.vouched: set[str] = set()
+        self.paused: set[str] = set()
+        self.stopped = False
+        self.workers = [self._hire(), self._hire()]
+
+    # the set-up
+
+    def _hire(self) -> Hands:
+        id_ = new_id()
+        return Hands(
+            id_, Outbox(self.store, self.clock, DISPATCH_GATES, worker=id_, on_accepted=settle_parked_receipts)
+        )
+
+    async def set_up(self) -> None:
+        now = self.clock.now()
+        for worker in self.workers:
+            await worker.outbox.register("here", "boot", "")
+        async with self.store.session() as session:
+            for definition in (LADDER, SERIES):
+                data = CampaignBody(definition=definition, templates={}).as_json()
+                version = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+                campaign = Campaign(
+                    name=definition.name, version=version, state=CampaignState.ACTIVE, created_at=now, updated_at=now
+                )
+                session.add(campaign)
+                await session.flush()
+                session.add(CampaignVersion(hash=version, campaign_id=campaign.id, body=data, created_at=now))
+                self.campaigns[definition.name] = campaign
+            for number, zone in enumerate(ZONES):
+                await self._person(session, number, zone, now)
+
+    async def _person(self, session: Any, number: int, zone: str, now: datetime) -> None:
+        customer = Customer(external_id=f"c{number}", zone=zone, created_at=now, updated_at=now)
+        session.add(customer)
+        await session.flush()
+        addresses = [
+            Address(EMAIL, f"p{number}@example.org"),
+            Address(TELEGRAM, str(7000 + number), "42"),
+            Address(SMS, f"+1202555010{number}"),
+        ]
+        if number == 2:
+            addresses.pop(1)  # one who never opened a chat with the bot
+        identities = [
+            Identity(customer_id=customer.id, channel=each.channel, scope=each.scope, address=each.value,
+                     key=identity_key(each), created_at=now)
+            for each in addresses
+        ]  # fmt: skip
+        session.add_all(identities)
+        await session.flush()
+        session.add_all(Consent(identity_id=each.id, purpose="marketing", granted=True, at=now) for each in identities)
+        self.people.append(Person(customer.id, ZoneInfo(zone), {each.channel: each.id for each in identities}))
+
+    # journeys
+
+    async def enter(self, person: Person, campaign: str) -> None:
+        """Enrol, if no journey of that campaign is open: each time a new round."""
+        enrolments = table(Enrolment)
+        which = self.campaigns[campaign]
+        async with self.store.write() as connection:
+            rounds = list(
+                await connection.execute(
+                    select(enrolments.c.closed_at).where(
+                        enrolments.c.campaign_id == which.id, enrolments.c.customer_id == person.id
+                    )
+                )
+            )
+            await entry._insert(connection, which, [(person.id, len(rounds) + 1)], self.clock.now())
+
+    async def plan(self) -> None:
+        while await self.runner.run_once():
+            pass
+
+    async def move(self, by: timedelta) -> None:
+        self.clock.advance_to(self.clock.now() + by)
+        await self.workers[0].outbox.sweep()
+
+    async def open_journeys(self, person: Person | None = None) -> set[str]:
+        enrolments = table(Enrolment)
+        wanted = select(enrolments.c.id).where(enrolments.c.closed_at.is_(None))
+        if person is not None:
+            wanted = wanted.where(enrolments.c.customer_id == person.id)
+        async with self.store.read() as connection:
+            return set(await connection.scalars(wanted))
+
+    # a worker's steps
+
+    async def claim(self, worker: Hands, channel: str, limit: int = 3) -> None:
+        worker.claims += await worker.outbox.claim(channel, limit)
+
+    async def unclaim(self, worker: Hands) -> None:
+        held, worker.claims = worker.claims, []
+        await worker.outbox.unclaim(held)
+
+    async def begin(self, worker: Hands) -> None:
+        """Commit the attempts, and hold what was let through against what the model knows."""
+        held, worker.claims = worker.claims, []
+        if not held:
+            return
+        closed = await self._closed([claim.enrolment_id for claim in held])
+        batch = [Ready(claim, new_id(), claim.to.channel, "", "hello") for claim in held]
+        allowed = await worker.outbox.begin(batch)
+        for ready in batch:
+            if ready.claim.message_id in allowed:
+                self._may_leave(ready.claim, closed)
+                self.dispatched_at[ready.claim.message_id] = self.clock.now()
+                worker.begun.append(ready)
+
+    async def _closed(self, enrolments: Sequence[str | None]) -> set[str]:
+        rows = table(Enrolment)
+        async with self.store.read() as connection:
+            return set(
+                await connection.scalars(
+                    select(rows.c.id).where(rows.c.id.in_(enrolments), rows.c.closed_at.is_not(None))
+                )
+            )
+
+    def _may_leave(self, claim: Claim, closed: set[str]) -> None:
+        person = next(each for each in self.people if each.id == claim.customer_id)
+        local = self.clock.now().astimezone(person.zone)
+        assert claim.enrolment_id not in closed, "invariant 2: dispatched after the journey's end"
+        assert not person.withdrawn, "invariant 3: dispatched without consent"
+        assert claim.identity_id not in self.unreachable, "invariant 3: dispatched to an unreachable address"
+        assert 8 <= local.hour < 21, f"invariant 4: dispatched at {local:%H:%M} there"
+        assert not person.in_live_chat, "invariant 6: dispatched into a live chat"
+        assert claim.campaign_id not in self.paused, "dispatched though the campaign is paused"
+        assert not self.stopped, "dispatched through the emergency stop"
+
+    def send(self, worker: Hands, outcome: str) -> None:
+        """One message through the socket. ``outcome`` also says where the worker dies on the way, if it does."""
+        ready = worker.begun.pop(0)
+        message_id = ready.claim.message_id
+        if outcome == "stale":  # its turn came too late: the socket is not used
+            worker.ended.append(Ended(ready.attempt_id, message_id, _not_sent()))
+            return
+        worker.marked_started.add(ready.attempt_id)
+        if outcome == "death before the socket":
+            self.kill(worker)
+            return
+        if outcome in ("accepted", "taken, no answer", "death after acceptance"):
+            self._accept(ready)
+        if outcome == "death after acceptance":
+            self.kill(worker)
+            return
+        result = _OUTCOMES[outcome](message_id)
+        if result.kind_of_failure == PermanentKind.BAD_ADDRESS:
+            self.judged[ready.attempt_id] = ready.claim.identity_id
+        worker.marked_ended[ready.attempt_id] = result
+        worker.ended.append(Ended(ready.attempt_id, message_id, result))
+
+    def _accept(self, ready: Ready) -> None:
+        claim = ready.claim
+        assert claim.enrolment_id is not None
+        key = (claim.enrolment_id, claim.step, claim.leg)
+        self.ledger[key] += 1
+        self.taken[claim.message_id] = ready
+        assert self.ledger[key] == 1, f"invariant 1: {key} reached the provider twice"
+
+    async def record(self, worker: Hands) -> None:
+        ended, worker.ended = worker.ended, []
+        if ended:
+            await worker.outbox.record(ended)
+            self._note_addresses(ended)
+
+    def _note_addresses(self, ended: Sequence[Ended]) -> None:
+        self.unreachable |= {
+            self.judged[end.attempt_id] for end in ended if end.outcome.kind_of_failure == PermanentKind.BAD_ADDRESS
+        }
+
+    def kill(self, worker: Hands) -> None:
+        """kill -9: only the journal and the store are left."""
+        worker.dead = True
+        for memory in (worker.claims, worker.begun, worker.ended):
+            memory.clear()
+
+    async def recover(self, *, journal: bool) -> None:
+        """The dead workers' successors settle what they left and take their places."""
+        for place, worker in enumerate(self.workers):
+            if not worker.dead:
+                continue
+            self.workers[place] = successor = self._hire()
+            await successor.outbox.register("here", "boot", "")
+            marks = JournalMarks(frozenset(worker.marked_started), dict(worker.marked_ended)) if journal else None
+            await successor.outbox.recover(worker.id, marks)
+            if journal:
+                self._note_addresses([Ended(attempt, "", outcome) for attempt, outcome in worker.marked_ended.items()])
+
+    async def leases_run_out(self) -> None:
+        """The database's clock goes on while every worker stands still."""
+        messages = table(Message)
+        async with self.store.write() as connection:
+            await connection.execute(
+                update(messages).where(messages.c.lease_until.is_not(None)).values(lease_until=datetime_of_old())
+            )
+        await self.workers[0].outbox.sweep()
+
+    # what customers do
+
+    async def reply(self, person: Person, to: str | None, *, automatic: bool) -> None:
+        now = self.clock.now()
+        before = await self.open_journeys()
+        async with self.store.write() as connection:
+            credited = await attribute_link(connection, to) if to else NOTHING
+            await record_reply(
+                connection, key=new_id(), customer_id=person.id, channel=EMAIL, at=now, now=now,
+                since=now - ATTRIBUTION, attribution=credited, automatic="auto-submitted" if automatic else "",
+            )  # fmt: skip
+        after = await self.open_journeys()
+        if automatic:
+            assert after == before, "invariant 2: an automatic reply ended a journey"
+            return
+        series = await self._of_campaign("series")
+        assert before & series == after & series, "a reply ended a series without waits for answers"
+        wrote_lately = {
+            ready.claim.enrolment_id
+            for id_, ready in self.taken.items()
+            if ready.claim.customer_id == person.id
+            and now - self.dispatched_at[id_] <= ATTRIBUTION
+            and id_ not in self.disowned
+        }
+        assert not (wrote_lately - series) & after, "invariant 2: a reply left a journey open that wrote lately"
+        assert before - after <= await self._of_person(person), "a reply ended somebody else's journey"
+
+    async def _of_campaign(self, name: str) -> set[str]:
+        enrolments = table(Enrolment)
+        async with self.store.read() as connection:
+            return set(
+                await connection.scalars(
+                    select(enrolments.c.id).where(enrolments.c.campaign_id == self.campaigns[name].id)
+                )
+            )
+
+    async def _of_person(self, person: Person) -> set[str]:
+        enrolments = table(Enrolment)
+        async with self.store.read() as connection:
+            return set(await connection.scalars(select(enrolments.c.id).where(enrolments.c.customer_id == person.id)))
+
+    async def click(self, message_id: str) -> None:
+        now = self.clock.now()
+        before = await self.open_journeys()
+        async with self.store.write() as connection:
+            recorded = await record_click(connection, message_id, "link", at=now, now=now)
+        enrolment = self.taken[message_id].claim.enrolment_id
+        after = await self.open_journeys()
+        assert before - after <= {enrolment}
+        if recorded.new and enrolment not in await self._of_campaign("series"):
+            assert enrolment not in after, "invariant 2: a click left its journey open"
+
+    async def open(self, message_id: str) -> None:
+        now = self.clock.now()
+        before = await self.open_journeys()
+        async with self.store.write() as connection:
+            await record_open(connection, message_id, at=now, now=now)
+        assert await self.open_journeys() == before, "invariant 2: an opening ended a journey"
+
+    async def order(self, person: Person) -> None:
+        now = self.clock.now()
+        number = self.people.index(person)
+        event = CustomerEvent("shop", new_id(), f"c{number}", "order", now, 1_000_000, "USD")
+        async with self.store.write() as connection:
+            await record_event(connection, event, now)
+        left = await self.open_journeys(person) - await self._of_campaign("series")
+        assert not left, "invariant 2: an order left a journey open whose goal it is"
+
+    async def opt_out(self, person: Person) -> None:
+        now = self.clock.now()
+        proof = Proof("stop word", "STOP", Actor("customer", person.id), now)
+        async with self.store.write() as connection:
+            await record_opt_out(connection, key=new_id(), customer_id=person.id, proof=proof, now=now, channel=SMS)
+        person.withdrawn = True
+        assert not await self.open_journeys(person), "an opt-out left a journey open"
+
+    async def report(self, message_id: str, status: MessageState) -> None:
+        ready = self.taken[message_id]
+        channel = ready.claim.to.channel
+        said = DeliveryReport(channel, f"p-{message_id}", status, key=new_id(), message_id=message_id)
+        async with self.store.write() as connection:
+            await record_reports(connection, [said], self.clock.now())
+
+    # what operators and agents do
+
+    async def settle(self, message_id: str, verdict: Any) -> None:
+        try:
+            async with self.store.write() as connection:
+                await settle(connection, [message_id], verdict, Actor("operator", "t"), self.clock.now())
+        except Refused:
+            return
+        (self.vouched if verdict == "sent" else self.disowned).add(message_id)
+
+    async def unknown(self) -> list[str]:
+        return [id_ for id_, state in (await self.states()).items() if state is MessageState.UNKNOWN]
+
+    async def states(self) -> dict[str, MessageState]:
+        messages = table(Message)
+        async with self.store.read() as connection:
+            rows = await connection.execute(select(messages.c.id, messages.c.state).order_by(messages.c.id))
+            return {row.id: row.state for row in rows}
+
+    async def pause(self, campaign: str, *, paused: bool) -> None:
+        campaigns, id_ = table(Campaign), self.campaigns[campaign].id
+        state = CampaignState.PAUSED if paused else CampaignState.ACTIVE
+        async with self.store.write() as connection:
+            await connection.execute(update(campaigns).where(campaigns.c.id == id_).values(state=state))
+        self.paused = self.paused | {id_} if paused else self.paused - {id_}
+
+    async def emergency(self, *, stop: bool) -> None:
+        settings = table(Setting)
+        async with self.store.write() as connection:
+            await connection.execute(delete(settings).where(settings.c.name == EMERGENCY_STOP))
+            if stop:
+                await connection.execute(
+                    settings.insert(), {"name": EMERGENCY_STOP, "value": True, "updated_at": self.clock.now()}
+                )
+        self.stopped = stop
+
+    async def chat(self, person: Person, *, live: bool) -> None:
+        if live == person.in_live_chat:
+            return
+        conversations = table(Conversation)
+        now = self.clock.now()
+        if live:
+            async with self.store.session() as session:
+                session.add(
+                    Conversation(customer_id=person.id, state=ConversationState.ASSIGNED, opened_at=now, last_at=now)
+                )
+        else:
+            async with self.store.write() as connection:
+                await connection.execute(
+                    update(conversations)
+                    .where(conversations.c.customer_id == person.id)
+                    .values(state=ConversationState.RESOLVED, resolved_at=now)
+                )
+        person.in_live_chat = live
+
+    # what must hold at every moment, and at the end
+
+    async def check(self) -> None:
+        states = await self.states()
+        before_the_socket = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.CANCELLED, MessageState.SKIPPED)
+        for id_ in self.taken:
+            assert states[id_] not in before_the_socket, f"{id_} reached the provider and is {states[id_].value}"
+        proven = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ)
+        for id_, state in states.items():
+            if state in proven and id_ not in self.taken:
+                assert id_ in self.vouched, f"{id_} is {state.value} and no provider took it"
+
+    async def play_out(self) -> None:
+        """With everything let go and every provider well, each journey comes to its end."""
+        await self.emergency(stop=False)
+        for name in self.campaigns:
+            await self.pause(name, paused=False)
+        for person in self.people:
+            await self.chat(person, live=False)
+        for worker in self.workers:
+            self.kill(worker)
+        await self.recover(journal=True)
+        for _ in range(60):
+            await self.move(timedelta())
+            await self.plan()
+            await self._pump(self.workers[0])
+            await self.check()
+            left = await agenda(self.store, self.clock.now())
+            if not await self.open_journeys():
+                return
+            if left.idle:
+                assert left.next_at is not None, "a journey is open and nothing will ever move it"
+                await self.move(left.next_at - self.clock.now())
+        raise AssertionError(f"{len(await self.open_journeys())} journeys do not come to their end")
+
+    async def _pump(self, worker: Hands) -> None:
+        for channel in CHANNELS:
+            await self.claim(worker, channel, 50)
+        await self.begin(worker)
+        while worker.begun:
+            self.send(worker, "accepted")
+        await self.record(worker)
+
+
+def _not_sent(detail: str = "busy") -> Outcome:
+    return Outcome(OutcomeKind.NOT_SENT, detail=detail, retry_after=0.0)
+
+
+def _rejected(kind: PermanentKind) -> Outcome:
+    return Outcome(OutcomeKind.REJECTED, code="550", detail="no", kind_of_failure=kind.value)
+
+
+_OUTCOMES = {
+    "accepted": lambda id_: Outcome(OutcomeKind.ACCEPTED, provider_id=f"p-{id_}"),
+    "taken, no answer": lambda _: Outcome(OutcomeKind.UNKNOWN, detail="silence"),
+    "lost, no answer": lambda _: Outcome(OutcomeKind.UNKNOWN, detail="silence"),
+    "busy": lambda _: _not_sent(),
+    "content refused": lambda _: _rejected(PermanentKind.CONTENT_REFUSED),
+    "bad address": lambda _: _rejected(PermanentKind.BAD_ADDRESS),
+}
+OUTCOMES = (*_OUTCOMES, "stale", "death before the socket", "death after acceptance")
+
+
+def datetime_of_old() -> datetime:
+    return datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+
+
+async def settle_parked_receipts(connection: Any, accepted: Sequence[tuple[str, str]], now: datetime) -> None:
+    await settle_parked(connection, accepted, now)
