@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Text, cast, except_, func, insert, literal, null, select, update
+from sqlalchemy import Text, cast, func, insert, literal, not_, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.reading.problems import WorkspaceInvalid
@@ -59,23 +59,24 @@ async def refresh_segment(
     inside = compile_segment(name, segments, now=now, zone=zone)
     own = _memberships.c.segment == name
     is_open = _memberships.c.left_at.is_(None)
-    gone = except_(select(_memberships.c.customer_id).where(own, is_open), inside)
+    # NOT IN, whose list is hashed once: a join over tables that were filled a moment ago, and that no statistics know
+    # yet, was planned by PostgreSQL as a loop in a loop. No id is null.
     left = await connection.execute(
-        update(_memberships)
-        .where(own, is_open, _memberships.c.customer_id.in_(gone.subquery().select()))
-        .values(left_at=now)
+        update(_memberships).where(own, is_open, _memberships.c.customer_id.not_in(inside)).values(left_at=now)
     )
-    new = except_(inside, select(_memberships.c.customer_id).where(own, is_open)).subquery()
     # Left and back at one and the same instant (a virtual clock): the membership simply goes on.
     again = await connection.execute(
         update(_memberships)
-        .where(own, _memberships.c.entered_at == now, _memberships.c.customer_id.in_(select(new.c.id)))
+        .where(own, _memberships.c.entered_at == now, ~is_open, not_(_memberships.c.customer_id.not_in(inside)))
         .values(left_at=None)
     )
+    found = inside.subquery()
     entered = await connection.execute(
         insert(_memberships).from_select(
             ["segment", "customer_id", "entered_at", "left_at"],
-            select(cast(literal(name), Text), new.c.id, literal(now, Instant()), cast(null(), Instant())),
+            select(cast(literal(name), Text), found.c.id, literal(now, Instant()), cast(null(), Instant())).where(
+                found.c.id.not_in(select(_memberships.c.customer_id).where(own, is_open))
+            ),
         )
     )
     await connection.execute(update(_segments).where(_segments.c.name == name).values(refreshed_at=now))
