@@ -5,52 +5,11 @@ import hashlib
 from collections.abc import Mapping
 from html import escape
 
-LOCALES = ("en", "ru", "fa")
+from core.catalogue import LANGUAGES, text
 
-TEXTS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "ask_title": "Unsubscribe?",
-        "ask": "You will get no more offers and news from {brand}, on any channel.",
-        "ask_note": "Messages about your own orders still come.",
-        "button": "Unsubscribe",
-        "done_title": "You are unsubscribed",
-        "done": "{brand} will send you no more offers and news.",
-        "done_note": "Changed your mind? Just write to us.",
-        "lost_title": "This link does not work",
-        "lost": "It may be incomplete. Copy the whole address from the message, or answer the message itself.",
-        "busy_title": "One moment, please",
-        "busy": "We could not record this just now. Please try again in a minute.",
-        "sender": "the sender",
-    },
-    "ru": {
-        "ask_title": "Отписаться?",
-        "ask": "Предложения и новости от {brand} больше не будут приходить ни по одному каналу.",
-        "ask_note": "Сообщения о ваших заказах останутся.",
-        "button": "Отписаться",
-        "done_title": "Вы отписаны",
-        "done": "Предложения и новости от {brand} больше не придут.",
-        "done_note": "Передумали? Просто напишите нам.",
-        "lost_title": "Ссылка не работает",
-        "lost": "Возможно, она неполная. Скопируйте адрес из сообщения целиком или ответьте на само сообщение.",
-        "busy_title": "Одну минуту",
-        "busy": "Сейчас не получилось это записать. Попробуйте ещё раз через минуту.",
-        "sender": "отправителя",
-    },
-    "fa": {
-        "ask_title": "لغو اشتراک؟",
-        "ask": "دیگر هیچ پیشنهاد و خبری از {brand} در هیچ کانالی دریافت نخواهید کرد.",
-        "ask_note": "پیام‌های مربوط به سفارش‌های خودتان همچنان می‌رسند.",
-        "button": "لغو اشتراک",
-        "done_title": "اشتراک شما لغو شد",
-        "done": "دیگر پیشنهاد و خبری از {brand} دریافت نمی‌کنید.",
-        "done_note": "نظرتان عوض شد؟ کافی است به ما پیام بدهید.",
-        "lost_title": "این پیوند کار نمی‌کند",
-        "lost": "شاید ناقص باشد. نشانی را به‌طور کامل از پیام کپی کنید یا به همان پیام پاسخ دهید.",
-        "busy_title": "یک لحظه لطفاً",
-        "busy": "الان نتوانستیم این را ثبت کنیم. لطفاً یک دقیقهٔ دیگر دوباره امتحان کنید.",
-        "sender": "فرستنده",
-    },
-}
+LOCALES = LANGUAGES
+_NOTES = frozenset({"ask", "done"})
+"""Pages with a line in small print."""
 
 _STYLE = (
     ":root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--ink:#1c2430;--soft:#5b6675;--line:#e3e6ea;"
@@ -118,14 +77,14 @@ def busy_page(locale: str) -> str:
 
 
 def _page(locale: str, brand: str, name: str, *, form: bool = False) -> str:
-    texts = TEXTS[locale]
     direction = "rtl" if locale == "fa" else "ltr"
-    shown = escape(brand) if brand else texts["sender"]
-    title, words = texts[f"{name}_title"], texts[name].format(brand=f"<bdi>{shown}</bdi>")
-    note = f'<p class="note">{texts[f"{name}_note"]}</p>' if f"{name}_note" in texts else ""
+    shown = escape(brand) if brand else text(locale, "page.sender")
+    title, words = text(locale, f"page.{name}_title"), text(locale, f"page.{name}", brand=f"<bdi>{shown}</bdi>")
+    note = f'<p class="note">{text(locale, f"page.{name}_note")}</p>' if name in _NOTES else ""
     heading = f'<p class="brand"><bdi>{escape(brand)}</bdi></p>' if brand else ""
+    press = text(locale, "page.button")
     button = (
-        f'<form method="post"><input type="hidden" name="confirm" value="yes"><button>{texts["button"]}</button></form>'
+        f'<form method="post"><input type="hidden" name="confirm" value="yes"><button>{press}</button></form>'
         if form
         else ""
     )
