@@ -6,7 +6,9 @@ by its hash and left alone.
 
 import asyncio
 import gc
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -174,6 +176,7 @@ class _Loader(Generic[R]):
         self._options = options
         self._on_progress = on_progress
         self._size = _FIRST_CHUNK
+        self._costs: deque[float] = deque(maxlen=5)  # seconds a row of the latest transactions
         self._held: tuple[int, list[Any], R] | None = None
         self._restore = REJECTED_LINE in seen.source.headers
 
@@ -190,7 +193,7 @@ class _Loader(Generic[R]):
         path = self._options.rejected or rejected_path(self._seen.path)
         # On PostgreSQL the next chunk is read while the server writes this one. SQLite's thread needs the interpreter
         # for every row, and would only fight for it.
-        ahead = self._store.dialect == "postgresql"
+        ahead = False
         with _rare_collections(), RejectedRows(path, source.headers) as rejects:
             reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
             try:
@@ -235,10 +238,14 @@ class _Loader(Generic[R]):
         raise AssertionError("unreachable")
 
     def _resize(self, bulk: Bulk, rows: int, seconds: float) -> None:
-        """Aim the next chunk at the time that a transaction may take."""
+        """Aim the next chunk at the time that a transaction may take, by the median of the last ones.
+
+        One chunk that had to wait for a busy machine says nothing of the next.
+        """
         if rows * 2 >= self._size and seconds > 0:
+            self._costs.append(seconds / rows)
             smallest, largest = bulk.chunk_rows
-            wanted = int(self._size * min(2.0, bulk.chunk_seconds / seconds))
+            wanted = min(2 * self._size, int(bulk.chunk_seconds / statistics.median(self._costs)))
             self._size = max(smallest, min(largest, wanted))
 
     def _next_chunk(self, rows: Iterator[Row]) -> "_Chunk[R]":
