@@ -207,6 +207,11 @@ class Forkserver:
         os.kill(worker.pid, how)
         return await self.ended(worker)
 
+    def complaints(self) -> str:
+        """The end of what the workers had to say, but for the news that all is well."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return "\n".join([line for line in lines if '"level": "info"' not in line][-80:])
+
     async def close(self) -> None:
         for worker in list(self.living):
             os.kill(worker.pid, signal.SIGCONT)

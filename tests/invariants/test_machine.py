@@ -36,6 +36,8 @@ from tests.invariants.world import CHANNELS, OUTCOMES, Hands, World
 
 STARTS = ("2026-10-24T18:00+00:00", "2027-03-27T20:00+00:00", "2027-04-03T12:00+00:00", "2026-12-01T12:00+00:00")
 JUMPS = tuple(timedelta(minutes=minutes) for minutes in (1, 50, 7 * 60, 24 * 60, 3 * 24 * 60, 8 * 24 * 60))
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+"""Thousands of small commits: a disk that syncs each of them is not what is tested here."""
 WHO = st.integers(0, 2)
 WHICH = st.integers(0, 63)
 WORKER = st.integers(0, 1)
@@ -62,8 +64,7 @@ class Invariants(RuleBasedStateMachine):
     async def _begin(self, start: datetime) -> None:
         url = self.url
         if self.empty is not None:
-            memory = Path("/dev/shm")  # thousands of small commits: a disk that syncs each is not what is tested
-            self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else self.empty.parent))
+            self.folder = Path(tempfile.mkdtemp(dir=MEMORY or self.empty.parent))
             shutil.copy(self.empty, self.folder / "store.sqlite3")
             url = f"sqlite:///{self.folder / 'store.sqlite3'}"
         store = await Store.open(url, pool_size=2)
