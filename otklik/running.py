@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on uvloop where there is one; SIGTERM cancels it as Ctrl-C does."""
+    """Run ``work`` on uvloop where there is one; SIGTERM and SIGHUP cancel it as Ctrl-C does."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_until_told(work))
 
@@ -26,13 +26,26 @@ def _loop_factory() -> Any:
 async def _until_told(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    if sys.platform != "win32":
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    signals = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
     try:
         return await task
     finally:
-        if sys.platform != "win32":
-            loop.remove_signal_handler(signal.SIGTERM)
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def end_of_input() -> None:
+    """Wait until whoever started this process, and holds the other end of its standard input, is gone."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    try:
+        await reader.read()
+    finally:
+        transport.close()
 
 
 def configure_logs(level: str) -> None:

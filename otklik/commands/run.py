@@ -2,18 +2,21 @@
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
+    from otklik.service import Service
     from otklik.settings import Configuration
 
 
 def run(
-    announce: bool = typer.Option(False, "--announce", hidden=True, help="Print the bound port as JSON."),  # noqa: FBT001, FBT003
+    *,
+    announce: Annotated[bool, typer.Option("--announce", hidden=True, help="Print the bound port as JSON.")] = False,
+    attached: Annotated[bool, typer.Option("--attached", hidden=True, help="End when standard input ends.")] = False,
 ) -> None:
     """Send, receive and answer until stopped (Ctrl-C or SIGTERM).
 
@@ -29,10 +32,10 @@ def run(
         configuration = load_settings()
         configure_logs(configuration.settings.log_level)
         with suppress(KeyboardInterrupt, asyncio.CancelledError):
-            run_async(_run(configuration, announce=announce))
+            run_async(_run(configuration, announce=announce, attached=attached))
 
 
-async def _run(configuration: "Configuration", *, announce: bool) -> None:
+async def _run(configuration: "Configuration", *, announce: bool, attached: bool) -> None:
     import json
 
     import structlog
@@ -49,7 +52,25 @@ async def _run(configuration: "Configuration", *, announce: bool) -> None:
                 typer.echo(json.dumps({"http": f"http://{settings.host}:{port}", "worker": service.outbox.worker}))
             log.info("listening", address=f"http://{settings.host}:{port}")
             try:
-                await service.run()
+                await _work(service, attached=attached)
             finally:
                 log.info("stopping")
+
+
+async def _work(service: "Service", *, attached: bool) -> None:
+    """Run the service; an attached one also ends with whoever holds its standard input."""
+    from otklik.running import end_of_input
+
+    if not attached:
+        await service.run()
+        return
+    work, parent = asyncio.create_task(service.run()), asyncio.create_task(end_of_input())
+    try:
+        done, _ = await asyncio.wait([work, parent], return_when=asyncio.FIRST_COMPLETED)
+        if work in done:
+            work.result()
+    finally:
+        for task in (work, parent):
+            task.cancel()
+        await asyncio.wait([work, parent])
 

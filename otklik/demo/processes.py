@@ -1,4 +1,4 @@
-"""The demo's two processes: the sandbox and the sender. Each announces itself by one JSON line."""
+"""The demo's two processes: the sandbox and the sender. Each announces itself by one JSON line and ends with the demo."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ async def start_child(arguments: list[str], log: Path, environment: Mapping[str,
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *arguments,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=output,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
             env={**inherited, **environment}, cwd=folder, start_new_session=True,
         )  # fmt: skip
     assert process.stdout is not None

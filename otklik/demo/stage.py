@@ -1,5 +1,6 @@
 """The stage: a temporary store and workspace, the sandbox, and the worker that can be killed and started again."""
 
+import os
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ class Stage:
     async def start_worker(self, now: datetime) -> None:
         """Start the sender at the virtual instant ``now``."""
         self.worker = await start_child(
-            ["otklik", "run", "--announce"], self.folder / "worker.log", self.environment(now), self.folder
+            ["otklik", "run", "--announce", "--attached"], self.folder / "worker.log", self.environment(now), self.folder
         )
 
     async def strike(self) -> None:
@@ -118,7 +119,8 @@ async def set_stage(folder: Path, cast: Cast, start: datetime, *, seed: int, lan
     await migrate.upgrade(store)
     sandbox = await start_child(
         ["sandbox", "--people", str(cast.people_file), "--ledger", str(folder / "ledger.jsonl"),
-         "--virtual-now", start.isoformat(), "--rate-scale", RATES, "--seed", str(seed), "--lang", lang],
+         "--virtual-now", start.isoformat(), "--rate-scale", RATES, "--seed", str(seed), "--lang", lang,
+         "--parent-pid", str(os.getpid())],
         folder / "sandbox.log", {}, folder,
     )  # fmt: skip
     return Stage(folder, store, workspace, start, sandbox, free_port())
