@@ -8,7 +8,9 @@ from core.machines import MACHINES
 from core.machines.document import document, meanings
 from tests.house.source import ROOT
 
-PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").rglob("*.md")
+)
 
 
 def test_the_state_machines_page_is_fresh() -> None:

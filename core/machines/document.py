@@ -16,9 +16,9 @@ _MEANING = re.compile(r'^\s+([A-Z_]+) = ".*?"  # (.+)$', re.MULTILINE)
 _HEADER = """\
 # State machines
 
-Generated from `core/machines/` by `python -m core.machines.document`; a test fails when this page is stale. A transition
-is taken by `core.transitions.apply`, or by a set-based statement that names the same transition's sources and target.
-What does not stand here cannot happen: `apply` refuses it.
+Generated from `core/machines/` by `python -m core.machines.document`; a test fails when this page is stale. A
+transition is taken by `core.transitions.apply`, or by a set-based statement that names the same transition's sources
+and target. What does not stand here cannot happen: `apply` refuses it.
 """
 
 
@@ -46,10 +46,8 @@ def _section(machine: Machine[Any]) -> str:
 
 def _row(machine: Machine[Any], transition: Transition[Any]) -> str:
     sources = ", ".join(f"`{state.value}`" for state in machine.states if state in transition.sources)
-    cells = [
-        transition.verb, transition.event, sources, f"`{transition.target.value}`", transition.guard_text, transition.effect,
-    ]  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
+    arrow = f"| {transition.verb} | {transition.event} | {sources} | `{transition.target.value}` "
+    return f"{arrow}| {transition.guard_text} | {transition.effect} |"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,18 @@ from typer.testing import CliRunner
 
 from otklik.cli import app
 
-HEAVY = ("aiogram", "twilio", "sqlalchemy", "sqlmodel", "babel", "alembic", "aiohttp", "fastapi", "phonenumbers", "mjml")
+HEAVY = (
+    "aiogram",
+    "twilio",
+    "sqlalchemy",
+    "sqlmodel",
+    "babel",
+    "alembic",
+    "aiohttp",
+    "fastapi",
+    "phonenumbers",
+    "mjml",
+)
 
 
 def _commands(group: click.Command | None = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
