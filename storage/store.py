@@ -8,21 +8,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from core.errors import ConfigurationError, StoreUnavailable
+from storage.sqlite import DRIVER
 
 log = structlog.get_logger(__name__)
 
 Dialect = Literal["sqlite", "postgresql"]
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 15
 SERIALIZATION_TRIES = 5
 
@@ -75,7 +76,7 @@ class Store:
         if self._reader is not self._writer:
             await self._reader.dispose()
 
-    async def __aenter__(self) -> "Store":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -140,7 +141,7 @@ def engine_url(url: str) -> tuple[Dialect, str]:
     """
     try:
         parsed = make_url(url)
-    except Exception:
+    except (ArgumentError, ValueError):
         raise ConfigurationError(
             "OTKLIK_DATABASE_URL is not a database URL; write sqlite:///otklik.sqlite3 or postgresql://user@host/name"
         ) from None
@@ -166,7 +167,7 @@ def describe(error: BaseException) -> str:
 
 def _configure_sqlite(engine: AsyncEngine, *, begin: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
+    def connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin by itself; "begin" below does
         cursor = connection.cursor()
         for pragma in (

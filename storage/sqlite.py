@@ -1,0 +1,113 @@
+"""SQLite's driver with one visit to its thread a statement.
+
+SQLAlchemy's adapter visits aiosqlite's thread four times for a query: for a cursor, to execute, to fetch, to close.
+Each visit costs two wake-ups, which is most of the time of a statement that touches one row. Here a statement is
+executed and fetched, and its cursor closed, in one visit. Rows are always read whole, as the adapter reads them too.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+    AsyncAdapt_aiosqlite_dbapi,
+    SQLiteDialect_aiosqlite,
+)
+from sqlalchemy.util.concurrency import await_
+
+DRIVER = "sqlite+onevisit"
+
+
+class _Done(NamedTuple):
+    """A finished statement, in the place of the adapter's cursor."""
+
+    rows: list[Any]
+    description: Any = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+    arraysize: int = 1
+
+
+def _run(connection: sqlite3.Connection, sql: str, parameters: Any) -> _Done:
+    """In the driver's thread: execute, fetch, close."""
+    cursor = connection.execute(sql, parameters)
+    return _finished(cursor, cursor.fetchall() if cursor.description else [])
+
+
+def _run_many(connection: sqlite3.Connection, sql: str, parameters: Any) -> _Done:
+    return _finished(connection.executemany(sql, parameters), [])
+
+
+def _finished(cursor: sqlite3.Cursor, rows: list[Any]) -> _Done:
+    done = _Done(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
+    cursor.close()
+    return done
+
+
+class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    """Holds the last statement's rows; nothing of it is open in the database."""
+
+    __slots__ = ()
+
+    def _make_new_cursor(self, connection: Any) -> Any:
+        return _Done([])
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor
+
+    def execute(self, operation: Any, parameters: Any = None) -> None:
+        self._visit(_run, operation, () if parameters is None else parameters)
+
+    def executemany(self, operation: Any, seq_of_parameters: Any) -> None:
+        self._visit(_run_many, operation, seq_of_parameters)
+
+    def _visit(self, run: Callable[[sqlite3.Connection, str, Any], _Done], sql: str, parameters: Any) -> None:
+        try:
+            await_(self._run_in_thread(run, sql, parameters))
+        except Exception as error:  # noqa: BLE001  translated by the adapter, which raises
+            self._adapt_connection._handle_exception(error)  # noqa: SLF001  ours by inheritance
+
+    async def _run_in_thread(self, run: Callable[..., _Done], sql: str, parameters: Any) -> None:
+        driver: Any = self._connection
+        async with self._adapt_connection._execute_mutex:  # noqa: SLF001  ours by inheritance
+            # aiosqlite has no public call for a function of one's own
+            done = await driver._execute(partial(run, driver._conn, sql, parameters))  # noqa: SLF001
+        self._cursor = done
+        self._rows = deque(done.rows)
+
+    async def _async_soft_close(self) -> None:
+        """Nothing is open."""
+
+    def close(self) -> None:
+        self._rows.clear()
+
+
+class _Connection(AsyncAdapt_aiosqlite_connection):
+    __slots__ = ()
+
+    _cursor_cls = _Cursor
+
+
+class _Dbapi(AsyncAdapt_aiosqlite_dbapi):
+    def connect(self, *arg: Any, **kw: Any) -> AsyncAdapt_aiosqlite_connection:
+        adapted = super().connect(*arg, **kw)
+        return _Connection(self, adapted._connection)  # noqa: SLF001  the same connection under our adapter
+
+
+class Dialect(SQLiteDialect_aiosqlite):
+    """SQLAlchemy's own dialect with our cursor."""
+
+    supports_statement_cache = True
+    driver = "onevisit"
+
+    @classmethod
+    def import_dbapi(cls) -> AsyncAdapt_aiosqlite_dbapi:
+        return _Dbapi(__import__("aiosqlite"), sqlite3)
+
+
+registry.register("sqlite.onevisit", __name__, "Dialect")
