@@ -75,8 +75,27 @@ class CustomerWriter:
         """From now on look up what is there, because a chunk met it and was rolled back."""
         self._new = False
 
-    async def write(self, bulk: Bulk, records: Sequence[CustomerRecord], now: int) -> CustomerTally:
-        """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
+    def prepare(self, records: Sequence[CustomerRecord], now: int) -> "tuple[_Batch, CustomerTally] | None":
+        """The rows of a chunk that is taken to be new, made before its transaction; may run in another thread."""
+        if not self._new:
+            return None
+        batch, tally = _Batch(now, {}, records), CustomerTally()
+        for number, record in enumerate(records):
+            batch.take(number, record, tally)
+        return batch, tally
+
+    async def write(
+        self, bulk: Bulk, records: Sequence[CustomerRecord], now: int,
+        prepared: "tuple[_Batch, CustomerTally] | None" = None,
+    ) -> CustomerTally:  # fmt: skip
+        """One chunk, in the transaction of ``bulk``; no two records of it have the same id.
+
+        ``prepared`` is what :meth:`prepare` made of it, and goes unless the store has objected meanwhile.
+        """
+        if self._new and prepared is not None:
+            batch, tally = prepared
+            await batch.flush(bulk)
+            return tally
         existing: dict[str, tuple[str, str]] = {}
         if not self._new:
             columns, ids = ("external_id", "id", "content_hash"), [record.external_id for record in records]

@@ -7,6 +7,7 @@ by its hash and left alone.
 import asyncio
 import gc
 import statistics
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ from storage.store import Store
 _TRIES = 4
 _FIRST_CHUNK = 400
 _COLLECT_AFTER = 50_000  # containers made and not yet freed; the default is 700
+_SWITCH_SECONDS = 0.0005
 
 
 class _Record(Protocol):
@@ -60,6 +62,8 @@ class _Chunk(Generic[R]):
     broken: list[tuple[int, str, list[Any]]] = field(default_factory=list)
     rows: int = 0
     repeated: int = 0
+    prepared: Any = None
+    """What the writer made of ``records`` before its turn with the store."""
 
     def keep(self, line: int, cells: list[Any], record: R) -> None:
         """Take a row that is right."""
@@ -106,10 +110,12 @@ async def import_customers(
     """
     seen = await inspect(path, "customers", options)
     writer = CustomerWriter()
-    loader = _Loader[CustomerRecord](store, seen, customer_reader(seen.columns, options), options, on_progress)
+    loader = _Loader[CustomerRecord](
+        store, seen, customer_reader(seen.columns, options), options, on_progress, prepare=writer.prepare
+    )
 
     async def write(bulk: Bulk, chunk: _Chunk[CustomerRecord], now: int) -> CustomerTally:
-        return await writer.write(bulk, chunk.records, now)
+        return await writer.write(bulk, chunk.records, now, chunk.prepared)
 
     def count(
         summary: ImportSummary, chunk: _Chunk[CustomerRecord], tally: CustomerTally, rejects: RejectedRows
@@ -169,12 +175,14 @@ class _Loader(Generic[R]):
         read: Callable[[list[Any]], R],
         options: ImportOptions,
         on_progress: OnProgress | None,
+        prepare: Callable[[Sequence[R], int], Any] | None = None,
     ) -> None:
         self._store = store
         self._seen = seen
         self._read = read
         self._options = options
         self._on_progress = on_progress
+        self._prepare = prepare
         self._size = _FIRST_CHUNK
         self._costs: deque[float] = deque(maxlen=5)  # seconds a row of the latest transactions
         self._held: tuple[int, list[Any], R] | None = None
@@ -191,18 +199,13 @@ class _Loader(Generic[R]):
         source = self._seen.source
         rows = source.rows()
         path = self._options.rejected or rejected_path(self._seen.path)
-        # On PostgreSQL the next chunk is read while the server writes this one. SQLite's thread needs the interpreter
-        # for every row, and would only fight for it.
-        ahead = False
-        with _rare_collections(), RejectedRows(path, source.headers) as rejects:
-            reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
+        with _tuned_interpreter(), RejectedRows(path, source.headers) as rejects:
+            reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows, now))
             try:
                 while (chunk := await reading).rows:
-                    if ahead:
-                        reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
+                    # the next chunk is read while the database writes this one
+                    reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows, now))
                     tally = await self._commit(write, chunk, now, forget)
-                    if not ahead:
-                        reading = asyncio.create_task(asyncio.to_thread(self._next_chunk, rows))
                     for line, reason, cells in chunk.broken:
                         rejects.add(line, reason, cells)
                     summary.rows += chunk.rows
@@ -248,7 +251,7 @@ class _Loader(Generic[R]):
             wanted = min(2 * self._size, int(bulk.chunk_seconds / statistics.median(self._costs)))
             self._size = max(smallest, min(largest, wanted))
 
-    def _next_chunk(self, rows: Iterator[Row]) -> "_Chunk[R]":
+    def _next_chunk(self, rows: Iterator[Row], now: int) -> "_Chunk[R]":
         """Read and check rows until the chunk is full; runs in a thread."""
         chunk: _Chunk[R] = _Chunk()
         width = len(self._seen.source.headers)
@@ -282,18 +285,26 @@ class _Loader(Generic[R]):
                 break
             chunk.keep(line, cells, record)
             ids.add(record.external_id)
+        if self._prepare is not None:
+            chunk.prepared = self._prepare(chunk.records, now)
         return chunk
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for garbage cycles less often: rows make none, and looking costs a tenth of an import."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], _COLLECT_AFTER), *before[1:])
+def _tuned_interpreter() -> Iterator[None]:
+    """Garbage and threads as bulk work needs them.
+
+    Rows make no garbage cycles, and looking for them costs a tenth of an import. The thread that writes asks for the
+    interpreter between statements, and would wait for the one that reads for the default 5 ms.
+    """
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(max(threshold[0], _COLLECT_AFTER), *threshold[1:])
+    sys.setswitchinterval(min(interval, _SWITCH_SECONDS))
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
 
 
 def _fitted(cells: Sequence[Any], width: int) -> bool:
