@@ -120,7 +120,7 @@ async def rows_of(store: Store, kind: str) -> dict[str, tuple[list[str], list[tu
     """Columns and rows that the import wrote, in the order in which they were written."""
     found = {}
     async with store.read() as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
+        driver: Any = (await connection.get_raw_connection()).driver_connection
         for table in TABLES[kind]:
             result = await connection.exec_driver_sql(f"SELECT * FROM {table} LIMIT 0")
             columns = list(result.keys())
@@ -141,13 +141,13 @@ async def raw(store: Store, tables: dict[str, tuple[list[str], list[tuple[Any, .
         for table, (columns, rows) in tables.items():
             async with store.write() as connection:
                 await connection.execute(text("SELECT 1"))
-                driver = (await connection.get_raw_connection()).driver_connection
+                driver: Any = (await connection.get_raw_connection()).driver_connection
                 await driver.copy_records_to_table(table, records=rows, columns=columns)
         return time.perf_counter() - begun
     done = dict.fromkeys(tables, 0)
     for end in ends:
         async with store.write() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
+            driver: Any = (await connection.get_raw_connection()).driver_connection
             for table, (columns, rows) in tables.items():
                 sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
                 until = -(-len(rows) * end // ends[-1])  # a file's rows make fewer or more of each table

@@ -57,9 +57,8 @@ class Composer:
                 if claim.content is not None:
                     composed[claim.message_id] = self._ready(claim, customer)
                     continue
-                rendered = self._rendered(
-                    claim, by_version.get(claim.version), config, customer, orders.get(claim.customer_id, NO_ORDERS), now
-                )
+                bought = orders.get(claim.customer_id, NO_ORDERS)
+                rendered = self._rendered(claim, by_version.get(claim.version), config, customer, bought, now)
                 composed[claim.message_id] = self._addressed(claim, rendered, customer, now, targets)
             except (TemplateFailure, KeyError, ValueError) as error:
                 composed[claim.message_id] = f"template: {error}"

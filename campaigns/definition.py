@@ -47,6 +47,10 @@ class SendStep(_Value):
         """The leg called ``main`` or ``otherwise``; a resend (``resend-n``) repeats main."""
         return self.otherwise if name == "otherwise" else self.main
 
+    def chosen(self, name: str) -> Leg:
+        """The leg called ``name``; main where there is no such leg."""
+        return self.leg(name) or self.main
+
 
 Step = SendStep
 

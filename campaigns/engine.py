@@ -65,8 +65,8 @@ class MessageFacts:
 class Facts:
     """What the engine may know of a customer and the workspace. ``identities`` are oldest first.
 
-    By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the provider
-    does not reach. A country not served is unreachable.
+    By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the
+    provider does not reach. A country not served is unreachable.
     """
 
     zone: ZoneInfo
@@ -202,8 +202,7 @@ def _take(
     found, reason = _address(definition, step, leg, facts)
     if found is None:
         return _go_on(definition, step, leg, facts, now, (*effects, Note("SendDiverted", step.id, leg, reason)))
-    target = step.leg(leg)
-    assert target is not None
+    target = step.chosen(leg)
     patience = step.expires.rough
     window = window_for(definition.purpose, now, facts.zone, facts.sending_hours, patience=patience)
     if window.opens - now > patience:
@@ -228,8 +227,7 @@ def _address(
     definition: CampaignDefinition, step: Step, leg: str, facts: Facts
 ) -> tuple[IdentityFacts | None, str]:
     """The first address of the leg's channel that every gate lets through, or the reason that none does."""
-    target = step.leg(leg)
-    assert target is not None
+    target = step.chosen(leg)
     reason = f"no {target.channel} address"
     served = facts.countries.get(target.channel)
     unserved = facts.unserved.get(target.channel, frozenset())

@@ -115,7 +115,9 @@ async def _count(connection: AsyncConnection, condition: ColumnElement[bool]) ->
     return await connection.scalar(select(func.count()).select_from(_ENROLMENTS).where(condition)) or 0
 
 
-async def _tally(connection: AsyncConnection, column: ColumnElement[Any], condition: ColumnElement[bool]) -> dict[str, int]:
+async def _tally(
+    connection: AsyncConnection, column: ColumnElement[Any], condition: ColumnElement[bool]
+) -> dict[str, int]:
     rows = await connection.execute(select(column, func.count()).where(condition).group_by(column))
     return {str(key): number for key, number in rows}
 
@@ -197,7 +199,7 @@ async def _responses(connection: AsyncConnection, campaign_id: str) -> dict[str,
         .where(_RESPONSES.c.campaign_id == campaign_id)
         .group_by(_RESPONSES.c.kind)
     )
-    return {kind: number for kind, number in rows}
+    return {kind: number for kind, number in rows}  # noqa: C416  dict() cannot take a result
 
 
 async def _goals(connection: AsyncConnection, campaign_id: str, goal: str) -> tuple[int, Money | None]:

@@ -119,6 +119,11 @@ class Scheduler:
                 insert_into(connection, _OCCURRENCES).on_conflict_do_nothing(),
                 {**key, "outcome": outcome, "at": now, "enrolled": 0},
             )
+            recorded = await connection.scalar(
+                select(_OCCURRENCES.c.outcome).where(*(_OCCURRENCES.c[name] == value for name, value in key.items()))
+            )
+        if recorded == FIRED:  # another scheduler was faster
+            return 0
         if outcome == SKIPPED:
             log.warning("campaign start skipped", campaign=campaign.name, instant=instant.isoformat(), late=late)
             return 0

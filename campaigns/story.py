@@ -148,11 +148,8 @@ async def _sends(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
     for row in rows:
         state: MessageState = row.state
         said = row.reason or (row.subject or row.body[:60])
-        lines.append(
-            Line(
-                row.sent_at or row.send_at or row.created_at, f"message.{state.value}", row.step, row.leg, row.channel, said
-            )
-        )
+        at = row.sent_at or row.send_at or row.created_at
+        lines.append(Line(at, f"message.{state.value}", row.step, row.leg, row.channel, said))
     return lines
 
 
@@ -204,4 +201,4 @@ async def never_entered(connection: AsyncConnection, customer_id: str, campaign_
     since = f"{row.entered_at:%Y-%m-%d %H:%M} UTC"
     if row.left_at is not None:
         return f"Never entered {campaign_name}: left segment {definition.audience!r} on {row.left_at:%Y-%m-%d}."
-    return f"Not in {campaign_name} yet: in segment {definition.audience!r} since {since}, the next start takes them in."
+    return f"Not in {campaign_name} yet: in segment {definition.audience!r} since {since}; the next start takes them."

@@ -92,7 +92,8 @@ async def settle(
         owner = await connection.scalar(select(_MESSAGES.c.customer_id).where(_MESSAGES.c.id == message_id))
         if owner is not None:
             await lock_customers(connection, [owner], shared=False)
-        row = (await connection.execute(_MESSAGES.select().where(_MESSAGES.c.id == message_id).with_for_update())).first()
+        wanted = _MESSAGES.select().where(_MESSAGES.c.id == message_id).with_for_update()
+        row = (await connection.execute(wanted)).first()
         if row is None or row.state is not MessageState.UNKNOWN:
             what = "there is no such message" if row is None else f"it is {row.state.value}, not unknown"
             raise Refused(f"message {message_id}: {what}; `otklik unknown list` shows what can be settled")

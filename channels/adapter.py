@@ -45,7 +45,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """An HTTP request as a provider made it. ``url`` is the public one (what the provider signed); header names lower."""
+    """An HTTP request as a provider made it. ``url`` is the public one, which is signed; header names are lower."""
 
     method: str
     url: str
@@ -108,7 +108,7 @@ class ReceivesWebhooks(Protocol):
 class Polls(Protocol):
     """An adapter that fetches: long polling or IMAP.
 
-    ``poll`` waits at most some seconds and gives what came after ``cursor`` with the cursor to keep once that is stored.
+    ``poll`` waits at most some seconds and gives what came after ``cursor``, with the cursor to keep once it is stored.
     """
 
     async def poll(self, cursor: dict[str, object]) -> tuple[list[RawInbound], dict[str, object]]: ...

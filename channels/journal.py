@@ -1,8 +1,8 @@
 """A worker's local journal: marks around every use of a socket.
 
-``begin`` in the store says that a message *may* be on its way; the journal says whether it really was. Marks are written
-without fsync: they survive a kill of the process, not a crash of the machine, and are trusted only under the same boot.
-The file stays locked while its worker lives, so whoever can lock it knows that the worker is dead.
+``begin`` in the store says that a message *may* be on its way; the journal says whether it really was. Marks are
+written without fsync: they survive a kill of the process, not a crash of the machine, and are trusted only under the
+same boot. The file stays locked while its worker lives, so whoever can lock it knows that the worker is dead.
 """
 
 import fcntl

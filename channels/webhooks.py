@@ -41,7 +41,7 @@ class AnswersWebhooks(Protocol):
     def webhook_answer(self) -> tuple[str, bytes]: ...
 
 
-class BodyTooLarge(Exception):  # noqa: N818 - the HTTP name of it
+class BodyTooLarge(Exception):
     """The request has more bytes than are read."""
 
 

@@ -1,7 +1,6 @@
 """The message vocabulary that every channel, the bot and the campaigns share. Plain frozen values."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
 from core.machines.message import MessageState
@@ -59,8 +58,8 @@ class ProviderTemplate:
 class OutboundMessage:
     """A message ready to leave: rendered, addressed, allowed.
 
-    ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed plus-address.
-    ``unsubscribe_url`` is the RFC 8058 one-click address; every marketing message has it or ``stop_hint`` in its text.
+    ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed
+    plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address.
     """
 
     id: str
@@ -92,8 +91,8 @@ class Receipt:
 class InboundMessage:
     """What a customer wrote.
 
-    ``key`` is unique per account and drops repeats. ``automatic`` says why we hold it for a machine's answer (RFC 3834),
-    empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
+    ``key`` is unique per account and drops repeats. ``automatic`` says why it is held for a machine's answer (RFC
+    3834), empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
     Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing.
     """
 

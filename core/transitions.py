@@ -23,7 +23,7 @@ class IllegalTransition(OtklikError):
 class Transition(Generic[S]):
     """One arrow: named by its verb.
 
-    ``event`` is what makes it happen (past tense); ``guard`` looks at facts; ``effect`` says, in words, what goes with it.
+    ``event`` is what makes it happen (past tense); ``guard`` looks at facts; ``effect`` says what goes with it.
     """
 
     verb: str
@@ -47,9 +47,9 @@ class Machine(Generic[S]):
     def find(self, state: S, event: str, facts: Facts) -> Transition[S] | None:
         """The first transition that ``event`` makes from ``state``, or None."""
         for transition in self.transitions:
-            if transition.event == event and state in transition.sources:
-                if transition.guard is None or transition.guard(facts):
-                    return transition
+            applies = transition.event == event and state in transition.sources
+            if applies and (transition.guard is None or transition.guard(facts)):
+                return transition
         return None
 
     def events(self) -> Iterator[str]:

@@ -90,6 +90,6 @@ def make_accounts(configuration: Configuration) -> list[Account]:
     return accounts
 
 
-def _nothing(raw: RawInbound) -> list[ChannelEvent]:
+def _nothing(_: RawInbound) -> list[ChannelEvent]:
     """An account that never receives."""
     return []

@@ -90,7 +90,7 @@ class Service:
                 continue
             found = await self.outbox.recover(worker, marks)
             if marks is not None:
-                Path(journal).unlink(missing_ok=True)
+                await asyncio.to_thread(Path(journal).unlink, missing_ok=True)
             log.info(
                 "recovered a dead worker",
                 worker=worker,

@@ -1,7 +1,7 @@
 """Settings, from the environment and ``.env``. Each is ``OTKLIK_`` and its name; ``.env.example`` explains them all.
 
-A channel is on when its first setting is there: ``OTKLIK_EMAIL_HOST``, ``OTKLIK_TELEGRAM_TOKEN``, ``OTKLIK_SMS_SENDER``,
-``OTKLIK_WHATSAPP_SENDER``. What follows the channel's name is a field of its adapter's settings.
+A channel is on when its first setting is there: ``OTKLIK_EMAIL_HOST``, ``OTKLIK_TELEGRAM_TOKEN``,
+``OTKLIK_SMS_SENDER``, ``OTKLIK_WHATSAPP_SENDER``. What follows the channel's name is a field of its adapter's settings.
 """
 
 import difflib
@@ -124,7 +124,7 @@ def _environment(env_file: Path | None) -> dict[str, str]:
 def _channels(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     def options(name: str) -> dict[str, str]:
         start = f"{PREFIX}{name.upper()}_"
-        return {key.removeprefix(start).lower(): value for key, value in values.items() if key.startswith(start) and value}
+        return {key.removeprefix(start).lower(): text for key, text in values.items() if key.startswith(start) and text}
 
     shared = options("twilio")
     channels: dict[str, dict[str, str]] = {}
@@ -133,9 +133,8 @@ def _channels(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
         if any(own.get(switch) for switch in switches):
             channels[channel] = {**shared, **own} if channel in _TWILIO else own
         elif own:
-            raise ConfigurationError(
-                f"{PREFIX}{channel.upper()}_{switches[0].upper()}: is missing, though other settings of {channel} are there"
-            )
+            switch = f"{PREFIX}{channel.upper()}_{switches[0].upper()}"
+            raise ConfigurationError(f"{switch}: is missing, though other settings of {channel} are there")
     if shared and not any(channel in channels for channel in _TWILIO):
         raise ConfigurationError("OTKLIK_SMS_SENDER or OTKLIK_WHATSAPP_SENDER: is missing, though Twilio is configured")
     return channels

@@ -1,8 +1,8 @@
 """The HTTP application: mounts every room's routes and runs them beside the service."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -111,7 +111,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110  uvicorn tells by this flag only
             await asyncio.sleep(0.01)
         yield listener.getsockname()[1]
     finally:

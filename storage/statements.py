@@ -25,12 +25,12 @@ class lease_clock(FunctionElement[int]):  # noqa: N801  a SQL function reads lik
 
 
 @compiles(lease_clock, "sqlite")
-def _sqlite_clock(element: lease_clock, compiler: SQLCompiler, **kw: Any) -> str:
+def _sqlite_clock(_: lease_clock, __: SQLCompiler, **___: Any) -> str:
     return "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
 @compiles(lease_clock, "postgresql")
-def _postgresql_clock(element: lease_clock, compiler: SQLCompiler, **kw: Any) -> str:
+def _postgresql_clock(_: lease_clock, __: SQLCompiler, **___: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.types import TypeDecorator
 from core.clock import from_micros, to_micros
 from core.ids import ID_LENGTH
 
+WORD_LENGTH = 24
+
 
 class Instant(TypeDecorator[datetime]):
     """An instant as BIGINT microseconds since the epoch, so that both databases shift and compare it alike.
@@ -35,7 +37,7 @@ class Word(TypeDecorator[StrEnum]):
     cache_ok = True
 
     def __init__(self, words: type[StrEnum]) -> None:
-        super().__init__(24)
+        super().__init__(WORD_LENGTH)
         self.words = words
 
     def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:

@@ -134,7 +134,8 @@ def test_a_store_that_is_locked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_rows_that_are_broken_stay_out_and_are_told(desk: Desk) -> None:
     people = desk.folder / "people.csv"
-    people.write_text("id,email,phone\n1,anna@example.org,+12025550123\n2,not an address,+12025550124\n3,x@example.org\n")
+    rows = ["id,email,phone", "1,anna@example.org,+12025550123", "2,not an address,+12025550124", "3,x@example.org"]
+    people.write_text("\n".join([*rows, ""]))
     done = desk.otklik("import", "customers", "people.csv")
     assert done.returncode == 0, done.said
     rejected = (desk.folder / "people.csv.rejected.csv").read_text()

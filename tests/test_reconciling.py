@@ -76,7 +76,7 @@ async def test_only_a_match_and_only_when_told_to(
 ) -> None:
     message_id = await _unknown_send(store, policy)
     adapter = ListsMessages(known)
-    account = Account("sms", adapter, lambda raw: [])  # type: ignore[arg-type]
+    account = Account("sms", adapter, lambda _: [])  # type: ignore[arg-type]
     outbox = Outbox(store, clock, DISPATCH_GATES, worker="w")
     assert await reconcile(store, [account], outbox) == int(settled)
     expected = (MessageState.ACCEPTED, "SM1") if settled else (MessageState.UNKNOWN, None)

@@ -32,7 +32,7 @@ _SIZE = re.compile(rb"UID (\d+)[^\r\n]*RFC822\.SIZE (\d+)|RFC822\.SIZE (\d+)[^\r
 _DAY = re.compile(rb'INTERNALDATE "\s?(\d{1,2}-[A-Za-z]{3}-\d{4})')
 
 
-class MailboxUnreachable(OtklikError):  # noqa: N818 - the state of a server, as StoreUnavailable is
+class MailboxUnreachable(OtklikError):
     """The mail server cannot be reached or broke off; nothing was skipped, the next poll goes on."""
 
 

@@ -16,7 +16,7 @@ _LONGEST_REPLY = 65536
 _UNCERTAIN = "the content was under way and no answer came: it may have been delivered"
 
 
-class ConnectionLost(Exception):  # noqa: N818 - it is an event here, not yet an error
+class ConnectionLost(Exception):
     """The connection ended, or said something that is not SMTP, or bids farewell (421)."""
 
     def __init__(self, detail: str, code: str = "") -> None:

@@ -20,7 +20,7 @@ class Answer:
     migrate_to: int | None = None
 
 
-class NotOk(Exception):  # noqa: N818 - named as the API names it
+class NotOk(Exception):
     """Raised by the client for every answer that is not "ok"; never leaves this folder."""
 
     def __init__(self, answer: Answer) -> None:

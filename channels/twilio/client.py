@@ -16,7 +16,7 @@ from twilio.rest import Client
 CONNECT_SECONDS = 10.0
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
+class Refusal(Exception):
     """An answer other than 2xx. ``retry_after`` is seconds. Never leaves this folder."""
 
     def __init__(self, status: int, code: int | None, message: str, retry_after: float | None) -> None:
@@ -41,7 +41,7 @@ class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK is unt
             proxy=proxy or None,
         )
 
-    async def request(  # noqa: PLR0917 - the SDK's signature; ours would also log numbers
+    async def request(
         self,
         method: str,
         url: str,

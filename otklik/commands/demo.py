@@ -24,8 +24,8 @@ def demo(
 ) -> None:
     """Run a whole campaign against stand-ins for the providers on this machine: letters, WhatsApp, Telegram, SMS.
 
-    Real SMTP, IMAP and HTTP on loopback, made-up customers, a virtual clock. Exits 0 only if the providers' ledgers, the
-    store and an independent oracle agree. At a terminal it then stays, with the customers' phones on a web page.
+    Real SMTP, IMAP and HTTP on loopback, made-up customers, a virtual clock. Exits 0 only if the providers' ledgers,
+    the store and an independent oracle agree. At a terminal it then stays, with the customers' phones on a web page.
 
     Example: `otklik demo --events cdnow_orders.csv --now 1998-07-01`
     """

@@ -34,9 +34,7 @@ async def _examine(configuration: "Configuration") -> list[tuple[str, bool, str]
     results = [await _store(configuration), await _workspace(configuration)]
     if not configuration.channels:
         results.append(("channels", False, "none is configured; set OTKLIK_EMAIL_HOST and its kin, see .env.example"))
-    for channel in configuration.channels:
-        results.append(await _channel(configuration, channel))
-    return results
+    return [*results, *[await _channel(configuration, channel) for channel in configuration.channels]]
 
 
 async def _store(configuration: "Configuration") -> tuple[str, bool, str]:

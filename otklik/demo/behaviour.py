@@ -10,6 +10,18 @@ HOUR = 3600
 SLOT = 1800
 """Customers act on a half-hour grid, 7 minutes past it: many share an instant, none meets a deadline."""
 OFFSET = 7 * 60
+_HABITS: tuple[tuple[str, dict[str, int], float, float], ...] = (
+    (
+        "email",
+        {"reply": 10, "auto_reply": 6, "click": 6, "one_click": 4, "buy": 5, "complain": 1, "start_bot": 12},
+        1,
+        60,
+    ),
+    ("whatsapp", {"reply": 18, "stop": 5, "buy": 6}, 0.5, 36),
+    ("telegram", {"reply": 15, "press": 10, "buy": 5}, 0.5, 36),
+    ("sms", {"reply": 15, "stop": 8}, 0.5, 36),
+)
+"""On each channel: out of a hundred customers, how many do what, and within how many hours of the message."""
 REPLIES = {
     "en": ("Yes please, what would you suggest?", "Thank you for writing! I loved the last one.", "Maybe in spring."),
     "ru": ("Да, посоветуйте что-нибудь!", "Спасибо, что написали. Давно собирался зайти.", "Может быть, весной."),
@@ -61,50 +73,20 @@ def _script(customer: DemoCustomer, chance: random.Random, *, may_join: bool) ->
     def on(channel: str, do: str, low: float, high: float, **more: Any) -> None:
         rules.append({"on": {"channel": channel, "nth": 1}, "after": after(low, high), "do": do, **more})
 
-    def text() -> str:
-        return chance.choice(REPLIES[customer.language])
+    def words(deed: str) -> dict[str, Any]:
+        """What a deed needs: a reply its text, an order its amount."""
+        if deed == "reply":
+            return {"text": chance.choice(REPLIES[customer.language])}
+        return {"amount": f"{chance.randint(8, 90)}.90"} if deed == "buy" else {}
 
     if chance.random() < 0.5:
         on("email", "open", 0.5, 20)
-    match _drawn(chance, reply=10, auto_reply=6, click=6, one_click=4, buy=5, complain=1, start_bot=12):
-        case "reply":
-            on("email", "reply", 1, 50, text=text())
-        case "auto_reply":
-            rules.append({"on": {"channel": "email", "nth": 1}, "after": OFFSET, "do": "auto_reply"})
-        case "buy":
-            on("email", "buy", 2, 60, amount=f"{chance.randint(8, 90)}.90")
-        case "start_bot":
-            if may_join:
-                on("email", "start_bot", 1, 40)
-        case str(deed):
-            on("email", deed, 1, 60)
-        case None:
-            pass
-    match _drawn(chance, reply=18, stop=5, buy=6):
-        case "reply":
-            on("whatsapp", "reply", 0.5, 30, text=text())
-        case "buy":
-            on("whatsapp", "buy", 1, 40, amount=f"{chance.randint(8, 90)}.50")
-        case str(deed):
-            on("whatsapp", deed, 0.5, 30)
-        case None:
-            pass
-    match _drawn(chance, reply=15, press=10, buy=5):
-        case "reply":
-            on("telegram", "reply", 0.5, 30, text=text())
-        case "buy":
-            on("telegram", "buy", 1, 40, amount=f"{chance.randint(8, 90)}.00")
-        case str(deed):
-            on("telegram", deed, 0.5, 30)
-        case None:
-            pass
-    match _drawn(chance, reply=15, stop=8):
-        case "reply":
-            on("sms", "reply", 0.5, 30, text=text())
-        case str(deed):
-            on("sms", deed, 0.5, 30)
-        case None:
-            pass
+    for channel, shares, low, high in _HABITS:
+        deed = _drawn(chance, **shares)
+        if deed == "auto_reply":
+            rules.append({"on": {"channel": channel, "nth": 1}, "after": OFFSET, "do": deed})
+        elif deed is not None and (deed != "start_bot" or may_join):
+            on(channel, deed, low, high, **words(deed))
     return rules
 
 

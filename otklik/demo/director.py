@@ -103,7 +103,7 @@ class Director:
         return scene
 
 
-async def _always(scene: Scene) -> bool:
+async def _always(_: Scene) -> bool:
     return True
 
 

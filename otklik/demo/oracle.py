@@ -3,8 +3,8 @@
 It imports nothing of Otklik and shares no code with it: it says in its own plain words what the campaign's rules mean
 for one customer at a time. Where it and the providers' ledgers disagree, one of the three is wrong.
 
-The campaign: a letter, three days, WhatsApp, two days, Telegram or else SMS, two days. Marketing leaves between 08:00 and
-21:00 on the customer's clock. A reply, a click or an order ends it; an automatic reply does not.
+The campaign: a letter, three days, WhatsApp, two days, Telegram or else SMS, two days. Marketing leaves between 08:00
+and 21:00 on the customer's clock. A reply, a click or an order ends it; an automatic reply does not.
 """
 
 from collections.abc import Iterable, Mapping

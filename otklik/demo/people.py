@@ -81,7 +81,7 @@ class DemoCustomer:
         return self.last_order_at is not None and self.last_order_at < now - YEAR
 
 
-def generate(  # noqa: PLR0917  callers name what is not plain
+def generate(
     count: int,
     now: datetime,
     seed: int,
@@ -113,7 +113,7 @@ def generate(  # noqa: PLR0917  callers name what is not plain
     return made
 
 
-def _customer(  # noqa: PLR0917  one call
+def _customer(
     chance: random.Random, number: int, external_id: str, mix: Mapping[str, float], history: tuple[DemoOrder, ...],
     last: datetime | None, now: datetime, phones: FictionalPhones,
 ) -> DemoCustomer:  # fmt: skip

@@ -1,4 +1,4 @@
-"""The demo's two processes: the sandbox and the sender. Each announces itself by one JSON line and ends with the demo."""
+"""The demo's two processes: the sandbox and the sender. Each announces itself by a JSON line and ends with it."""
 
 import asyncio
 import contextlib
@@ -60,19 +60,25 @@ async def start_child(arguments: list[str], log: Path, environment: Mapping[str,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
             env={**inherited, **environment}, cwd=folder, start_new_session=True,
         )  # fmt: skip
-    assert process.stdout is not None
+    output_of = process.stdout
+    if output_of is None:
+        raise OtklikError(f"{arguments[0]} has no output to announce itself by")
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
+        line = await asyncio.wait_for(output_of.readline(), READY_SECONDS)
         announced = orjson.loads(line)
     except (TimeoutError, orjson.JSONDecodeError):
         _kill(process)
         await process.wait()
-        tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        tail = await asyncio.to_thread(_tail, log)
         raise OtklikError(f"{arguments[0]} did not start:\n{tail}") from None
     except BaseException:
         _kill(process)
         raise
     return Child(process, announced, log)
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:] if log.exists() else ""
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

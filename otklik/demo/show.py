@@ -59,7 +59,8 @@ class Show:
         """Show where the calendar stands: at a terminal always, elsewhere once a day."""
         day = f"{scene.now:%Y-%m-%d}"
         replies = sum(number for app, number in scene.theirs.get("wrote", {}).items() if app != "orders")
-        line = self.say("day", day=f"{scene.now:%Y-%m-%d %H:%M}", sent=scene.theirs["ledger"]["accepted"], replies=replies)
+        sent = scene.theirs["ledger"]["accepted"]
+        line = self.say("day", day=f"{scene.now:%Y-%m-%d %H:%M}", sent=sent, replies=replies)
         if self._status is not None:
             self._status.update(line)
         elif day != self._day:

@@ -26,7 +26,7 @@ API_TOKEN = "demo-shop-token"  # noqa: S105  as above
 SANDBOX_TOKEN = f"{BOT}:sandbox-token"
 SANDBOX_NUMBER = "+12025550100"
 SANDBOX_SID = "AC" + "0123456789abcdef" * 2
-SANDBOX_AUTH = "sandbox-token-of-twilio"  # noqa: S105  the sandbox's published token
+SANDBOX_AUTH = "sandbox-token-of-twilio"
 RATES = "200"
 """The demo's providers, and so its sender, are this many times faster than real ones."""
 
@@ -93,9 +93,8 @@ class Stage:
 
     async def start_worker(self, now: datetime) -> None:
         """Start the sender at the virtual instant ``now``."""
-        self.worker = await start_child(
-            ["otklik", "run", "--announce", "--attached"], self.folder / "worker.log", self.environment(now), self.folder
-        )
+        arguments = ["otklik", "run", "--announce", "--attached"]
+        self.worker = await start_child(arguments, self.folder / "worker.log", self.environment(now), self.folder)
 
     async def strike(self) -> None:
         """Stop everything."""

@@ -48,8 +48,8 @@ async def verify(
     accepted = [entry for entry in ledger if entry["accepted"]]
     verdict.accepted = len(accepted)
     ours = await _sent(store)
-    by_key = _match(verdict, accepted, ours)
-    _compare_sends(verdict, by_key, ours, people, expected.sends)
+    _match(verdict, accepted, ours)
+    _compare_sends(verdict, ours, people, expected.sends)
     await _compare_outcomes(verdict, store, expected.outcomes)
     if complete:
         _everything_occurred(verdict, expected, ours)
@@ -101,9 +101,7 @@ def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
     return entry["channel"], str(entry["provider_id"])
 
 
-def _match(
-    verdict: Verdict, accepted: Sequence[Mapping[str, Any]], ours: Sequence[_Ours]
-) -> Mapping[tuple[str, str], _Ours]:
+def _match(verdict: Verdict, accepted: Sequence[Mapping[str, Any]], ours: Sequence[_Ours]) -> None:
     """Every accepted entry is one message of ours and the other way round; unknown ones may be either."""
     known = {message.key: message for message in ours}
     counted = Counter(_key(entry) for entry in accepted)
@@ -119,12 +117,10 @@ def _match(
     lost = [key for key, message in known.items() if key not in counted and message.state is not MessageState.UNKNOWN]
     if lost:
         verdict.problems.append(f"the store has {len(lost)} messages as sent that no provider accepted: {lost[:SHOWN]}")
-    return known
 
 
 def _compare_sends(
     verdict: Verdict,
-    known: Mapping[tuple[str, str], _Ours],
     ours: Sequence[_Ours],
     people: Iterable[Mapping[str, Any]],
     expected: frozenset[Send],

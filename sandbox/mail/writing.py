@@ -79,7 +79,7 @@ def fresh(who: Correspondent, to: str, text: str, at: datetime, number: int) -> 
     return _done(who.email, to, message, text)
 
 
-def auto_reply(  # noqa: PLR0917 - one value each, all needed
+def auto_reply(
     who: Correspondent, original: Letter, return_path: str, text: str | None, at: datetime, number: int
 ) -> Outgoing:
     """An out-of-office note (RFC 3834): to the return path, from the null sender, marked as automatic."""

@@ -6,17 +6,17 @@ from alembic import context
 from sqlmodel import AutoString
 
 from storage.tables import metadata
-from storage.types import Instant, Word
+from storage.types import WORD_LENGTH, Instant, Word
 
 
-def render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
+def render(kind: str, item: Any, _: Any) -> str | Literal[False]:
     """Write plain types into a migration: it must mean the same when our own types have changed."""
     if kind != "type":
         return False
     if isinstance(item, Instant):
         return "sa.BigInteger()"
     if isinstance(item, Word):
-        return f"sa.String(length={item.impl_instance.length})"
+        return f"sa.String(length={WORD_LENGTH})"
     if isinstance(item, AutoString):
         return "sa.String()"
     return False

@@ -98,8 +98,8 @@ class Occurrence(SQLModel, table=True):
 class Enrolment(SQLModel, table=True):
     """One customer's journey. ``step`` is the id of the step it stands at.
 
-    ``sent_at``…: a step that was planned keeps its message in ``message_id``; ``due_at`` is when the engine looks again,
-    null when only an event can move it.
+    ``sent_at``…: a step that was planned keeps its message in ``message_id``; ``due_at`` is when the engine looks
+    again, null when only an event can move it.
     """
 
     __tablename__ = "enrolments"

@@ -94,7 +94,7 @@ async def test_a_message_goes_queued_sent_delivered_with_signed_callbacks(
         (ANNA, {"body": "x", "from_": WHATSAPP}, 400, 21910),
     ],
 )
-async def test_refusals(  # noqa: PLR0917 - one a column
+async def test_refusals(
     sandbox: Running, sdk: Sdk, to: str, fields: dict[str, Any], status: int, code: int
 ) -> None:
     error = await sdk.refused(to, **fields)
