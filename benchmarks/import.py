@@ -147,7 +147,7 @@ async def raw(store: Store, tables: dict[str, tuple[list[str], list[tuple[Any, .
     done = dict.fromkeys(tables, 0)
     for end in ends:
         async with store.write() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver = (await connection.get_raw_connection()).driver_connection
             for table, (columns, rows) in tables.items():
                 sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
                 until = -(-len(rows) * end // ends[-1])  # a file's rows make fewer or more of each table

@@ -60,21 +60,14 @@ class _Chunk(Generic[R]):
     records: list[R] = field(default_factory=list)
     places: list[tuple[int, list[Any]]] = field(default_factory=list)
     broken: list[tuple[int, str, list[Any]]] = field(default_factory=list)
-    rows: int = 0
     repeated: int = 0
     prepared: Any = None
     """What the writer made of ``records`` before its turn with the store."""
 
-    def keep(self, line: int, cells: list[Any], record: R) -> None:
-        """Take a row that is right."""
-        self.rows += 1
-        self.places.append((line, cells))
-        self.records.append(record)
-
-    def refuse(self, line: int, reason: str, cells: list[Any]) -> None:
-        """Put a row aside."""
-        self.rows += 1
-        self.broken.append((line, reason, cells))
+    @property
+    def rows(self) -> int:
+        """How many rows of the file it holds."""
+        return len(self.records) + len(self.broken)
 
 
 async def inspect(path: Path, kind: Kind, options: ImportOptions) -> Inspection:
@@ -257,34 +250,36 @@ class _Loader(Generic[R]):
         width = len(self._seen.source.headers)
         ids: set[str] = set()
         limit = self._size
+        read, restore = self._read, self._restore
+        records, places = chunk.records, chunk.places
         if self._held is not None:
             line, cells, record = self._held
             self._held = None
-            chunk.keep(line, cells, record)
+            places.append((line, cells))
+            records.append(record)
             ids.add(record.external_id)
-        while chunk.rows < limit:
-            line, found = next(rows, (0, None))
-            if found is None:
-                break
+        for line, found in rows:
             if isinstance(found, BrokenRow):
-                chunk.refuse(line, found.reason, [found.text])
-                continue
-            cells = [restored(cell) if isinstance(cell, str) else cell for cell in found] if self._restore else found
-            if len(cells) != width and not _fitted(cells, width):
-                chunk.refuse(line, f"{len(cells)} cells where the header has {width}", cells)
-                continue
-            try:
-                record = self._read(cells)
-            except ValueError as error:
-                chunk.refuse(line, str(error), cells)
-                continue
-            if record.external_id in ids:
-                # the same id again: it has to see what the earlier row wrote
-                self._held = (line, cells, record)
-                chunk.repeated += 1
+                chunk.broken.append((line, found.reason, [found.text]))
+            else:
+                cells = [restored(cell) if isinstance(cell, str) else cell for cell in found] if restore else found
+                try:
+                    if len(cells) != width:
+                        _fit(cells, width)
+                    record = read(cells)
+                except ValueError as error:
+                    chunk.broken.append((line, str(error), cells))
+                else:
+                    if record.external_id in ids:
+                        # the same id again: it has to see what the earlier row wrote
+                        self._held = (line, cells, record)
+                        chunk.repeated += 1
+                        break
+                    places.append((line, cells))
+                    records.append(record)
+                    ids.add(record.external_id)
+            if len(records) + len(chunk.broken) >= limit:
                 break
-            chunk.keep(line, cells, record)
-            ids.add(record.external_id)
         if self._prepare is not None:
             chunk.prepared = self._prepare(chunk.records, now)
         return chunk
@@ -307,8 +302,13 @@ def _tuned_interpreter() -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
-def _fitted(cells: Sequence[Any], width: int) -> bool:
-    """Cut empty cells after the last column off in place; whether the row is then as wide as the header."""
-    if len(cells) > width and isinstance(cells, list) and not any(cells[width:]):
+def _fit(cells: list[Any], width: int) -> None:
+    """Cut empty cells after the last column off in place.
+
+    Raises:
+        ValueError: if the row is not as wide as the header then.
+    """
+    if len(cells) > width and not any(cells[width:]):
         del cells[width:]
-    return len(cells) == width
+    if len(cells) != width:
+        raise ValueError(f"{len(cells)} cells where the header has {width}")
