@@ -141,8 +141,9 @@ async def listening() -> AsyncIterator[Company]:
 
 
 def spec(name: str) -> Any:
-    """A provider's machine-readable specification from the folder named in OTKLIK_PROVIDER_SPECS, or a skip."""
-    path = Path(os.environ.get("OTKLIK_PROVIDER_SPECS", "provider-specs")) / name
+    """A provider's machine-readable specification from the folder named in OTKLIK_PROVIDER_SPECS or beside the checkout, or a skip."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    path = Path(os.environ.get("OTKLIK_PROVIDER_SPECS", beside)) / name
     if not path.is_file():
         pytest.skip(f"{path} is not at hand: name the folder with it in OTKLIK_PROVIDER_SPECS")
     return orjson.loads(path.read_bytes())
