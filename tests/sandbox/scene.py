@@ -141,7 +141,7 @@ async def listening() -> AsyncIterator[Company]:
 
 
 def spec(name: str) -> Any:
-    """A provider's machine-readable specification from the folder named in OTKLIK_PROVIDER_SPECS or beside the checkout, or a skip."""
+    """A provider's specification from the folder in OTKLIK_PROVIDER_SPECS, or beside the checkout, or a skip."""
     beside = Path(__file__).parents[3] / "shared" / "data"
     path = Path(os.environ.get("OTKLIK_PROVIDER_SPECS", beside)) / name
     if not path.is_file():
