@@ -57,6 +57,8 @@ async def refresh_segment(
         Refused: as :func:`campaigns.segments.compiling.compile_segment`.
     """
     inside = compile_segment(name, segments, now=now, zone=zone)
+    # one refresh of a segment at a time: two schedulers that start together would both open the same memberships
+    await connection.execute(select(_segments.c.name).where(_segments.c.name == name).with_for_update())
     own = _memberships.c.segment == name
     is_open = _memberships.c.left_at.is_(None)
     # NOT IN, whose list is hashed once: a join over tables that were filled a moment ago, and that no statistics know
