@@ -122,6 +122,12 @@ class Scheduler:
             recorded = await connection.scalar(
                 select(_OCCURRENCES.c.outcome).where(*(_OCCURRENCES.c[name] == value for name, value in key.items()))
             )
+            if outcome == SKIPPED and recorded == FIRING:  # begun, interrupted, and too late to be taken up
+                await connection.execute(
+                    update(_OCCURRENCES)
+                    .where(*(_OCCURRENCES.c[name] == value for name, value in key.items()))
+                    .values(outcome=SKIPPED)
+                )
         if recorded == FIRED:  # another scheduler was faster
             return 0
         if outcome == SKIPPED:
