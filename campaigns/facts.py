@@ -86,7 +86,15 @@ async def load_due(
     await lock_customers(connection, customer_ids, shared=False)
     wanted = (
         select(
-            _ENROLMENTS,
+            _ENROLMENTS.c.id,
+            _ENROLMENTS.c.campaign_id,
+            _ENROLMENTS.c.customer_id,
+            _ENROLMENTS.c.version,
+            _ENROLMENTS.c.state,
+            _ENROLMENTS.c.step,
+            _ENROLMENTS.c.leg,
+            _ENROLMENTS.c.due_at,
+            _ENROLMENTS.c.message_id,
             _CUSTOMERS.c.zone,
             _CUSTOMERS.c.zone_guess,
             _MESSAGES.c.state.label("message_state"),

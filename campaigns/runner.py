@@ -1,10 +1,11 @@
 """The runner: loads due journeys, lets the engine decide, writes what it decided. One transaction a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import WorkspaceConfig
@@ -12,12 +13,13 @@ from campaigns.engine import Decision, Note, Reschedule, SendMessage, SkipMessag
 from campaigns.facts import DueJourney, load_due
 from campaigns.live import workspace_config
 from campaigns.versions import definitions
-from core.clock import Clock
-from core.ids import new_id
+from core.clock import Clock, to_micros
+from core.ids import new_id, new_ids
 from core.machines.enrolment import OPEN
 from core.machines.message import SKIP, MessageState
 from core.money import parse_micros
 from core.wakeup import Wakeup, outbox
+from storage.given import given, insert_given, run_given
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Enrolment, EnrolmentHistory, Hold, Message
@@ -65,7 +67,8 @@ class _Batch:
 
     def __init__(self, config: WorkspaceConfig, now: datetime) -> None:
         self._config = config
-        self._now = now
+        self._at = to_micros(now)
+        self._prices: dict[str, int] = {}
         self._moves: list[dict[str, Any]] = []
         self._planned: list[dict[str, Any]] = []
         self._holds: list[dict[str, Any]] = []
@@ -94,65 +97,57 @@ class _Batch:
         journey = decision.journey
         self._moves.append(
             {
-                "enrolment": item.enrolment_id,
-                "to_state": journey.state,
-                "to_step": journey.step,
-                "to_leg": journey.leg,
-                "to_message": message_id,
-                "to_due": journey.due_at,
-                "to_closed": None if journey.state in OPEN else self._now,
+                "id": item.enrolment_id,
+                "state": journey.state,
+                "step": journey.step,
+                "leg": journey.leg,
+                "message_id": message_id,
+                "due_at": to_micros(journey.due_at) if journey.due_at else None,
+                "closed_at": None if journey.state in OPEN else self._at,
             }
         )
 
     def _plan(self, item: DueJourney, effect: SendMessage, message_id: str) -> None:
+        send_at = to_micros(effect.send_at)
         self._planned.append(
             {
                 "id": message_id,
-                "direction": "out",
                 "customer_id": item.customer_id,
                 "identity_id": effect.identity_id,
                 "channel": effect.channel,
-                "account": "",
                 "purpose": effect.purpose,
-                "state": MessageState.PLANNED,
-                "reason": "",
                 "campaign_id": item.campaign_id,
                 "enrolment_id": item.enrolment_id,
                 "version": item.version,
                 "step": effect.step,
                 "leg": effect.leg,
-                "lane": 1,
-                "send_at": effect.send_at,
-                "not_before": effect.not_before,
-                "not_after": effect.not_after,
-                "tries": 0,
-                "fence": 0,
-                "worker": "",
-                "subject": "",
-                "body": "",
-                "raw_blob": "",
-                "created_at": self._now,
+                "send_at": send_at,
+                "not_before": to_micros(effect.not_before),
+                "not_after": to_micros(effect.not_after),
+                "created_at": self._at,
             }
         )
         self._holds.append(
             {
                 "message_id": message_id,
                 "customer_id": item.customer_id,
-                "budget": "",
-                "amount_micros": parse_micros(self._config.policy(effect.channel).price),
+                "amount_micros": self._price(effect.channel),
                 "currency": self._config.currency,
-                "send_at": effect.send_at,
-                "state": "held",
+                "send_at": send_at,
             }
         )
         self._line(item, "MessagePlanned", effect.step, effect.leg, effect.channel)
 
+    def _price(self, channel: str) -> int:
+        if channel not in self._prices:
+            self._prices[channel] = parse_micros(self._config.policy(channel).price)
+        return self._prices[channel]
+
     def _line(self, item: DueJourney, event: str, step: str, leg: str, detail: str) -> None:
         self._lines.append(
             {
-                "id": new_id(),
                 "enrolment_id": item.enrolment_id,
-                "at": self._now,
+                "at": self._at,
                 "event": event,
                 "step": step,
                 "leg": leg,
@@ -161,9 +156,12 @@ class _Batch:
         )
 
     async def write(self, connection: AsyncConnection) -> None:
-        await _insert(connection, _MESSAGES, self._planned)
-        await _insert(connection, _HOLDS, self._holds)
-        await _insert(connection, _HISTORY, self._lines)
+        dialect = connection.dialect.name
+        for line, id_ in zip(self._lines, new_ids(len(self._lines)), strict=True):
+            line["id"] = id_
+        await run_given(connection, _new_messages(dialect), self._planned)
+        await run_given(connection, _new_holds(dialect), self._holds)
+        await run_given(connection, _new_lines(dialect), self._lines)
         for moved in self._moved:
             await connection.execute(
                 update(_MESSAGES)
@@ -179,22 +177,40 @@ class _Batch:
             await connection.execute(
                 update(_HOLDS).where(_HOLDS.c.message_id == skipped.message_id).values(state="released")
             )
-        await connection.execute(
-            update(_ENROLMENTS)
-            .where(_ENROLMENTS.c.id == bindparam("enrolment"))
-            .values(
-                state=bindparam("to_state"),
-                step=bindparam("to_step"),
-                leg=bindparam("to_leg"),
-                message_id=bindparam("to_message"),
-                due_at=bindparam("to_due"),
-                closed_at=bindparam("to_closed"),
-                revision=_ENROLMENTS.c.revision + 1,
-            ),
-            self._moves,
-        )
+        await run_given(connection, _moved_enrolments(dialect), self._moves)
 
 
-async def _insert(connection: AsyncConnection, into: Any, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(into.insert(), list(rows))
+@cache
+def _new_messages(dialect: str) -> Any:
+    return insert_given(
+        dialect,
+        _MESSAGES,
+        (
+            "id", "customer_id", "identity_id", "channel", "purpose", "campaign_id", "enrolment_id", "version", "step",
+            "leg", "send_at", "not_before", "not_after", "created_at",
+        ),
+        direction="out", account="", state=MessageState.PLANNED, reason="", lane=1, tries=0, fence=0, worker="",
+        subject="", body="", raw_blob="",
+    )  # fmt: skip
+
+
+@cache
+def _new_holds(dialect: str) -> Any:
+    names = ("message_id", "customer_id", "amount_micros", "currency", "send_at")
+    return insert_given(dialect, _HOLDS, names, budget="", state="held")
+
+
+@cache
+def _new_lines(dialect: str) -> Any:
+    return insert_given(dialect, _HISTORY, ("id", "enrolment_id", "at", "event", "step", "leg", "detail"))
+
+
+@cache
+def _moved_enrolments(dialect: str) -> Any:
+    changed = ("state", "step", "leg", "message_id", "due_at", "closed_at")
+    rows = given(dialect, {name: _ENROLMENTS.c[name].type for name in ("id", *changed)})
+    return (
+        update(_ENROLMENTS)
+        .where(_ENROLMENTS.c.id == rows.c.id)
+        .values({**{name: rows.c[name] for name in changed}, "revision": _ENROLMENTS.c.revision + 1})
+    )

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
@@ -66,7 +65,10 @@ def as_utc(instant: datetime) -> datetime:
 
 def to_micros(instant: datetime) -> int:
     """Microseconds since 1970-01-01T00:00Z: how the store keeps an instant."""
-    return (as_utc(instant) - EPOCH) // _MICROSECOND
+    if instant.tzinfo is None:
+        instant = as_utc(instant)  # says what is wrong
+    since = instant - EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
