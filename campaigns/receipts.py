@@ -134,6 +134,7 @@ async def _known(
         found = await connection.execute(
             select(_MESSAGES.c.account, _MESSAGES.c.provider_id, _MESSAGES.c.id).where(
                 tuple_(_MESSAGES.c.account, _MESSAGES.c.provider_id).in_(sorted(pairs)),
+                _MESSAGES.c.provider_id.is_not(None),  # SQLite asks a partial index only where its condition stands
                 _MESSAGES.c.direction == "out",
             )
         )

@@ -125,14 +125,16 @@ async def reap(connection: AsyncConnection, now: datetime) -> int:
 
 async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
     """Make journeys due whose planned message missed its window: the engine gives it another, or gives it up."""
+    missed = select(_OUTBOX.c.id, _OUTBOX.c.enrolment_id).where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
+    found = missed.cte("missed")
     result = await connection.execute(
         update(_ENROLMENTS)
         .where(
+            # by key, from the few that missed: all open journeys are many
+            _ENROLMENTS.c.id.in_(select(found.c.enrolment_id)),
+            _ENROLMENTS.c.message_id.in_(select(found.c.id)),
             _ENROLMENTS.c.closed_at.is_(None),
             or_(_ENROLMENTS.c.due_at.is_(None), _ENROLMENTS.c.due_at > now),
-            _ENROLMENTS.c.message_id.in_(
-                select(_OUTBOX.c.id).where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
-            ),
         )
         .values(due_at=now)
     )

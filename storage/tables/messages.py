@@ -32,7 +32,9 @@ class Message(SQLModel, table=True):
         UniqueConstraint("conversation_id", "client_token"),
         Index("ux_messages_provider", "account", "provider_id", unique=True,
               sqlite_where=text("provider_id IS NOT NULL"), postgresql_where=text("provider_id IS NOT NULL")),
-        Index("ix_messages_planned", "channel", "lane", "not_before", sqlite_where=_PLANNED, postgresql_where=_PLANNED),
+        # not_after is there for the sweep, which looks for missed windows in the index alone
+        Index("ix_messages_planned", "channel", "lane", "not_before", "not_after",
+              sqlite_where=_PLANNED, postgresql_where=_PLANNED),
         Index("ix_messages_in_flight", "lease_until", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
         Index("ix_messages_customer", "customer_id", "created_at"),
         Index("ix_messages_campaign", "campaign_id", "step", "state"),

@@ -542,7 +542,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_messages_planned",
-            ["channel", "lane", "not_before"],
+            ["channel", "lane", "not_before", "not_after"],
             unique=False,
             sqlite_where=sa.text("state = 'planned' AND direction = 'out'"),
             postgresql_where=sa.text("state = 'planned' AND direction = 'out'"),
