@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.versions import definitions
 from core.errors import Refused
 from core.machines.message import MessageState
-from core.text import folded
+from core.text import clipped, folded
 from storage.outbox.columns import table
 from storage.tables import (
     Campaign,
@@ -147,7 +147,7 @@ async def _sends(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
     lines = []
     for row in rows:
         state: MessageState = row.state
-        said = row.reason or (row.subject or row.body[:60])
+        said = row.reason or row.subject or clipped(" ".join(row.body.split()), 60)
         at = row.sent_at or row.send_at or row.created_at
         lines.append(Line(at, f"message.{state.value}", row.step, row.leg, row.channel, said))
     return lines
@@ -161,7 +161,7 @@ async def _responses(connection: AsyncConnection, customer_id: str, since: datet
         .order_by(_RESPONSES.c.id)
     )
     return [
-        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, (row.body or row.attributed_by or "")[:80])
+        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, clipped(" ".join((row.body or row.attributed_by or "").split()), 80))
         for row in rows
         if row.kind != "conversion"
     ]
