@@ -245,3 +245,15 @@ async def test_cdnow_comes_whole_and_twice_without_change(store, cdnow, tmp_path
     async with store.read() as connection:
         total = await connection.execute(text("SELECT count(*), sum(amount_micros), min(currency) FROM events"))
         assert tuple(total.one()) == (69_659, 2_500_315_630_000, "USD")
+
+
+async def test_chunks_made_ahead_of_a_meeting_with_what_is_there_are_made_again(store, tmp_path):
+    lines = [f"{number},c{number}@example.org" for number in range(1503)]
+    await import_customers(store, written(tmp_path, f"id,email\n{lines[0]}\n{lines[1201]}\n", "first.csv"), CUSTOMERS)
+    taken = [*lines, "x,c7@example.org"]
+    summary = await import_customers(store, written(tmp_path, "\n".join(["id,email", *taken]) + "\n"), CUSTOMERS)
+    assert counts(summary) == (1504, 1502, 0, 2, 0)
+    assert summary.addresses_refused == 1
+    names = {row["id"]: name for name, row in (await customers(store)).items()}
+    owners = {row["address"]: names[row["customer_id"]] for row in await rows(store, Identity)}
+    assert owners == {f"c{number}@example.org": str(number) for number in range(1503)}
