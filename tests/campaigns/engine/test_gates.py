@@ -1,0 +1,147 @@
+"""Each gate's pure rule and its SQL predicate say the same of random messages, on both databases."""
+
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import case, delete, literal, select
+
+from campaigns.gates import DISPATCH_GATES, SendFacts, first_stop
+from core.draws import customer_draw
+from core.ids import new_id
+from core.machines.campaign import CampaignState
+from core.machines.conversation import LIVE_CHAT, ConversationState
+from core.machines.enrolment import OPEN, EnrolmentState
+from core.machines.message import MessageState
+from core.purposes import Purpose
+from storage.outbox.columns import EMERGENCY_STOP, send_columns, table
+from storage.store import Store
+from storage.tables import (
+    Campaign,
+    CampaignVersion,
+    Consent,
+    Conversation,
+    Customer,
+    Enrolment,
+    Identity,
+    Message,
+    Setting,
+    Suppression,
+)
+from tests.conftest import NOW
+
+ROWS = 400
+AROUND = (None, *(NOW + timedelta(microseconds=offset) for offset in (-3_600_000_000, -1, 0, 1, 3_600_000_000)))
+
+
+class Rows:
+    """Random messages with everything that the gates look at, and the facts that must follow from them."""
+
+    def __init__(self, chance: random.Random, *, emergency_stop: bool) -> None:
+        self._chance = chance
+        self._stop = emergency_stop
+        self.rows: dict[Any, list[dict[str, Any]]] = {
+            model: []
+            for model in (Customer, Identity, Campaign, CampaignVersion, Enrolment, Message, Consent, Suppression,
+                          Conversation)
+        }  # fmt: skip
+        self.facts: dict[str, SendFacts] = {}
+
+    def _put(self, made: Any) -> Any:
+        values = made.model_dump()
+        if isinstance(made, Customer):
+            values["draw"] = customer_draw(made.id)
+        self.rows[type(made)].append(values)
+        return made
+
+    def add(self) -> None:
+        chance = self._chance
+        purpose = chance.choice(list(Purpose))
+        customer = self._put(Customer(created_at=NOW, updated_at=NOW))
+        reachable = chance.random() < 0.8
+        identity = self._put(
+            Identity(customer_id=customer.id, channel="email", address=f"{customer.id}@example.org", key=customer.id,
+                     reachable=reachable, created_at=NOW)
+        )  # fmt: skip
+        campaign_id, enrolment_id, campaign_state, is_open = self._journey(customer.id)
+        consented = suppressed = live = False
+        for each in chance.sample([Purpose.MARKETING, Purpose.TRANSACTIONAL, purpose], 2):
+            if not any(row["identity_id"] == identity.id and row["purpose"] == each for row in self.rows[Consent]):
+                granted = chance.random() < 0.7
+                self._put(Consent(identity_id=identity.id, purpose=each.value, granted=granted, at=NOW))
+                consented |= granted and each == purpose
+        if chance.random() < 0.3:
+            what = chance.choice(["*", purpose.value, Purpose.MARKETING.value, Purpose.STAFF.value])
+            self._put(Suppression(key=identity.key, purpose=what, at=NOW))
+            suppressed = what in ("*", purpose.value)
+        if chance.random() < 0.5:
+            state = chance.choice(list(ConversationState))
+            self._put(Conversation(customer_id=customer.id, state=state, opened_at=NOW, last_at=NOW))
+            live = state in LIVE_CHAT
+        not_before, not_after = chance.choice(AROUND), chance.choice(AROUND)
+        message = self._put(
+            Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
+                    state=MessageState.CLAIMED, campaign_id=campaign_id, enrolment_id=enrolment_id,
+                    step="s", leg="main", not_before=not_before, not_after=not_after, created_at=NOW)
+        )  # fmt: skip
+        self.facts[message.id] = SendFacts(
+            purpose=purpose, now=NOW, not_before=not_before, not_after=not_after, enrolment_open=is_open,
+            campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
+            reachable=reachable, live_chat=live,
+        )  # fmt: skip
+
+    def _journey(self, customer_id: str) -> tuple[str | None, str | None, CampaignState | None, bool | None]:
+        chance = self._chance
+        if chance.random() < 0.2:
+            return None, None, None, None
+        state = chance.choice([CampaignState.ACTIVE, *CampaignState])
+        version = new_id()
+        campaign = self._put(Campaign(name=version, state=state, version=version, created_at=NOW, updated_at=NOW))
+        self._put(CampaignVersion(hash=version, campaign_id=campaign.id, body={}, created_at=NOW))
+        stands = chance.choice([EnrolmentState.WAITING, *EnrolmentState])
+        is_open = stands in OPEN
+        enrolment = self._put(
+            Enrolment(campaign_id=campaign.id, customer_id=customer_id, version=version, state=stands, entered_at=NOW,
+                      closed_at=None if is_open else NOW)
+        )  # fmt: skip
+        return campaign.id, enrolment.id, state, is_open
+
+    async def write(self, store: Store) -> None:
+        async with store.write() as connection:
+            await connection.execute(delete(table(Setting)))
+            if self._stop:
+                row = {"name": EMERGENCY_STOP, "value": True, "updated_at": NOW}
+                await connection.execute(table(Setting).insert(), row)
+            for model, rows in self.rows.items():
+                await connection.execute(table(model).insert(), rows)
+
+
+@pytest.mark.parametrize("stop", [False, True], ids=["running", "emergency stop"])
+async def test_rule_and_predicate_agree(store: Store, stop: bool) -> None:
+    made = Rows(random.Random(20261201), emergency_stop=stop)
+    for _ in range(ROWS):
+        made.add()
+    await made.write(store)
+    columns = send_columns()
+    every = [gate.predicate(columns).label(gate.name) for gate in DISPATCH_GATES]
+    first = case(*((gate.predicate(columns), gate.name) for gate in DISPATCH_GATES), else_=literal("")).label("first")
+    async with store.read() as connection:
+        rows = (
+            await connection.execute(
+                select(columns.message.c.id, first, *every).select_from(columns.joined()), {"business_now": NOW}
+            )
+        ).all()
+    assert len(rows) == ROWS
+    stopped: Counter[str] = Counter()
+    for row in rows:
+        facts = made.facts[row.id]
+        for gate in DISPATCH_GATES:
+            assert bool(row._mapping[gate.name]) == gate.stops(facts), (gate.name, facts)
+            stopped[gate.name] += gate.stops(facts)
+        expected = first_stop(DISPATCH_GATES, facts)
+        assert row.first == (expected.gate if expected else ""), facts
+    for gate in DISPATCH_GATES:
+        if stop or gate.name != "emergency_stop":
+            assert 0 < stopped[gate.name] < ROWS, f"{gate.name}: these rows prove nothing of it"
