@@ -147,7 +147,7 @@ async def _sends(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
     lines = []
     for row in rows:
         state: MessageState = row.state
-        said = row.reason or row.subject or clipped(" ".join(row.body.split()), 60)
+        said = row.reason or row.subject or _one_line(row.body, 60)
         at = row.sent_at or row.send_at or row.created_at
         lines.append(Line(at, f"message.{state.value}", row.step, row.leg, row.channel, said))
     return lines
@@ -161,7 +161,7 @@ async def _responses(connection: AsyncConnection, customer_id: str, since: datet
         .order_by(_RESPONSES.c.id)
     )
     return [
-        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, clipped(" ".join((row.body or row.attributed_by or "").split()), 80))
+        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, _one_line(row.body or row.attributed_by or "", 80))
         for row in rows
         if row.kind != "conversion"
     ]
@@ -202,3 +202,7 @@ async def never_entered(connection: AsyncConnection, customer_id: str, campaign_
     if row.left_at is not None:
         return f"Never entered {campaign_name}: left segment {definition.audience!r} on {row.left_at:%Y-%m-%d}."
     return f"Not in {campaign_name} yet: in segment {definition.audience!r} since {since}; the next start takes them."
+
+
+def _one_line(text: str, limit: int) -> str:
+    return clipped(" ".join(text.split()), limit)
