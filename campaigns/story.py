@@ -160,11 +160,12 @@ async def _responses(connection: AsyncConnection, customer_id: str, since: datet
         .where(_RESPONSES.c.customer_id == customer_id, _RESPONSES.c.at >= since)
         .order_by(_RESPONSES.c.id)
     )
-    return [
-        Line(row.at, f"response.{row.kind}", row.step, "", row.channel, _one_line(row.body or row.attributed_by or "", 80))
-        for row in rows
-        if row.kind != "conversion"
-    ]
+    found = []
+    for row in rows:
+        if row.kind != "conversion":
+            said = _one_line(row.body or row.attributed_by or "", 80)
+            found.append(Line(row.at, f"response.{row.kind}", row.step, "", row.channel, said))
+    return found
 
 
 async def _events(connection: AsyncConnection, customer_id: str, since: datetime) -> list[Line]:
