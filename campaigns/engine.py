@@ -223,9 +223,7 @@ def _take(
     return Decision(Journey(EnrolmentState.WAITING, step.id, leg, due), (*effects, send))
 
 
-def _address(
-    definition: CampaignDefinition, step: Step, leg: str, facts: Facts
-) -> tuple[IdentityFacts | None, str]:
+def _address(definition: CampaignDefinition, step: Step, leg: str, facts: Facts) -> tuple[IdentityFacts | None, str]:
     """The first address of the leg's channel that every gate lets through, or the reason that none does."""
     target = step.chosen(leg)
     reason = f"no {target.channel} address"

@@ -68,9 +68,7 @@ def due_condition(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def load_due(
-    connection: AsyncConnection, config: WorkspaceConfig, now: datetime, limit: int
-) -> list[DueJourney]:
+async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: datetime, limit: int) -> list[DueJourney]:
     """Lock and load up to ``limit`` due journeys; customers are locked first, in id order."""
     candidates = (
         await connection.execute(
@@ -145,9 +143,7 @@ def _message(row: Any) -> MessageFacts | None:
     )
 
 
-async def _identities(
-    connection: AsyncConnection, customer_ids: Sequence[str]
-) -> dict[str, tuple[IdentityFacts, ...]]:
+async def _identities(connection: AsyncConnection, customer_ids: Sequence[str]) -> dict[str, tuple[IdentityFacts, ...]]:
     """Per customer: the addresses with their consent, suppression and reachability, oldest first."""
     rows = await connection.execute(
         select(
@@ -186,7 +182,5 @@ async def _identities(
 
 def _suppressed(purpose: str) -> ColumnElement[bool]:
     return exists(
-        select(_SUPPRESSIONS.c.key).where(
-            _SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose
-        )
+        select(_SUPPRESSIONS.c.key).where(_SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose)
     )

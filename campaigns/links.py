@@ -137,4 +137,3 @@ class LinkTargets:
         async with self._store.read() as connection:
             url: str | None = await connection.scalar(select(links.c.url).where(links.c.id == id_))
         return url
-

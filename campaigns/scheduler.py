@@ -135,9 +135,7 @@ class Scheduler:
             return 0
         async with self._store.write() as connection:
             segments = await stored_segments(connection)
-            await refresh_segment(
-                connection, definition.audience, segments, now=now, zone=zone_named(config.zone)
-            )
+            await refresh_segment(connection, definition.audience, segments, now=now, zone=zone_named(config.zone))
         own_zone = zone if definition.start.zone == "customer" else None
         entered = await enrol(self._store, campaign, definition, config, now, zone=own_zone)
         async with self._store.write() as connection:
@@ -160,9 +158,7 @@ async def _active(connection: AsyncConnection) -> list[tuple[Campaign, CampaignD
     return [(Campaign(**row._mapping), by_version[row.version]) for row in rows]  # noqa: SLF001  public API of Row
 
 
-async def _zones(
-    connection: AsyncConnection, definition: CampaignDefinition, config: WorkspaceConfig
-) -> list[str]:
+async def _zones(connection: AsyncConnection, definition: CampaignDefinition, config: WorkspaceConfig) -> list[str]:
     """The clocks on which the campaign starts."""
     match definition.start.zone:
         case _ if definition.start.kind == "now":

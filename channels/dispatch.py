@@ -194,9 +194,7 @@ class ChannelDispatcher:
             await self._begin(group)
 
     async def _begin(self, group: Sequence[tuple[Claim, OutboundMessage]]) -> None:
-        batch = [
-            Ready(held, new_id(), self.adapter.account, message.subject, message.text) for held, message in group
-        ]
+        batch = [Ready(held, new_id(), self.adapter.account, message.subject, message.text) for held, message in group]
         begun_at = uptime()
         allowed = await self._outbox.begin(batch)
         self._begun += len(allowed)

@@ -246,9 +246,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         for account in accounts:
             await account.open(settings.public_url)
             stack.push_async_callback(account.close)
-            service.dispatchers.append(
-                ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup)
-            )
+            service.dispatchers.append(ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup))
         log.info("worker ready", worker=worker, pid=os.getpid(), channels=[account.channel for account in accounts])
         try:
             yield service
@@ -268,8 +266,5 @@ async def _say_goodbye(service: Service) -> None:
     service.journal.close(remove=clean)
 
 
-
-async def _settle_parked(
-    connection: AsyncConnection, accepted: Sequence[tuple[str, str]], now: datetime
-) -> None:
+async def _settle_parked(connection: AsyncConnection, accepted: Sequence[tuple[str, str]], now: datetime) -> None:
     await settle_parked(connection, accepted, now)

@@ -57,9 +57,7 @@ def make_app(service: Service) -> FastAPI:
     """The application of a running service."""
     settings = service.configuration.settings
     app = FastAPI(title="Otklik", docs_url=None, redoc_url=None, openapi_url=None)
-    receivers = {
-        name: adapter for name, adapter in service.adapters.items() if isinstance(adapter, ReceivesWebhooks)
-    }
+    receivers = {name: adapter for name, adapter in service.adapters.items() if isinstance(adapter, ReceivesWebhooks)}
     app.include_router(
         webhook_router(receivers, _Spool(service.intake, service.wakeup), public_url=settings.public_url)
     )

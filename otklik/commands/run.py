@@ -73,4 +73,3 @@ async def _work(service: "Service", *, attached: bool) -> None:
         for task in (work, parent):
             task.cancel()
         await asyncio.wait([work, parent])
-

@@ -120,4 +120,3 @@ def _checked(url: str, status: int, body: bytes) -> dict[str, Any]:
         raise OtklikError(f"{url} answered {status}: {body[:500].decode(errors='replace')}")
     answer: dict[str, Any] = orjson.loads(body)
     return answer
-

@@ -81,9 +81,7 @@ async def play(options: DemoOptions) -> bool:
 async def _prepare(options: DemoOptions, show: Show, stage: Stage, cast: Cast, director: Director) -> Expected:
     """Import, apply, start the sender, plan the first wave."""
     with show.stage("customers"):
-        await import_customers(
-            stage.store, cast.customers_file, CustomerOptions(telegram_scope=BOT, now=options.now)
-        )
+        await import_customers(stage.store, cast.customers_file, CustomerOptions(telegram_scope=BOT, now=options.now))
     with show.stage("events"):
         await import_events(stage.store, cast.events_file, EventOptions(currency="USD", now=options.now))
     with show.stage("applied"):
@@ -149,9 +147,7 @@ async def _run(show: Show, stage: Stage, director: Director) -> Scene:
         return await director.play(stage.start + LENGTH, tell)
 
 
-async def _judge(
-    options: DemoOptions, show: Show, stage: Stage, cast: Cast, expected: Expected
-) -> Verdict:
+async def _judge(options: DemoOptions, show: Show, stage: Stage, cast: Cast, expected: Expected) -> Verdict:
     """Print the report, some stories and the verdict."""
     async with stage.store.read() as connection:
         print_report(show.console, await campaign_report(connection, CAMPAIGN), options.lang)

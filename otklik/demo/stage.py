@@ -137,9 +137,7 @@ async def connect_providers(stage: Stage, director: Director) -> None:
     await director.post(
         f"{url}/control/twilio", {"inbound_url": f"{stage.worker_url}/webhooks/whatsapp", "contents": contents}
     )
-    await director.post(
-        f"{url}/control/shop", {"events_url": f"{stage.worker_url}/api/events", "token": API_TOKEN}
-    )
+    await director.post(f"{url}/control/shop", {"events_url": f"{stage.worker_url}/api/events", "token": API_TOKEN})
 
 
 def approved_text(template: str) -> str:
@@ -157,4 +155,3 @@ def read_ledger(stage: Stage) -> list[dict[str, Any]]:
     """The providers' ledger, from its file."""
     lines = (stage.folder / "ledger.jsonl").read_bytes().splitlines()
     return [orjson.loads(line) for line in lines]
-

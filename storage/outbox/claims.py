@@ -104,5 +104,3 @@ async def unclaim(connection: AsyncConnection, claims: Sequence[Claim]) -> None:
             .where(outbox.c.id == held.message_id, outbox.c.fence == held.fence, outbox.c.state == _UNCLAIM_FROM)
             .values(state=UNCLAIM.target, lease_until=None, worker="")
         )
-
-

@@ -44,9 +44,7 @@ def is_planned(message: FromClause) -> ColumnElement[bool]:
 
 def is_in_flight(message: FromClause) -> ColumnElement[bool]:
     """The condition of ``ix_messages_in_flight``, word for word."""
-    return and_(
-        message.c.state.in_([inline("claimed"), inline("dispatching")]), message.c.direction == inline("out")
-    )
+    return and_(message.c.state.in_([inline("claimed"), inline("dispatching")]), message.c.direction == inline("out"))
 
 
 def is_stored(inbound: FromClause) -> ColumnElement[bool]:

@@ -69,9 +69,7 @@ async def recover(
         .where(is_in_flight(_OUTBOX), _OUTBOX.c.worker == worker, _OUTBOX.c.state.in_(UNCLAIM.sources))
         .values(state=UNCLAIM.target, worker="", lease_until=None)
     )
-    await connection.execute(
-        update(table(Worker)).where(table(Worker).c.id == worker).values(stopped_at=machine_now)
-    )
+    await connection.execute(update(table(Worker)).where(table(Worker).c.id == worker).values(stopped_at=machine_now))
     kinds = [end.outcome.kind for end in ended]
     return Recovered(
         outcomes=sum(kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED) for kind in kinds) + len(late),

@@ -43,9 +43,7 @@ async def test_it_starts_at_any_date_with_given_purchases(tmp_path: Path) -> Non
     events = tmp_path / "orders.csv"
     rows = [f"A-{number},{number:03},{'1997-02-03' if number % 3 else '1998-05-04'},10.00" for number in range(60)]
     events.write_text("order_id,customer_id,ordered_at,amount_usd\n" + "\n".join(rows) + "\n")
-    code, output = await _demo(
-        "--events", str(events), "--now", "1998-07-01", "--lang", "ru", folder=tmp_path
-    )
+    code, output = await _demo("--events", str(events), "--now", "1998-07-01", "--lang", "ru", folder=tmp_path)
     assert code == 0, output
     assert "40 человек" in output
     assert "1998-07-01" in output

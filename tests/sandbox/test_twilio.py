@@ -94,9 +94,7 @@ async def test_a_message_goes_queued_sent_delivered_with_signed_callbacks(
         (ANNA, {"body": "x", "from_": WHATSAPP}, 400, 21910),
     ],
 )
-async def test_refusals(
-    sandbox: Running, sdk: Sdk, to: str, fields: dict[str, Any], status: int, code: int
-) -> None:
+async def test_refusals(sandbox: Running, sdk: Sdk, to: str, fields: dict[str, Any], status: int, code: int) -> None:
     error = await sdk.refused(to, **fields)
     assert (error.status, error.code) == (status, code)
     (entry,) = await sandbox.ledger()
