@@ -18,6 +18,11 @@ from storage.store import Store, engine_url
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fault tests go last: what is cheap tells first."""
+    items.sort(key=lambda item: item.get_closest_marker("fault") is not None)
+
+
 @pytest.fixture
 def clock() -> VirtualClock:
     """Business time that stands at 2026-12-01 12:00 UTC."""
