@@ -1,4 +1,4 @@
-"""Rows given to a statement as one JSON parameter: many rows are inserted or changed by a single statement.
+"""Rows and ids given to a statement as one parameter: many rows are inserted, changed or found by a single statement.
 
 ``executemany`` binds and steps row by row, and on SQLite asks for the interpreter back after each. A statement over
 given rows runs in one go inside the database, its text never changes, and building its parameter costs a microsecond a
@@ -11,7 +11,10 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     JSON,
+    Boolean,
+    Dialect,
     FromClause,
+    String,
     Table,
     Text,
     bindparam,
@@ -23,12 +26,58 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 ROWS = "rows"
+IDS = "ids"
+
+
+class Ids(TypeDecorator[Sequence[str]]):
+    """Many ids as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(String()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        ids = list(value or ())
+        return ids if dialect.name == "postgresql" else as_json(ids)
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801  a SQL function reads like one
+    """``one_of(column, ids)``: whether the column is among the ids. Its text is the same for any number of them."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """As it is: beside others SQLAlchemy would write ``… = 1`` for SQLite, which then finds no index."""
+        return self
+
+
+@compiles(one_of, "sqlite")
+def _one_of_on_sqlite(element: one_of, compiler: SQLCompiler, **words: Any) -> str:
+    sought, ids = (compiler.process(clause, **words) for clause in element.clauses)
+    return f"{sought} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  compiled clauses, not values
+
+
+@compiles(one_of, "postgresql")
+def _one_of_on_postgresql(element: one_of, compiler: SQLCompiler, **words: Any) -> str:
+    sought, ids = (compiler.process(clause, **words) for clause in element.clauses)
+    return f"{sought} = ANY ({ids})"
+
+
+def given_ids(sought: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether ``sought`` is among the ids that are bound as :data:`IDS`."""
+    return one_of(sought, bindparam(IDS, type_=Ids()))
 
 
 def given(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:

@@ -3,19 +3,36 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, literal, null, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    exists,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.clock import to_micros
 from core.dispatching import Ended, Ready
 from core.errors import ENDS_REACHABILITY
 from core.machines.message import ACCEPT, CANCEL, DISPATCH, LOSE_SIGHT, REJECT, RETURN, SKIP, UNCLAIM, MessageState
 from core.outcomes import OutcomeKind
+from storage.given import IDS, given, given_ids, insert_given, run_given
 from storage.outbox.columns import send_columns, table
 from storage.outbox.gates import DispatchGate
 from storage.outbox.journeys import lock_journeys, note, wake_after
 from storage.statements import lease_clock, lock_customers
-from storage.tables import Attempt, Hold, Identity, Message
+from storage.tables import Attempt, Hold, Identity, Message, ReceiptRow
+from storage.types import Instant
 
 MICROSECONDS = 1_000_000
 FIRST_BACK_OFF = timedelta(seconds=1)
@@ -24,10 +41,11 @@ _ENDS_REACHABILITY = frozenset(kind.value for kind in ENDS_REACHABILITY)
 _OUTBOX = table(Message)
 _ATTEMPTS = table(Attempt)
 _HOLDS = table(Hold)
+_RECEIPTS = table(ReceiptRow)
 _IS_UNKNOWN = _ATTEMPTS.c.outcome == OutcomeKind.UNKNOWN
 
 AcceptedHook = Callable[[AsyncConnection, Sequence[tuple[str, str]], datetime], Awaitable[None]]
-"""Called in the recording transaction with (account, provider id) of what was accepted: receipts may wait for it."""
+"""Called in the recording transaction with (account, provider id) of what was accepted and has receipts parked."""
 
 
 async def begin(
@@ -50,37 +68,32 @@ async def begin(
     verdicts = await _verdicts(connection, batch, now, gates)
     allowed = [ready for ready in batch if verdicts.get(ready.claim.message_id) == ""]
     if allowed:
-        await connection.execute(
-            update(_OUTBOX)
-            .where(_OUTBOX.c.id == bindparam("message"))
-            .values(
-                state=DISPATCH.target,
-                account=bindparam("by_account"),
-                subject=bindparam("with_subject"),
-                body=bindparam("with_body"),
-                sent_at=now,
-                tries=_OUTBOX.c.tries + 1,
-                lease_until=lease_clock() + int(lease_seconds * MICROSECONDS),
-            ),
+        await run_given(
+            connection,
+            _dispatched(connection.dialect.name),
             [
                 {
-                    "message": ready.claim.message_id,
-                    "by_account": ready.account,
-                    "with_subject": ready.subject,
-                    "with_body": ready.body,
+                    "id": ready.claim.message_id,
+                    "account": ready.account,
+                    "subject": ready.subject,
+                    "body": ready.body,
                 }
                 for ready in allowed
             ],
+            now=now,
+            lease=int(lease_seconds * MICROSECONDS),
         )
-        await connection.execute(
-            _ATTEMPTS.insert(),
+        started_at = to_micros(machine_now)
+        await run_given(
+            connection,
+            _new_attempts(connection.dialect.name),
             [
                 {
                     "id": ready.attempt_id,
                     "message_id": ready.claim.message_id,
                     "fence": ready.claim.fence,
                     "worker": worker,
-                    "started_at": machine_now,
+                    "started_at": started_at,
                 }
                 for ready in allowed
             ],
@@ -96,10 +109,42 @@ async def begin(
     return {ready.claim.message_id for ready in allowed}
 
 
+@cache
+def _dispatched(dialect: str) -> Any:
+    given_names = ("id", "account", "subject", "body")
+    rows = given(dialect, {name: _OUTBOX.c[name].type for name in given_names})
+    return (
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id == rows.c.id)
+        .values(
+            state=DISPATCH.target,
+            account=rows.c.account,
+            subject=rows.c.subject,
+            body=rows.c.body,
+            sent_at=bindparam("now", type_=Instant()),
+            tries=_OUTBOX.c.tries + 1,
+            lease_until=lease_clock() + bindparam("lease", type_=BigInteger()),
+        )
+    )
+
+
+@cache
+def _new_attempts(dialect: str) -> Any:
+    return insert_given(dialect, _ATTEMPTS, ("id", "message_id", "fence", "worker", "started_at"), code="", detail="")
+
+
 async def _verdicts(
     connection: AsyncConnection, batch: Sequence[Ready], now: datetime, gates: Sequence[DispatchGate]
 ) -> Mapping[str, str]:
     """For each message still ours under a valid lease: the name of the gate that stops it, or an empty string."""
+    fences = {ready.claim.message_id: ready.claim.fence for ready in batch}
+    statement = _gated(tuple(gates), connection.dialect.name)
+    rows = await connection.execute(statement, {"business_now": now, IDS: list(fences)})
+    return {id_: gate for id_, fence, gate in rows if fence == fences[id_]}
+
+
+@lru_cache(maxsize=8)
+def _gated(gates: tuple[DispatchGate, ...], dialect: str) -> Any:
     columns = send_columns()
     first = case(*((gate.predicate(columns), gate.name) for gate in gates), else_=literal(""))
     statement = (
@@ -107,17 +152,13 @@ async def _verdicts(
         .select_from(columns.joined())
         .where(
             and_(
-                columns.message.c.id.in_([ready.claim.message_id for ready in batch]),
+                given_ids(columns.message.c.id),
                 columns.message.c.state.in_(DISPATCH.sources),
                 columns.message.c.lease_until > lease_clock(),
             )
         )
     )
-    if connection.dialect.name == "postgresql":
-        statement = statement.with_for_update(of=columns.message)
-    fences = {ready.claim.message_id: ready.claim.fence for ready in batch}
-    rows = await connection.execute(statement, {"business_now": now})
-    return {row.id: row.gate for row in rows if row.fence == fences[row.id]}
+    return statement.with_for_update(of=columns.message) if dialect == "postgresql" else statement
 
 
 async def _stop(connection: AsyncConnection, message_ids: Sequence[str], gate: DispatchGate, now: datetime) -> None:
@@ -157,19 +198,19 @@ async def record(
     """Write the outcomes of attempts, settle their messages and wake the journeys that waited for them."""
     message_ids = [end.message_id for end in ended]
     await lock_journeys(connection, message_ids)
-    await connection.execute(
-        update(_ATTEMPTS)
-        .where(_ATTEMPTS.c.id == bindparam("attempt"), or_(_ATTEMPTS.c.outcome.is_(None), _IS_UNKNOWN))
-        .values(ended_at=machine_now, outcome=bindparam("how"), code=bindparam("why"), detail=bindparam("words")),
+    await run_given(
+        connection,
+        _ended(connection.dialect.name),
         [
             {
-                "attempt": end.attempt_id,
-                "how": end.outcome.kind,
-                "why": end.outcome.code[:64],
-                "words": end.outcome.detail[:500],
+                "id": end.attempt_id,
+                "outcome": end.outcome.kind,
+                "code": end.outcome.code[:64],
+                "detail": end.outcome.detail[:500],
             }
             for end in ended
         ],
+        machine_now=machine_now,
     )
     by_kind: dict[OutcomeKind, list[Ended]] = defaultdict(list)
     for end in ended:
@@ -187,34 +228,66 @@ async def record(
     await wake_after(connection, message_ids, now)
 
 
+@cache
+def _ended(dialect: str) -> Any:
+    rows = given(dialect, {name: _ATTEMPTS.c[name].type for name in ("id", "outcome", "code", "detail")})
+    return (
+        update(_ATTEMPTS)
+        .where(_ATTEMPTS.c.id == rows.c.id, or_(_ATTEMPTS.c.outcome.is_(None), _IS_UNKNOWN))
+        .values(
+            ended_at=bindparam("machine_now", type_=Instant()),
+            outcome=rows.c.outcome,
+            code=rows.c.code,
+            detail=rows.c.detail,
+        )
+    )
+
 
 async def _accept(
     connection: AsyncConnection, ended: Sequence[Ended], now: datetime, on_accepted: AcceptedHook | None
 ) -> None:
     if not ended:
         return
-    await connection.execute(
+    given_rows = [{"id": end.message_id, "provider_id": end.outcome.provider_id or None} for end in ended]
+    await run_given(connection, _accepted(connection.dialect.name), given_rows, now=now)
+    ids = [end.message_id for end in ended]
+    await connection.execute(_SPENT, {IDS: ids})
+    if on_accepted is not None:
+        rows = (await connection.execute(_AWAITED, {IDS: ids})).all()
+        if rows:
+            await on_accepted(connection, [(row.account, row.provider_id) for row in rows], now)
+
+
+@cache
+def _accepted(dialect: str) -> Any:
+    rows = given(dialect, {name: _OUTBOX.c[name].type for name in ("id", "provider_id")})
+    return (
         update(_OUTBOX)
-        .where(_OUTBOX.c.id == bindparam("message"))
+        .where(_OUTBOX.c.id == rows.c.id)
         .values(
             # a receipt may have been faster than the answer to our own request: never lower the state
             state=case((_is_one_of(ACCEPT.sources), ACCEPT.target.value), else_=_OUTBOX.c.state),
-            provider_id=bindparam("provider"),
+            provider_id=rows.c.provider_id,
             reason="",
-            settled_at=now,
-            lease_until=None,
-        ),
-        [{"message": end.message_id, "provider": end.outcome.provider_id or None} for end in ended],
-    )
-    ids = [end.message_id for end in ended]
-    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(ids)).values(state="spent"))
-    if on_accepted is not None:
-        rows = await connection.execute(
-            select(_OUTBOX.c.account, _OUTBOX.c.provider_id).where(
-                _OUTBOX.c.id.in_(ids), _OUTBOX.c.provider_id.is_not(None)
-            )
+            settled_at=bindparam("now", type_=Instant()),
+            lease_until=null(),
         )
-        await on_accepted(connection, [(row.account, row.provider_id) for row in rows], now)
+    )
+
+
+_SPENT = update(_HOLDS).where(given_ids(_HOLDS.c.message_id)).values(state="spent")
+_AWAITED = select(_OUTBOX.c.account, _OUTBOX.c.provider_id).where(
+    given_ids(_OUTBOX.c.id),
+    _OUTBOX.c.provider_id.is_not(None),
+    exists(
+        select(_RECEIPTS.c.id).where(
+            _RECEIPTS.c.account == _OUTBOX.c.account,
+            _RECEIPTS.c.provider_id == _OUTBOX.c.provider_id,
+            _RECEIPTS.c.message_id.is_(None),
+        )
+    ),
+)
+"""The few for which a receipt is parked already."""
 
 
 def _is_one_of(states: frozenset[MessageState]) -> ColumnElement[bool]:

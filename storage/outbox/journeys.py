@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, and_, literal, or_, select, update
+from sqlalchemy import BigInteger, and_, bindparam, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import new_id
 from core.statuses import UNDELIVERABLE
+from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.tables import Enrolment, EnrolmentHistory, Message
+from storage.types import Instant
 
 LATE = timedelta(hours=1)
 # a plain number: beside an instant SQLAlchemy would take it for another instant
@@ -33,32 +35,26 @@ async def lock_journeys(connection: AsyncConnection, message_ids: Sequence[str])
 
 async def wake_after(connection: AsyncConnection, message_ids: Sequence[str], now: datetime) -> None:
     """Make journeys due whose message will not reach anybody, left late, or is all that they wait for."""
-    needs_a_look = (
-        select(_MESSAGES.c.id)
-        .where(
-            _MESSAGES.c.id.in_(message_ids),
-            or_(
-                _MESSAGES.c.state.in_(UNDELIVERABLE),
-                and_(
-                    _MESSAGES.c.sent_at.is_not(None),
-                    or_(
-                        _ENROLMENTS.c.due_at.is_(None),
-                        _MESSAGES.c.sent_at > _MESSAGES.c.send_at + _LATE_MICROS,
-                    ),
-                ),
+    await connection.execute(_WOKEN, {IDS: list(message_ids), "now": now})
+
+
+_WOKEN = (
+    update(_ENROLMENTS)
+    .where(
+        given_ids(_MESSAGES.c.id),
+        _ENROLMENTS.c.id == _MESSAGES.c.enrolment_id,
+        _ENROLMENTS.c.message_id == _MESSAGES.c.id,
+        _ENROLMENTS.c.closed_at.is_(None),
+        or_(
+            _MESSAGES.c.state.in_(UNDELIVERABLE),
+            and_(
+                _MESSAGES.c.sent_at.is_not(None),
+                or_(_ENROLMENTS.c.due_at.is_(None), _MESSAGES.c.sent_at > _MESSAGES.c.send_at + _LATE_MICROS),
             ),
-        )
-        .correlate(_ENROLMENTS)
+        ),
     )
-    await connection.execute(
-        update(_ENROLMENTS)
-        .where(
-            _ENROLMENTS.c.id.in_(select(_MESSAGES.c.enrolment_id).where(_MESSAGES.c.id.in_(message_ids))),
-            _ENROLMENTS.c.closed_at.is_(None),
-            _ENROLMENTS.c.message_id.in_(needs_a_look),
-        )
-        .values(due_at=now)
-    )
+    .values(due_at=bindparam("now", type_=Instant()))
+)
 
 
 async def note(connection: AsyncConnection, message_ids: Sequence[str], event: str, detail: str, now: datetime) -> None:
