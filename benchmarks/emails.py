@@ -143,6 +143,7 @@ async def dump(path: Path, messages: int) -> None:
 
 async def ours(messages: int) -> Taken:
     """From the service's start until the last outcome is committed."""
+    from otklik.running import spare_collections
     from otklik.service import running_service
     from otklik.settings import load_settings
     from storage.store import Store
@@ -160,6 +161,7 @@ async def ours(messages: int) -> Taken:
                     all_recorded.set()
 
             service.outbox.record = counted  # type: ignore[method-assign]
+            spare_collections()
             begun = Taken.now()
             running = asyncio.create_task(service.run())
             waiting = asyncio.create_task(all_recorded.wait())

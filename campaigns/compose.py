@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import CampaignBody, WorkspaceConfig
@@ -22,9 +22,11 @@ from core.clock import Clock
 from core.dispatching import Claim
 from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate
 from core.purposes import Purpose
-from storage.outbox.columns import table
+from storage.given import IDS, given_ids
+from storage.outbox.columns import inline, table
 from storage.store import Store
 from storage.tables import Customer, Event
+from storage.types import Instant
 
 _CUSTOMERS = table(Customer)
 _EVENTS = table(Event)
@@ -152,35 +154,43 @@ def _window_is_open(claim: Claim, now: datetime) -> bool:
     return claim.window_from is not None and now - claim.window_from < WHATSAPP_WINDOW
 
 
+_CUSTOMERS_WANTED = select(
+    _CUSTOMERS.c.id,
+    _CUSTOMERS.c.external_id,
+    _CUSTOMERS.c.first_name,
+    _CUSTOMERS.c.last_name,
+    _CUSTOMERS.c.locale,
+    _CUSTOMERS.c.zone,
+    _CUSTOMERS.c.zone_guess,
+    _CUSTOMERS.c.country,
+    _CUSTOMERS.c.city,
+    _CUSTOMERS.c.attributes,
+).where(given_ids(_CUSTOMERS.c.id))
+_ORDERS_WANTED = (
+    select(
+        _EVENTS.c.customer_id,
+        func.count().label("number"),
+        func.coalesce(func.sum(_EVENTS.c.amount_micros), 0).label("total"),
+        func.min(_EVENTS.c.at).label("first_at"),
+        func.max(_EVENTS.c.at).label("last_at"),
+    )
+    # the name is a literal: SQLite uses the index of orders only where it can read its condition
+    .where(
+        given_ids(_EVENTS.c.customer_id),
+        _EVENTS.c.name == inline("order"),
+        _EVENTS.c.at <= bindparam("now", type_=Instant()),
+    )
+    .group_by(_EVENTS.c.customer_id)
+)
+
+
 async def _customers(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
-    wanted = select(
-        _CUSTOMERS.c.id,
-        _CUSTOMERS.c.external_id,
-        _CUSTOMERS.c.first_name,
-        _CUSTOMERS.c.last_name,
-        _CUSTOMERS.c.locale,
-        _CUSTOMERS.c.zone,
-        _CUSTOMERS.c.zone_guess,
-        _CUSTOMERS.c.country,
-        _CUSTOMERS.c.city,
-        _CUSTOMERS.c.attributes,
-    ).where(_CUSTOMERS.c.id.in_(ids))
-    return {row["id"]: dict(row) for row in (await connection.execute(wanted)).mappings()}
+    rows = await connection.execute(_CUSTOMERS_WANTED, {IDS: list(ids)})
+    return {row["id"]: dict(row) for row in rows.mappings()}
 
 
 async def _orders(connection: AsyncConnection, ids: set[str], now: datetime) -> dict[str, OrderFigures]:
-    wanted = (
-        select(
-            _EVENTS.c.customer_id,
-            func.count().label("number"),
-            func.coalesce(func.sum(_EVENTS.c.amount_micros), 0).label("total"),
-            func.min(_EVENTS.c.at).label("first_at"),
-            func.max(_EVENTS.c.at).label("last_at"),
-        )
-        .where(_EVENTS.c.customer_id.in_(ids), _EVENTS.c.name == "order", _EVENTS.c.at <= now)
-        .group_by(_EVENTS.c.customer_id)
-    )
     return {
         row.customer_id: OrderFigures(row.number, int(row.total), row.first_at, row.last_at)
-        for row in await connection.execute(wanted)
+        for row in await connection.execute(_ORDERS_WANTED, {IDS: list(ids), "now": now})
     }

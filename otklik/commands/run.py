@@ -40,6 +40,7 @@ async def _run(configuration: "Configuration", *, announce: bool, attached: bool
 
     import structlog
 
+    from otklik.running import spare_collections
     from otklik.service import running_service
     from otklik.web import make_app, serving
     from otklik.wiring import open_store
@@ -50,6 +51,7 @@ async def _run(configuration: "Configuration", *, announce: bool, attached: bool
         async with serving(make_app(service), settings.host, settings.port) as port:
             if announce:
                 typer.echo(json.dumps({"http": f"http://{settings.host}:{port}", "worker": service.outbox.worker}))
+            spare_collections()
             log.info("listening", address=f"http://{settings.host}:{port}")
             try:
                 await _work(service, attached=attached)

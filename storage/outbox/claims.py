@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy import BigInteger, Integer, and_, bindparam, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Claim
 from core.machines.message import CLAIM, UNCLAIM
 from core.messages import Address
 from core.purposes import Purpose
+from storage.given import IDS, given_ids
 from storage.outbox.columns import is_planned, send_columns, table
 from storage.outbox.gates import DispatchGate
 from storage.statements import lease_clock
 from storage.tables import Message
+from storage.types import Instant
 
 MICROSECONDS = 1_000_000
 
@@ -33,44 +37,13 @@ async def claim(
 
     Messages that a holding gate would stop are left where they are.
     """
-    columns = send_columns()
-    message, identity = columns.message.c, columns.identity.c
-    wanted = (
-        select(
-            message.id, message.fence, message.customer_id, message.identity_id, message.purpose, message.campaign_id,
-            message.enrolment_id, message.version, message.step, message.leg, message.send_at, message.content,
-            identity.channel, identity.address, identity.scope, identity.window_from,
-        )
-        .select_from(columns.joined())
-        .where(
-            and_(
-                is_planned(columns.message),
-                message.channel == channel,
-                message.not_before <= columns.now,
-                message.not_after > columns.now,
-                or_(message.retry_at.is_(None), message.retry_at <= machine_now),
-                *(not_(gate.predicate(columns)) for gate in gates if gate.verdict == "hold"),
-            )
-        )
-        .order_by(message.lane, message.not_before, message.id)
-        .limit(limit)
-    )  # fmt: skip
-    if connection.dialect.name == "postgresql":
-        wanted = wanted.with_for_update(of=columns.message, skip_locked=True)
-    rows = (await connection.execute(wanted, {"business_now": now})).all()
+    statement = _wanted(tuple(gates), connection.dialect.name)
+    bound = {"business_now": now, "machine_now": machine_now, "on_channel": channel, "most": limit}
+    rows = (await connection.execute(statement, bound)).all()
     if not rows:
         return []
-    outbox = table(Message)
-    await connection.execute(
-        update(outbox)
-        .where(outbox.c.id.in_([row.id for row in rows]))
-        .values(
-            state=CLAIM.target,
-            fence=outbox.c.fence + 1,
-            worker=worker,
-            lease_until=lease_clock() + int(lease_seconds * MICROSECONDS),
-        )
-    )
+    lease = int(lease_seconds * MICROSECONDS)
+    await connection.execute(_TAKEN, {IDS: [row.id for row in rows], "by_worker": worker, "lease": lease})
     return [
         Claim(
             message_id=row.id,
@@ -92,15 +65,53 @@ async def claim(
     ]
 
 
+@lru_cache(maxsize=8)
+def _wanted(gates: tuple[DispatchGate, ...], dialect: str) -> Any:
+    columns = send_columns()
+    message, identity = columns.message.c, columns.identity.c
+    retry_due = message.retry_at <= bindparam("machine_now", type_=Instant())
+    wanted = (
+        select(
+            message.id, message.fence, message.customer_id, message.identity_id, message.purpose, message.campaign_id,
+            message.enrolment_id, message.version, message.step, message.leg, message.send_at, message.content,
+            identity.channel, identity.address, identity.scope, identity.window_from,
+        )
+        .select_from(columns.joined())
+        .where(
+            and_(
+                is_planned(columns.message),
+                message.channel == bindparam("on_channel"),
+                message.not_before <= columns.now,
+                message.not_after > columns.now,
+                or_(message.retry_at.is_(None), retry_due),
+                *(not_(gate.predicate(columns)) for gate in gates if gate.verdict == "hold"),
+            )
+        )
+        .order_by(message.lane, message.not_before, message.id)
+        .limit(bindparam("most", type_=Integer()))
+    )  # fmt: skip
+    return wanted.with_for_update(of=columns.message, skip_locked=True) if dialect == "postgresql" else wanted
+
+
+_OUTBOX = table(Message)
+_TAKEN = (
+    update(_OUTBOX)
+    .where(given_ids(_OUTBOX.c.id))
+    .values(
+        state=CLAIM.target,
+        fence=_OUTBOX.c.fence + 1,
+        worker=bindparam("by_worker"),
+        lease_until=lease_clock() + bindparam("lease", type_=BigInteger()),
+    )
+)
 (_UNCLAIM_FROM,) = UNCLAIM.sources
 
 
 async def unclaim(connection: AsyncConnection, claims: Sequence[Claim]) -> None:
     """Give claims back untouched, where they are still ours."""
-    outbox = table(Message)
     for held in claims:
         await connection.execute(
-            update(outbox)
-            .where(outbox.c.id == held.message_id, outbox.c.fence == held.fence, outbox.c.state == _UNCLAIM_FROM)
+            update(_OUTBOX)
+            .where(_OUTBOX.c.id == held.message_id, _OUTBOX.c.fence == held.fence, _OUTBOX.c.state == _UNCLAIM_FROM)
             .values(state=UNCLAIM.target, lease_until=None, worker="")
         )
