@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, and_, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import WorkspaceConfig
@@ -18,9 +18,11 @@ from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.messages import SMS, WHATSAPP
 from core.purposes import Purpose
+from storage.given import IDS, given_ids
 from storage.outbox.columns import emergency_stop, table
 from storage.statements import lock_customers
 from storage.tables import Campaign, Consent, Customer, Enrolment, Identity, Message, Suppression
+from storage.types import Instant
 
 _ENROLMENTS = table(Enrolment)
 _CAMPAIGNS = table(Campaign)
@@ -57,7 +59,7 @@ class DueJourney:
         )
 
 
-def due_condition(now: datetime) -> ColumnElement[bool]:
+def due_condition(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Open journeys of running campaigns whose time has come, unless everything is stopped."""
     return and_(
         _ENROLMENTS.c.closed_at.is_(None),
@@ -68,51 +70,58 @@ def due_condition(now: datetime) -> ColumnElement[bool]:
     )
 
 
+_IS_DUE = due_condition(bindparam("now", type_=Instant()))
+_CANDIDATES = (
+    select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id)
+    .where(_IS_DUE)
+    .order_by(_ENROLMENTS.c.due_at)
+    .limit(bindparam("most", type_=Integer()))
+)
+_WANTED = (
+    select(
+        _ENROLMENTS.c.id,
+        _ENROLMENTS.c.campaign_id,
+        _ENROLMENTS.c.customer_id,
+        _ENROLMENTS.c.version,
+        _ENROLMENTS.c.state,
+        _ENROLMENTS.c.step,
+        _ENROLMENTS.c.leg,
+        _ENROLMENTS.c.due_at,
+        _ENROLMENTS.c.message_id,
+        _CUSTOMERS.c.zone,
+        _CUSTOMERS.c.zone_guess,
+        _MESSAGES.c.state.label("message_state"),
+        _MESSAGES.c.created_at.label("message_planned_at"),
+        _MESSAGES.c.send_at,
+        _MESSAGES.c.not_after,
+        _MESSAGES.c.sent_at,
+        _MESSAGES.c.reason.label("message_reason"),
+    )
+    .select_from(
+        _ENROLMENTS.join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id).outerjoin(
+            _MESSAGES, _MESSAGES.c.id == _ENROLMENTS.c.message_id
+        )
+    )
+    .where(given_ids(_ENROLMENTS.c.id), _IS_DUE)
+    .order_by(_ENROLMENTS.c.due_at, _ENROLMENTS.c.id)
+)
+_WANTED_LOCKED = _WANTED.with_for_update(of=_ENROLMENTS, skip_locked=True)
+
+
+async def anything_due(connection: AsyncConnection, now: datetime) -> bool:
+    """Whether a journey is due; takes no lock."""
+    return (await connection.execute(_CANDIDATES, {"now": now, "most": 1})).first() is not None
+
+
 async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: datetime, limit: int) -> list[DueJourney]:
     """Lock and load up to ``limit`` due journeys; customers are locked first, in id order."""
-    candidates = (
-        await connection.execute(
-            select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id)
-            .where(due_condition(now))
-            .order_by(_ENROLMENTS.c.due_at)
-            .limit(limit)
-        )
-    ).all()
+    candidates = (await connection.execute(_CANDIDATES, {"now": now, "most": limit})).all()
     if not candidates:
         return []
     customer_ids = [row.customer_id for row in candidates]
     await lock_customers(connection, customer_ids, shared=False)
-    wanted = (
-        select(
-            _ENROLMENTS.c.id,
-            _ENROLMENTS.c.campaign_id,
-            _ENROLMENTS.c.customer_id,
-            _ENROLMENTS.c.version,
-            _ENROLMENTS.c.state,
-            _ENROLMENTS.c.step,
-            _ENROLMENTS.c.leg,
-            _ENROLMENTS.c.due_at,
-            _ENROLMENTS.c.message_id,
-            _CUSTOMERS.c.zone,
-            _CUSTOMERS.c.zone_guess,
-            _MESSAGES.c.state.label("message_state"),
-            _MESSAGES.c.created_at.label("message_planned_at"),
-            _MESSAGES.c.send_at,
-            _MESSAGES.c.not_after,
-            _MESSAGES.c.sent_at,
-            _MESSAGES.c.reason.label("message_reason"),
-        )
-        .select_from(
-            _ENROLMENTS.join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id).outerjoin(
-                _MESSAGES, _MESSAGES.c.id == _ENROLMENTS.c.message_id
-            )
-        )
-        .where(_ENROLMENTS.c.id.in_([row.id for row in candidates]), due_condition(now))
-        .order_by(_ENROLMENTS.c.due_at, _ENROLMENTS.c.id)
-    )
-    if connection.dialect.name == "postgresql":
-        wanted = wanted.with_for_update(of=_ENROLMENTS, skip_locked=True)
-    rows = (await connection.execute(wanted)).all()
+    wanted = _WANTED_LOCKED if connection.dialect.name == "postgresql" else _WANTED
+    rows = (await connection.execute(wanted, {"now": now, IDS: [row.id for row in candidates]})).all()
     identities = await _identities(connection, customer_ids)
     return [
         DueJourney(
@@ -143,28 +152,37 @@ def _message(row: Any) -> MessageFacts | None:
     )
 
 
+def _suppressed(purpose: str) -> ColumnElement[bool]:
+    return exists(
+        select(_SUPPRESSIONS.c.key).where(_SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose)
+    )
+
+
+_KNOWN_IDENTITIES = (
+    select(
+        _IDENTITIES.c.id,
+        _IDENTITIES.c.customer_id,
+        _IDENTITIES.c.channel,
+        _IDENTITIES.c.address,
+        _IDENTITIES.c.reachable,
+        _suppressed("*").label("suppressed"),
+        _suppressed(Purpose.MARKETING).label("marketing_suppressed"),
+        exists(
+            select(_CONSENTS.c.identity_id).where(
+                _CONSENTS.c.identity_id == _IDENTITIES.c.id,
+                _CONSENTS.c.purpose == Purpose.MARKETING,
+                _CONSENTS.c.granted.is_(True),
+            )
+        ).label("consented"),
+    )
+    .where(given_ids(_IDENTITIES.c.customer_id))
+    .order_by(_IDENTITIES.c.created_at, _IDENTITIES.c.id)
+)
+
+
 async def _identities(connection: AsyncConnection, customer_ids: Sequence[str]) -> dict[str, tuple[IdentityFacts, ...]]:
     """Per customer: the addresses with their consent, suppression and reachability, oldest first."""
-    rows = await connection.execute(
-        select(
-            _IDENTITIES.c.id,
-            _IDENTITIES.c.customer_id,
-            _IDENTITIES.c.channel,
-            _IDENTITIES.c.address,
-            _IDENTITIES.c.reachable,
-            _suppressed("*").label("suppressed"),
-            _suppressed(Purpose.MARKETING).label("marketing_suppressed"),
-            exists(
-                select(_CONSENTS.c.identity_id).where(
-                    _CONSENTS.c.identity_id == _IDENTITIES.c.id,
-                    _CONSENTS.c.purpose == Purpose.MARKETING,
-                    _CONSENTS.c.granted.is_(True),
-                )
-            ).label("consented"),
-        )
-        .where(_IDENTITIES.c.customer_id.in_(customer_ids))
-        .order_by(_IDENTITIES.c.created_at, _IDENTITIES.c.id)
-    )
+    rows = await connection.execute(_KNOWN_IDENTITIES, {IDS: list(customer_ids)})
     found: dict[str, list[IdentityFacts]] = defaultdict(list)
     for row in rows:
         found[row.customer_id].append(
@@ -178,9 +196,3 @@ async def _identities(connection: AsyncConnection, customer_ids: Sequence[str]) 
             )
         )
     return {customer: tuple(facts) for customer, facts in found.items()}
-
-
-def _suppressed(purpose: str) -> ColumnElement[bool]:
-    return exists(
-        select(_SUPPRESSIONS.c.key).where(_SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose)
-    )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import WorkspaceConfig
 from campaigns.engine import Decision, Note, Reschedule, SendMessage, SkipMessage, decide
-from campaigns.facts import DueJourney, load_due
+from campaigns.facts import DueJourney, anything_due, load_due
 from campaigns.live import workspace_config
 from campaigns.versions import definitions
 from core.clock import Clock, to_micros
@@ -46,6 +46,9 @@ class Runner:
         """Move up to ``limit`` due journeys one decision on; gives how many there were."""
         now = self._clock.now()
         writer: _Batch | None = None
+        async with self._store.read() as connection:  # most looks find nothing: no reason to make writers wait
+            if not await anything_due(connection, now):
+                return 0
         async with self._store.write() as connection:
             config = await workspace_config(connection)
             due = await load_due(connection, config, now, limit)

@@ -17,7 +17,7 @@ from channels.journal import Journal
 from core.clock import uptime
 from core.dispatching import Claim, Ended, Ready
 from core.errors import ChannelFault, ConfigurationError, StoreUnavailable
-from core.ids import new_id
+from core.ids import new_ids
 from core.messages import OutboundMessage
 from core.outcomes import Outcome, OutcomeKind, outcome_of
 from core.wakeup import JOURNEYS, Wakeup, outbox
@@ -194,7 +194,10 @@ class ChannelDispatcher:
             await self._begin(group)
 
     async def _begin(self, group: Sequence[tuple[Claim, OutboundMessage]]) -> None:
-        batch = [Ready(held, new_id(), self.adapter.account, message.subject, message.text) for held, message in group]
+        batch = [
+            Ready(held, attempt, self.adapter.account, message.subject, message.text)
+            for (held, message), attempt in zip(group, new_ids(len(group)), strict=True)
+        ]
         begun_at = uptime()
         allowed = await self._outbox.begin(batch)
         self._begun += len(allowed)
@@ -252,7 +255,7 @@ class ChannelDispatcher:
             if stop:
                 return
             if self._begun > self._sessions:  # let outcomes gather while the sessions are busy: one commit for many
-                await asyncio.sleep(GROUP_SECONDS / 2)
+                await asyncio.sleep(GROUP_SECONDS)
 
     async def _record(self, group: Sequence[Ended]) -> None:
         began = uptime()
@@ -267,7 +270,7 @@ class ChannelDispatcher:
         self._begun -= len(group)
         accepted = sum(ended.outcome.kind is OutcomeKind.ACCEPTED for ended in group)
         if accepted:
-            seen = accepted / max(uptime() - began + GROUP_SECONDS / 2, 0.01)
+            seen = accepted / max(uptime() - began + GROUP_SECONDS, 0.01)
             self._rate_seen = 0.7 * self._rate_seen + 0.3 * seen
 
 

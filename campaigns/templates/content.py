@@ -1,6 +1,5 @@
 """What a customer reads: a leg's templates, in the customer's locale, over plain data."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -209,7 +208,9 @@ def _tidied(text: str) -> str:
         return text
     *middle, last = lines
     joined = "\n".join([first.rstrip(" \t"), *[line.strip(" \t") for line in middle], last.lstrip(" \t")])
-    return re.sub(r"\n{3,}", "\n\n", joined) if "\n\n\n" in joined else joined
+    while "\n\n\n" in joined:
+        joined = joined.replace("\n\n\n", "\n\n")
+    return joined
 
 
 def one_line(text: str) -> str:
