@@ -32,7 +32,7 @@ from storage.store import Store
 _TRIES = 4
 _FIRST_CHUNK = 400
 _COLLECT_AFTER = 50_000  # containers made and not yet freed; the default is 700
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0001
 
 
 class _Record(Protocol):
