@@ -1,6 +1,6 @@
 """Outcomes of a send, as values: what dispatch records, and what a worker's journal keeps across a crash."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +31,14 @@ class Outcome:
     retry_after: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "kind": self.kind,
+            "provider_id": self.provider_id,
+            "code": self.code,
+            "detail": self.detail,
+            "kind_of_failure": self.kind_of_failure,
+            "retry_after": self.retry_after,
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Outcome":

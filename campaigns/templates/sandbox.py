@@ -237,7 +237,8 @@ def plain_data(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Mapping):
         made: dict[str, Any] = Lenient() if kind is Lenient else {}
         for key, item in value.items():
-            made[str(key)] = plain_data(item, depth + 1)
+            short = item is None or (type(item) is str and len(item) <= MAX_TEXT)  # nearly all of it
+            made[str(key)] = item if short else plain_data(item, depth + 1)
         return made
     if isinstance(value, list | tuple):
         return [plain_data(item, depth + 1) for item in value]

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.dispatching import Claim
 from core.machines.message import CLAIM, UNCLAIM
 from core.messages import Address
-from core.purposes import Purpose
 from storage.given import IDS, given_ids
 from storage.outbox.columns import is_planned, send_columns, table
 from storage.outbox.gates import DispatchGate
@@ -46,23 +45,26 @@ async def claim(
     await connection.execute(_TAKEN, {IDS: [row.id for row in rows], "by_worker": worker, "lease": lease})
     return [
         Claim(
-            message_id=row.id,
-            fence=row.fence + 1,
-            customer_id=row.customer_id,
-            identity_id=row.identity_id,
-            to=Address(row.channel, row.address, row.scope),
-            purpose=Purpose(row.purpose),
-            campaign_id=row.campaign_id,
-            enrolment_id=row.enrolment_id,
-            version=row.version,
-            step=row.step,
-            leg=row.leg,
-            send_at=row.send_at,
-            content=row.content,
-            window_from=row.window_from,
+            message_id=id_,
+            fence=fence + 1,
+            customer_id=customer_id,
+            identity_id=identity_id,
+            to=Address(to_channel, address, scope),
+            purpose=purpose,
+            campaign_id=campaign_id,
+            enrolment_id=enrolment_id,
+            version=version,
+            step=step,
+            leg=leg,
+            send_at=send_at,
+            content=content,
+            window_from=window_from,
         )
-        for row in rows
-    ]
+        for (
+            id_, fence, customer_id, identity_id, purpose, campaign_id, enrolment_id, version, step, leg, send_at,
+            content, to_channel, address, scope, window_from,
+        ) in rows
+    ]  # fmt: skip
 
 
 @lru_cache(maxsize=8)
