@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import CampaignDefinition, SendingHours, Step
+from campaigns.gates import ADDRESS_GATES, SendFacts, first_stop
 from campaigns.hours import window_for
 from campaigns.periods import Period
 from core.machines.enrolment import ENROLMENT, EnrolmentState
 from core.machines.message import MessageState
-from core.purposes import NEEDS_CONSENT, Purpose
+from core.purposes import Purpose
 from core.statuses import UNDELIVERABLE
 from core.transitions import apply
 
@@ -199,7 +200,7 @@ def _take(
     definition: CampaignDefinition, step: Step, leg: str, facts: Facts, now: datetime, effects: tuple[Effect, ...]
 ) -> Decision:
     """Plan a leg, or say why not and go on: a step that sends nothing waits nothing."""
-    found, reason = _address(definition, step, leg, facts)
+    found, reason = _address(definition, step, leg, facts, now)
     if found is None:
         return _go_on(definition, step, leg, facts, now, (*effects, Note("SendDiverted", step.id, leg, reason)))
     target = step.chosen(leg)
@@ -223,7 +224,9 @@ def _take(
     return Decision(Journey(EnrolmentState.WAITING, step.id, leg, due), (*effects, send))
 
 
-def _address(definition: CampaignDefinition, step: Step, leg: str, facts: Facts) -> tuple[IdentityFacts | None, str]:
+def _address(
+    definition: CampaignDefinition, step: Step, leg: str, facts: Facts, now: datetime
+) -> tuple[IdentityFacts | None, str]:
     """The first address of the leg's channel that every gate lets through, or the reason that none does."""
     target = step.chosen(leg)
     reason = f"no {target.channel} address"
@@ -234,15 +237,22 @@ def _address(definition: CampaignDefinition, step: Step, leg: str, facts: Facts)
             continue
         if identity.country and (identity.country in unserved or (served and identity.country not in served)):
             reason = f"{target.channel} does not serve {identity.country}"
-        elif definition.purpose in NEEDS_CONSENT and not identity.consented:
-            reason = "consent"
-        elif identity.suppressed:
-            reason = "suppression"
-        elif not identity.reachable:
-            reason = "reachability"
-        else:
+            continue
+        stop = first_stop(ADDRESS_GATES, _send_facts(definition, identity, now))
+        if stop is None:
             return identity, ""
+        reason = stop.gate
     return None, reason
+
+
+def _send_facts(definition: CampaignDefinition, identity: IdentityFacts, now: datetime) -> SendFacts:
+    return SendFacts(
+        purpose=definition.purpose,
+        now=now,
+        consented=identity.consented,
+        suppressed=identity.suppressed,
+        reachable=identity.reachable,
+    )
 
 
 def _close(journey: Journey, event: str, effects: tuple[Effect, ...]) -> Decision:

@@ -15,4 +15,7 @@ DISPATCH_GATES: tuple[Gate, ...] = (
 )
 """Checked again, in this order, in the transaction that commits an attempt."""
 
-__all__ = ["DISPATCH_GATES", "Gate", "SendFacts", "Stop", "Verdict", "first_stop"]
+ADDRESS_GATES: tuple[Gate, ...] = (consent.GATE, suppression.GATE, reachability.GATE)
+"""What the engine asks of an address when it plans; the first that lets the message through is taken."""
+
+__all__ = ["ADDRESS_GATES", "DISPATCH_GATES", "Gate", "SendFacts", "Stop", "Verdict", "first_stop"]

@@ -50,9 +50,7 @@ RETURN = Transition(
     effect="only when proven not sent; waits for its next attempt",
 )
 LOSE_SIGHT = Transition("lose sight", "OutcomeUnknown", frozenset({_S.DISPATCHING}), _S.UNKNOWN)
-DELIVER = Transition(
-    "deliver", "MessageDelivered", frozenset({_S.DISPATCHING, _S.UNKNOWN, _S.ACCEPTED}), _S.DELIVERED
-)
+DELIVER = Transition("deliver", "MessageDelivered", frozenset({_S.DISPATCHING, _S.UNKNOWN, _S.ACCEPTED}), _S.DELIVERED)
 FAIL = Transition(
     "fail", "MessageFailed", frozenset({_S.DISPATCHING, _S.UNKNOWN, _S.ACCEPTED, _S.DELIVERED}), _S.FAILED
 )

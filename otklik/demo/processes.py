@@ -14,7 +14,7 @@ import orjson
 
 from core.errors import OtklikError
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 20.0
 
 

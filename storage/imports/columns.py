@@ -100,7 +100,7 @@ _BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,9})?", re.ASCII)
 
 
-class UnmappedColumns(OtklikError):  # noqa: N818  reads as what happened
+class UnmappedColumns(OtklikError):
     """The file's columns do not give what an import needs, or ``--map`` names what is not there."""
 
 

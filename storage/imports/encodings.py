@@ -16,7 +16,7 @@ _MARKS = (
 )
 
 
-class UnreadableFile(OtklikError):  # noqa: N818  reads as what happened
+class UnreadableFile(OtklikError):
     """The whole file cannot be read; nothing of it went in."""
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sandbox.server import HttpServer
 from sandbox.world import Options, World
+from tests.conftest import beside_the_checkout
 
 JSON = {"Content-Type": "application/json"}
 START = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -142,8 +143,8 @@ async def listening() -> AsyncIterator[Company]:
 
 def spec(name: str) -> Any:
     """A provider's specification from the folder in OTKLIK_PROVIDER_SPECS, or beside the checkout, or a skip."""
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    path = Path(os.environ.get("OTKLIK_PROVIDER_SPECS", beside)) / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not at hand: name the folder with it in OTKLIK_PROVIDER_SPECS")
+    given = os.environ.get("OTKLIK_PROVIDER_SPECS")
+    path = Path(given) / name if given else beside_the_checkout(name)
+    if path is None or not path.is_file():
+        pytest.skip(f"{name} is not at hand: name the folder with it in OTKLIK_PROVIDER_SPECS")
     return orjson.loads(path.read_bytes())

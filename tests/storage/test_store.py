@@ -14,11 +14,14 @@ from tests.conftest import NOW
 
 
 async def test_a_failed_block_writes_nothing(store: Store) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with store.session() as session:
             session.add(Customer(created_at=NOW, updated_at=NOW))
             await session.flush()
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with store.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(Customer)) == 0
 
