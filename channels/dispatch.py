@@ -254,7 +254,8 @@ class ChannelDispatcher:
             await self._record(group)
             if stop:
                 return
-            if self._begun > self._sessions:  # let outcomes gather while the sessions are busy: one commit for many
+            # let outcomes gather while the sessions are busy: one commit for many
+            if self._begun > self._sessions and self._ended.qsize() < self._batch // 2:
                 await asyncio.sleep(GROUP_SECONDS)
 
     async def _record(self, group: Sequence[Ended]) -> None:
