@@ -356,4 +356,3 @@ def back_off(tries: int, retry_after: float | None) -> timedelta:
     if retry_after is not None:
         return timedelta(seconds=retry_after)
     return min(FIRST_BACK_OFF * (1 << min(max(tries - 1, 0), 20)), LONGEST_BACK_OFF)
-
