@@ -82,6 +82,7 @@ class Invariants(RuleBasedStateMachine):
         await self.world.set_up()
         for person in self.world.people:
             await self.world.enter(person, "ladder")
+            await self.world.enter(person, "series")
         await self.world.plan()
 
     def _worker(self, number: int) -> Hands | None:
@@ -128,6 +129,22 @@ class Invariants(RuleBasedStateMachine):
                 self._do(self.world.send(worker, outcome))
         if until == "recorded":
             self._do(self.world.record(worker))
+
+    @rule(number=WORKER, by=st.sampled_from(JUMPS), outcome=st.sampled_from(OUTCOMES), slowly=st.booleans())
+    def work_slowly(self, number: int, by: timedelta, outcome: str, slowly: bool) -> None:
+        """Time passes between claim and attempt; whoever dies on the way is recovered at once."""
+        self._do(self.world.plan())
+        worker = self._worker(number)
+        if worker is None:
+            return
+        for channel in CHANNELS:
+            self._do(self.world.claim(worker, channel))
+        if slowly:
+            self._do(self.world.move(by))
+        self._do(self.world.begin(worker))
+        if worker.begun:
+            self._do(self.world.send(worker, outcome))
+        self._do(self.world.recover(journal=True))
 
     @rule(number=WORKER, how=st.sampled_from(("unclaim", "die", "leases")))
     def trouble(self, number: int, how: str) -> None:
