@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.definition import Start
@@ -86,6 +86,7 @@ def test_weekdays_are_crontabs(field: str, days: set[int]) -> None:
     assert {instant.weekday() for instant in found} == days
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     zone=st.sampled_from(ZONES),
     expression=st.sampled_from(["*/7 * * * *", "30 1 * * *", "0 0 * * *", "15 */2 * * 1-5", "59 23 28-31 * *"]),
