@@ -1,5 +1,6 @@
 """What users get wrong: one clear message, exit code 1, nothing half-applied, never a traceback."""
 
+import logging
 import shutil
 import socket
 import sqlite3
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 import storage.store
@@ -56,8 +58,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(tmp_path, monkeypatch)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    handlers = list(logging.root.handlers)
+    yield Desk(tmp_path, monkeypatch)
+    logging.root.handlers[:] = handlers  # commands set logs up for their own process
+    structlog.reset_defaults()
 
 
 def test_a_good_workspace_passes(desk: Desk) -> None:
