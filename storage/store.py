@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import structlog
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 Dialect = Literal["sqlite", "postgresql"]
 _DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 15
-SERIALIZATION_TRIES = 5
+_CANNOT_OPEN = "the database file cannot be opened; check OTKLIK_DATABASE_URL, its folder and its permissions"
 
 
 class Store:
@@ -48,6 +49,7 @@ class Store:
         """
         dialect, full = engine_url(url)
         if dialect == "sqlite":
+            _require_folder(full)
             writer = create_async_engine(full, pool_size=1, max_overflow=0, json_serializer=_json)
             reader = create_async_engine(full, pool_size=4, max_overflow=4, json_serializer=_json)
             _configure_sqlite(writer, begin="BEGIN IMMEDIATE")
@@ -154,6 +156,13 @@ def engine_url(url: str) -> tuple[Dialect, str]:
     return dialect, parsed.set(drivername=_DRIVERS[backend]).render_as_string(hide_password=False)
 
 
+def _require_folder(url: str) -> None:
+    """Refuse a file in a folder that is not there, before a driver's thread is started for it."""
+    database = make_url(url).database or ""
+    if database not in ("", ":memory:") and not Path(database).absolute().parent.is_dir():
+        raise StoreUnavailable(_CANNOT_OPEN)
+
+
 def describe(error: BaseException) -> str:
     """What is wrong with the database, for people, without the statement."""
     original = getattr(error, "orig", None) or error
@@ -161,7 +170,7 @@ def describe(error: BaseException) -> str:
     if "database is locked" in text:
         return "the database is locked by another process; close it, or wait and try again"
     if "unable to open database file" in text:
-        return "the database file cannot be opened; check OTKLIK_DATABASE_URL, its folder and its permissions"
+        return _CANNOT_OPEN
     return f"the database does not answer: {text}"
 
 
