@@ -66,26 +66,36 @@ _identities = table(Identity)
 _consents = table(Consent)
 
 Test = ColumnElement[bool]
+Among = Callable[[ColumnElement[str]], ColumnElement[bool]]
+"""Whether a column of customer ids is among those that are asked about, such as :func:`storage.given.given_ids`."""
 
 
 def compile_segment(
-    name: str, segments: Mapping[str, SegmentDefinition], *, now: datetime, zone: ZoneInfo
+    name: str, segments: Mapping[str, SegmentDefinition], *, now: datetime, zone: ZoneInfo, among: Among | None = None
 ) -> Select[tuple[str]]:
     """The SELECT of the ids of all customers who are in segment ``name`` at ``now``; ``zone`` is the organisation's.
+
+    With ``among`` only some are asked about, and nobody else's rows are read: ``among=given_ids`` of ``storage.given``
+    asks about the ids that the statement is executed with, ``{IDS: ids}``.
 
     Raises:
         Refused: if there is no such segment, or they lead in a circle, or grow beyond :data:`MAX_INLINED`.
     """
     if name not in segments:
         raise Refused(f"there is no segment {name!r}; apply it first")
-    return compile_condition(InSegment(name), segments, now=now, zone=zone)
+    return compile_condition(InSegment(name), segments, now=now, zone=zone, among=among)
 
 
 def compile_condition(
-    condition: Condition, segments: Mapping[str, SegmentDefinition], *, now: datetime, zone: ZoneInfo
+    condition: Condition,
+    segments: Mapping[str, SegmentDefinition],
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    among: Among | None = None,
 ) -> Select[tuple[str]]:
     """As :func:`compile_segment`, for a condition without a name."""
-    return _Compiler(now, zone).select(inlined(condition, segments))
+    return _Compiler(now, zone, among).select(inlined(condition, segments))
 
 
 def inlined(condition: Condition, segments: Mapping[str, SegmentDefinition]) -> Condition:
@@ -151,8 +161,8 @@ class _Figures:
             self._columns[key] = made.label(f"f{len(self._columns)}")
         return str(self._columns[key].key)
 
-    def subquery(self, number: int) -> FromClause:
-        """The sub-query; only instants that any figure needs are read."""
+    def subquery(self, number: int, among: Among | None) -> FromClause:
+        """The sub-query; only customers who are asked about and instants that any figure needs are read."""
         # 'order' is literal so that the planner sees the partial index's own predicate.
         named = literal_column("'order'") if self._event == "order" else self._event
         spans = [span for _, span in self._columns]
@@ -162,18 +172,19 @@ class _Figures:
             None if None in starts else min(start for start in starts if start is not None),
             max(ends) if len(ends) == len(spans) else None,
         )
-        return (
-            select(self._source.c.customer_id, *self._columns.values())
-            .where(self._source.c.name == named, _within(self._source.c.at, hull))
-            .group_by(self._source.c.customer_id)
-            .subquery(f"e{number}")
+        query = select(self._source.c.customer_id, *self._columns.values()).where(
+            self._source.c.name == named, _within(self._source.c.at, hull)
         )
+        if among is not None:
+            query = query.where(among(self._source.c.customer_id))
+        return query.group_by(self._source.c.customer_id).subquery(f"e{number}")
 
 
 class _Compiler:
-    def __init__(self, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, now: datetime, zone: ZoneInfo, among: Among | None) -> None:
         self._now = now
         self._zone = zone
+        self._among = among
         self._figures: dict[str, _Figures] = {}
         self._joined: dict[str, FromClause] = {}
 
@@ -184,10 +195,18 @@ class _Compiler:
                 self._register(part)
         source: FromClause = _customers
         for number, (event, figures) in enumerate(self._figures.items()):
-            joined = figures.subquery(number)
+            joined = figures.subquery(number, self._among)
             self._joined[event] = joined
             source = source.outerjoin(joined, joined.c.customer_id == _customers.c.id)
-        return select(_customers.c.id).select_from(source).where(self._test(condition))
+        query = select(_customers.c.id).select_from(source).where(self._test(condition))
+        return query if self._among is None else query.where(self._among(_customers.c.id))
+
+    def _one_of(self, rows: Select[Any], customer: ColumnElement[str]) -> Test:
+        """Whether the customer has any of ``rows``, whose customers are in the column ``customer``."""
+        if self._among is not None:  # a look-up for each of a few beats a list of everybody
+            return rows.where(customer == _customers.c.id).exists()
+        found: Test = _customers.c.id.in_(rows)
+        return found
 
     def _register(self, part: EventTest) -> None:
         figures, span = (
@@ -215,7 +234,7 @@ class _Compiler:
                 has: Select[Any] = select(_identities.c.customer_id).where(
                     _identities.c.channel == channel, _identities.c.reachable == true()
                 )
-                found: Test = _customers.c.id.in_(has)
+                found = self._one_of(has, _identities.c.customer_id)
                 return found if reachable else not_(found)
             case Consented(purpose, channel):
                 agreed = (
@@ -225,8 +244,7 @@ class _Compiler:
                 )
                 if channel:
                     agreed = agreed.where(_identities.c.channel == channel)
-                consented: Test = _customers.c.id.in_(agreed)
-                return consented
+                return self._one_of(agreed, _identities.c.customer_id)
             case InSegment(name):  # pragma: no cover  written out before
                 raise Refused(f"segment {name!r} was not written out")
 

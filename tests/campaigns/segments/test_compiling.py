@@ -13,6 +13,7 @@ from campaigns.segments.reading import read_stored
 from campaigns.segments.syntax import SegmentDefinition
 from core.errors import Refused
 from core.ids import new_id
+from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Consent, Customer, Event, Identity
@@ -79,8 +80,13 @@ async def test_the_sql_agrees_with_plain_python(condition: dict[str, Any], store
     asked = {**SEGMENTS, "asked": segment("asked", condition)}
     async with store.read() as connection:
         found: set[Any] = set(await connection.scalars(compile_segment("asked", asked, now=NOW, zone=ZONE)))
+        some = sorted(people)[::3]
+        query = compile_segment("asked", asked, now=NOW, zone=ZONE, among=given_ids)
+        among: set[Any] = set(await connection.scalars(query, {IDS: some}))
     world = World(NOW, ZONE, asked)
-    assert found == {id_ for id_, person in people.items() if world.holds(asked["asked"].condition, person)}
+    expected = {id_ for id_, person in people.items() if world.holds(asked["asked"].condition, person)}
+    assert found == expected
+    assert among == expected & {*some}
 
 
 async def test_conditions_of_one_event_are_one_pass() -> None:
