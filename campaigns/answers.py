@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.attribution import NOTHING, Attribution, attribute_link
 from campaigns.closing import close_enrolments
 from campaigns.consents import ConsentChange, Proof, withdraw
-from campaigns.definition import Answer
 from campaigns.responses import Incident, Recorded, ResponseKind, log_response, mark_answered, settle_unknown
 from campaigns.versions import answers_of, definitions
 from core.actors import Actor
@@ -216,7 +215,7 @@ async def _answer_all(
     known = await definitions(connection, {row.version for row in rows})
     answered: dict[str, None] = {}
     for row in rows:
-        until: Collection[Answer] = answers_of(known.get(row.version), row.step)
+        until: Collection[str] = answers_of(known.get(row.version), row.step)
         if (row.id == credited.message_id and "reply" in until) or (row.sent_at >= since and until):
             answered[row.enrolment_id] = None
     return await close_enrolments(connection, list(answered), ANSWER, reason="reply", now=now, detail=channel)

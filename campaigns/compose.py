@@ -76,7 +76,7 @@ class Composer:
         orders: OrderFigures,
         now: datetime,
     ) -> Rendered:
-        step = body.definition.step(claim.step) if body is not None else None
+        step = body.definition.send_step(claim.step) if body is not None else None
         leg = step.leg(claim.leg) if step is not None else None
         if body is None or leg is None:
             raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.definition import Answer, CampaignBody, CampaignDefinition
+from campaigns.definition import CampaignBody, CampaignDefinition
 from storage.outbox.columns import table
 from storage.tables import CampaignVersion
 
@@ -36,7 +36,7 @@ async def definitions(connection: AsyncConnection, hashes: Iterable[str]) -> dic
     return {hash_: body.definition for hash_, body in (await bodies(connection, hashes)).items()}
 
 
-def answers_of(definition: CampaignDefinition | None, step: str) -> frozenset[Answer]:
+def answers_of(definition: CampaignDefinition | None, step: str) -> frozenset[str]:
     """What answers that step; nothing where the version or the step is not known."""
-    found = definition.step(step) if definition is not None else None
+    found = definition.send_step(step) if definition is not None else None
     return found.until if found is not None else frozenset()

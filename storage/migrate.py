@@ -11,7 +11,7 @@ from storage.store import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test compares it with the folder."""
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F74_6B6C  # "otkl": two processes that start together migrate one after the other
@@ -27,14 +27,14 @@ async def upgrade(store: Store, revision: str = "head") -> bool:
         current = await connection.run_sync(current_revision)
     if current == HEAD and revision == "head":
         return False
-    async with store.write() as connection:
+    async with store.unhurried() as connection:
         await connection.run_sync(_upgrade, revision)
     return True
 
 
 async def downgrade(store: Store, revision: str) -> None:
     """Take the store back to ``revision`` (``base``: no tables)."""
-    async with store.write() as connection:
+    async with store.unhurried() as connection:
         await connection.run_sync(_downgrade, revision)
 
 

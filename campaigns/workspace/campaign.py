@@ -7,7 +7,6 @@ from datetime import date, datetime
 from campaigns.definition import (
     DEFAULT_UNTIL,
     ActivePeriod,
-    Answer,
     CampaignDefinition,
     Goal,
     Leg,
@@ -27,7 +26,7 @@ LATER = ("offer", "budget", "pace", "experiment", "on_answer", "caps", "variants
 LATER_IN_STEP = ("task", "when", "branch", "max", "flow", "set", "offer", "variants", "pace", "resend", "experiment")
 LATER_STARTS = ("event", "date", "offset", "segment")
 PURPOSES = (Purpose.MARKETING.value, Purpose.TRANSACTIONAL.value)
-_ANSWERS: dict[str, Answer] = {"reply": "reply", "click": "click", "goal": "goal"}
+_ANSWERS: dict[str, str] = {"reply": "reply", "click": "click", "goal": "goal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ class _Reader:
         goal.finish()
         return Goal(event=event, within=within) if event else None
 
-    def _until(self, fields: Fields, default: frozenset[Answer]) -> frozenset[Answer]:
+    def _until(self, fields: Fields, default: frozenset[str]) -> frozenset[str]:
         words = fields.words("until")
         if words is None:
             return default
@@ -153,7 +152,7 @@ class _Reader:
                 fields.problem("until", f"{word[:80]!r} is no answer; {hint}")
         return frozenset(_ANSWERS[word] for word in words if word in _ANSWERS)
 
-    def _steps(self, template: str, until: frozenset[Answer]) -> list[Step]:
+    def _steps(self, template: str, until: frozenset[str]) -> list[Step]:
         node = self._fields.get("steps")
         if not isinstance(node, Sequence) or not node.items:
             self._fields.problem("steps", "a campaign needs steps; write a list, such as steps: [{send: email}]")
@@ -172,7 +171,7 @@ class _Reader:
             steps.append(step)
         return steps
 
-    def _step(self, fields: Fields, template: str, until: frozenset[Answer]) -> Step | None:
+    def _step(self, fields: Fields, template: str, until: frozenset[str]) -> Step | None:
         channel = self._channel(fields)
         own = fields.parsed("template", name, template)
         id_ = fields.parsed("id", name, f"send-{channel}")

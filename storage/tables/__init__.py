@@ -12,6 +12,7 @@ from storage.tables.campaigns import (
     Segment,
     SegmentMembership,
 )
+from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCode, QuotaUse, Task
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, ReceiptRow
@@ -24,6 +25,7 @@ __all__ = [
     "Audit",
     "Blob",
     "BlobOwner",
+    "BudgetUse",
     "Campaign",
     "CampaignVersion",
     "Command",
@@ -35,19 +37,24 @@ __all__ = [
     "Enrolment",
     "EnrolmentHistory",
     "Event",
+    "ExperimentWeights",
+    "Grant",
     "Hold",
     "Identity",
     "Inbound",
     "Link",
     "Message",
     "Occurrence",
+    "OfferCode",
     "Pause",
+    "QuotaUse",
     "ReceiptRow",
     "Response",
     "Segment",
     "SegmentMembership",
     "Setting",
     "Suppression",
+    "Task",
     "Worker",
     "metadata",
 ]

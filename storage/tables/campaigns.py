@@ -42,7 +42,7 @@ class SegmentMembership(SQLModel, table=True):
 
 
 class Campaign(SQLModel, table=True):
-    """A campaign by name; ``version`` is the hash that new enrolments take."""
+    """A campaign by name; ``version`` is the hash that new enrolments take, ``pending`` one that waits for approval."""
 
     __tablename__ = "campaigns"
 
@@ -50,6 +50,7 @@ class Campaign(SQLModel, table=True):
     name: str = Field(unique=True)
     state: CampaignState = Field(default=CampaignState.DRAFT, sa_type=Word(CampaignState))
     version: str
+    pending: str = ""
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)
@@ -64,6 +65,8 @@ class CampaignVersion(SQLModel, table=True):
     campaign_id: str = Field(sa_type=Id, foreign_key="campaigns.id", index=True)
     body: dict[str, Any] = Field(sa_type=Json)
     applied_by: str = ""
+    approved_by: str = ""
+    approved_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
 
 
@@ -98,8 +101,9 @@ class Occurrence(SQLModel, table=True):
 class Enrolment(SQLModel, table=True):
     """One customer's journey. ``step`` is the id of the step it stands at.
 
-    ``sent_at``…: a step that was planned keeps its message in ``message_id``; ``due_at`` is when the engine looks
-    again, null when only an event can move it.
+    A step that was planned keeps its message in ``message_id``; ``due_at`` is when the engine looks again, null when
+    only an event can move it; ``step_at`` is when the journey came to its step. ``event_id`` is the event that started
+    it. A ``ghost`` is held out: it walks, sends nothing and is counted.
     """
 
     __tablename__ = "enrolments"
@@ -122,7 +126,9 @@ class Enrolment(SQLModel, table=True):
     ghost: bool = False
     step: str = ""
     leg: str = ""
+    step_at: datetime | None = Field(default=None, sa_type=Instant)
     message_id: str | None = Field(default=None, sa_type=Id)
+    event_id: str | None = Field(default=None, sa_type=Id)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     entered_at: datetime = Field(sa_type=Instant)
     closed_at: datetime | None = Field(default=None, sa_type=Instant)

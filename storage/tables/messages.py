@@ -55,6 +55,7 @@ class Message(SQLModel, table=True):
     version: str = ""
     step: str = ""
     leg: str = ""
+    template: str = ""
     conversation_id: str | None = Field(default=None, sa_type=Id)
     client_token: str | None = None
 
@@ -95,14 +96,21 @@ class Attempt(SQLModel, table=True):
 
 
 class Hold(SQLModel, table=True):
-    """A reservation of money for a message, at the price ceiling: held, spent or released. Micro-units."""
+    """A reservation of money for a message, at the price ceiling: held, spent or released. Micro-units.
+
+    ``budget`` (empty: none) gave it, in its period that began at ``period_from``. ``parts`` counts SMS segments;
+    ``actual_micros`` is what the provider says that it cost, once it is known.
+    """
 
     __tablename__ = "holds"
 
     message_id: str = Field(sa_type=Id, foreign_key="messages.id", primary_key=True)
     customer_id: str = Field(sa_type=Id, index=True)
     budget: str = ""
+    period_from: datetime | None = Field(default=None, sa_type=Instant)
     amount_micros: int = Field(default=0, sa_type=BigInteger)
+    actual_micros: int | None = Field(default=None, sa_type=BigInteger)
+    parts: int = 1
     currency: str = ""
     send_at: datetime = Field(sa_type=Instant)
     state: str = "held"

@@ -71,7 +71,10 @@ class BlobOwner(SQLModel, table=True):
 
 
 class Command(SQLModel, table=True):
-    """An effect whose owner is a higher room; written with the batch, consumed once by its handler."""
+    """An effect whose owner is a higher room; written with the batch, consumed once by its handler.
+
+    One that failed is tried again at ``retry_at`` (machine time); ``error`` says why.
+    """
 
     __tablename__ = "commands"
     __table_args__ = (
@@ -82,6 +85,9 @@ class Command(SQLModel, table=True):
     kind: str
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     created_at: datetime = Field(sa_type=Instant)
+    tries: int = 0
+    retry_at: datetime | None = Field(default=None, sa_type=Instant)
+    error: str = ""
     done_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

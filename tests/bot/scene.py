@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.context import REPLY, START, Context
-from campaigns.definition import Answer, Brand, CampaignBody, CampaignDefinition, Goal, Leg, SendStep, WorkspaceConfig
+from campaigns.definition import Brand, CampaignBody, CampaignDefinition, Goal, Leg, SendStep, WorkspaceConfig
 from campaigns.periods import Period
 from core.addresses import identity_key
 from core.ids import new_id
@@ -35,13 +35,13 @@ from tests.conftest import NOW
 
 SECRET = "a secret of this test"
 DAY = timedelta(days=1)
-ALL: frozenset[Answer] = frozenset({"reply", "click", "goal"})
+ALL: frozenset[str] = frozenset({"reply", "click", "goal"})
 
 
 def body(
     name: str = "winback",
     *,
-    until: frozenset[Answer] = ALL,
+    until: frozenset[str] = ALL,
     purpose: Purpose = Purpose.MARKETING,
     within: str | None = None,
 ) -> CampaignBody:

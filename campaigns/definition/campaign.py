@@ -1,0 +1,77 @@
+"""A campaign once its YAML has been read: what the engine reads, what is hashed and pinned."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from campaigns.definition.choices import Budget, Experiment, OfferChoice
+from campaigns.definition.offers import Offer
+from campaigns.definition.starts import ActivePeriod, Goal, Start
+from campaigns.definition.steps import END, Action, Pace, SendStep, Step
+from campaigns.definition.values import Name, Plain, Value
+from campaigns.periods import Period
+from core.purposes import Purpose
+
+
+class CampaignDefinition(Value):
+    """One campaign.
+
+    ``reentry`` None: once a customer and no more; otherwise that long after the last round began. ``conditions`` are
+    the conditions that stand in the campaign itself, by their ``@`` name, in the form of ``segments.yaml``. A higher
+    ``priority`` is planned first where caps or money are short.
+    """
+
+    name: Name
+    description: str = ""
+    purpose: Purpose = Purpose.MARKETING
+    audience: str
+    start: Start = Start()
+    period: ActivePeriod = ActivePeriod()
+    reentry: Period | None = None
+    goal: Goal | None = None
+    steps: tuple[Step, ...] = Field(min_length=1)
+    on_answer: tuple[Action, ...] = ()
+    conditions: Mapping[str, Any] = Field(default_factory=dict)
+    experiment: Experiment | None = None
+    offer: OfferChoice | None = None
+    budget: Budget | None = None
+    pace: Pace | None = None
+    priority: int = 0
+    edits: Literal["pin", "migrate", "restart"] = "pin"
+
+    def step(self, id_: str) -> Step | None:
+        """The step of that id, or None."""
+        return next((step for step in self.steps if step.id == id_), None)
+
+    def send_step(self, id_: str) -> SendStep | None:
+        """The step of that id where it sends something, or None."""
+        found = self.step(id_)
+        return found if isinstance(found, SendStep) else None
+
+    def step_after(self, id_: str) -> Step | None:
+        """The step that follows, or None after the last."""
+        for place, current in enumerate(self.steps):
+            if current.id == id_:
+                if current.then == END:
+                    return None
+                if current.then:
+                    return self.step(current.then)
+                return self.steps[place + 1] if place + 1 < len(self.steps) else None
+        return None
+
+
+class CampaignBody(Value):
+    """What a campaign version keeps, whole: the definition, its offers and the text of every template it can use.
+
+    ``templates`` maps ``name/email.mjml`` (or ``name/email.ru.mjml``) to the source; its hash is the version.
+    """
+
+    definition: CampaignDefinition
+    templates: Mapping[str, str]
+    offers: Mapping[str, Offer] = Field(default_factory=dict)
+
+    def as_json(self) -> Plain:
+        """Plain data with a stable order: what is hashed and stored."""
+        data: dict[str, Any] = self.model_dump(mode="json")
+        return data

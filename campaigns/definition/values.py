@@ -1,0 +1,26 @@
+"""What the parts of a definition are made of."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Words = Annotated[frozenset[str], PlainSerializer(sorted)]
+"""A set whose JSON has an order: what is hashed and compared must not depend on a process's hash seed."""
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A wall-clock time, ``HH:MM``."""
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6), PlainSerializer(str)]
+"""A part of the whole, from 0 to 1."""
+Amount = Annotated[Decimal, Field(ge=0, decimal_places=6), PlainSerializer(str)]
+"""An amount of money in whole units of its currency."""
+Plain = Mapping[str, Any]
+"""JSON data."""
+
+
+class Value(BaseModel):
+    """A frozen value that travels into the store and back; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
