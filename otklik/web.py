@@ -20,6 +20,10 @@ from otklik.control import control_router
 from otklik.service import Service
 from storage.intake import Intake
 
+KEEP_ALIVE_SECONDS = 130
+"""An idle connection lives longer here than in callers and reverse proxies (75 to 120 s): a request that crosses the
+closing of its connection is lost, and nobody repeats a POST."""
+
 
 class _Spool:
     """The intake, with a nudge for whoever processes."""
@@ -105,7 +109,14 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
             f"OTKLIK_PORT: cannot listen on {host}:{port} ({error.strerror}); stop what uses it, or set another port"
         ) from None
     listener.set_inheritable(True)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:

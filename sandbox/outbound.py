@@ -7,6 +7,7 @@ import aiohttp
 from yarl import URL
 
 BODY_LIMIT = 256 * 1024  # bytes of an answer that are read
+KEPT_ALIVE = 2.0  # seconds; servers commonly close idle connections after 5, and a POST that crosses that is lost
 
 
 class NotLoopbackError(ValueError):
@@ -55,10 +56,11 @@ def require_loopback(url: str) -> URL:
 
 
 class Outbound:
-    """One HTTP client for everything."""
+    """One HTTP client for everything. ``unanswered`` counts the requests that nobody answered."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self.unanswered = 0
 
     async def request(
         self,
@@ -75,7 +77,7 @@ class Outbound:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(),
-                connector=aiohttp.TCPConnector(limit=64),
+                connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=KEPT_ALIVE),
                 skip_auto_headers=("Accept-Encoding",),
             )
         timeout = aiohttp.ClientTimeout(total=connect + read, sock_connect=connect, sock_read=read)
@@ -86,8 +88,10 @@ class Outbound:
                 body = await response.content.read(BODY_LIMIT)
                 return Answer(response.status, body, response.content_type or "", response.headers.get("Location"))
         except TimeoutError as error:
+            self.unanswered += 1
             return Answer(0, error=str(error) or "timed out", timed_out=True)
         except (aiohttp.ClientError, OSError) as error:
+            self.unanswered += 1
             return Answer(0, error=str(error) or type(error).__name__)
 
     async def visit(self, url: str, hops: int = 5) -> tuple[Answer, str]:

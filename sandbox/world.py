@@ -149,6 +149,7 @@ class World:
             "failed_actions": self.clock.failed,
             "skipped_deeds": self.acting.skipped,
             "undelivered_updates": self.updates.undelivered,
+            "unanswered_requests": self.outbound.unanswered,
             "failed_callbacks": self.delivery.failed_callbacks,
             "orders": self.shop.orders,
             "failed_orders": self.shop.failed,

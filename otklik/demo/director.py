@@ -12,7 +12,9 @@ import orjson
 from core.clock import uptime
 from core.errors import OtklikError
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.005
+WAIT = 5.0
+"""Machine seconds after which a sender that is not at rest says so, for a look at whether it gets on."""
 PATIENCE = 60.0
 """Machine seconds after which a scene that does not come to rest is an error, not a wait."""
 REQUEST = aiohttp.ClientTimeout(total=600)
@@ -51,16 +53,21 @@ class Director:
     async def rest(self) -> Scene:
         """Wait until nothing is due, claimed, on its way or unprocessed on either side.
 
+        Theirs is seen before and after ours: what they had in hand in between has then arrived.
+
         Raises:
             OtklikError: if that does not come about; says what is left.
         """
-        moved, since, quiet = None, uptime(), 0
+        moved, since = None, uptime()
+        theirs = await self.get(f"{self.sandbox}/control/state")
         while True:
-            theirs = await self.get(f"{self.sandbox}/control/state")
-            ours = await self.get(f"{self.worker}/control/state")
-            fetched = ours["received"].get("email", 0) >= theirs["company_mails"]
-            quiet = quiet + 1 if ours["idle"] and fetched and not theirs["undelivered_updates"] else 0
-            if quiet >= 2:  # seen at rest twice: nothing was between two hands
+            seconds = WAIT if not theirs["undelivered_updates"] else 0
+            wait = f"mails={theirs['company_mails']}&seconds={seconds}"
+            ours = await self.get(f"{self.worker}/control/rest?{wait}")
+            before, theirs = theirs, await self.get(f"{self.sandbox}/control/state")
+            fetched = ours["mails"] >= theirs["company_mails"]
+            taken = not before["undelivered_updates"] and not theirs["undelivered_updates"]
+            if ours["idle"] and fetched and taken:
                 return _scene(ours, theirs)
             progress = (theirs["ledger"]["total"], theirs["performed_actions"], ours["due"], ours["unprocessed"])
             if progress != moved:
@@ -68,7 +75,8 @@ class Director:
             if uptime() - since > PATIENCE:
                 left = {key: ours[key] for key in ("due", "sendable", "claimed", "dispatching", "unprocessed", "busy")}
                 raise OtklikError(f"the scene does not come to rest: {left}, mail fetched: {fetched}")
-            await asyncio.sleep(LOOK_SECONDS)
+            if theirs["undelivered_updates"]:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def move_to(self, instant: datetime, scene: Scene) -> None:
         """Move both clocks to ``instant``: first the side on which nothing happens then."""
