@@ -6,8 +6,8 @@ transaction of the connection it was made from.
 # ruff: noqa: S608  table and column names are ours; every value is bound
 
 import sqlite3
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _IMPORT_LOCK = 0x6F74_696D  # "otim": imports into one PostgreSQL store go one chunk after the other
-_STATEMENT_ROWS = (256, 64, 16, 4)
+_STATEMENT_ROWS = (256, 64, 16, 4, 1)
 """Rows of one SQLite statement, few sizes so that they stay prepared; 256 rows of 18 columns take a seventh of the
 parameters that SQLite has had since 3.32."""
 
@@ -57,7 +57,7 @@ async def open_bulk(connection: AsyncConnection) -> Bulk:
 
 
 class SqliteBulk:
-    """aiosqlite's own connection: one hop to its thread a statement."""
+    """aiosqlite's own connection: one visit to its thread a call."""
 
     chunk_rows = (200, 4000)
     chunk_seconds = 0.03  # of the 50 ms that a transaction may take, because rows differ
@@ -79,26 +79,36 @@ class SqliteBulk:
         return [tuple(row) for row in found]
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        # A statement of many rows runs in one go without the interpreter, which meanwhile reads the next chunk;
-        # executemany asks for it back after every row.
-        start = 0
-        for size in _STATEMENT_ROWS:
-            while len(rows) - start >= size:
-                cells = tuple(chain.from_iterable(rows[start : start + size]))
-                await self._driver.execute(_insert(table, tuple(columns), size), cells)
-                start += size
-        if start < len(rows):
-            await self._many(_insert(table, tuple(columns)), rows[start:])
+        if rows:
+            await self._visit(_insert_rows, table, tuple(columns), rows)
 
     async def update(
         self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, keys: int = 1
     ) -> None:
         if rows:
             places = [f"{column} = ?{number}" for number, column in enumerate(columns, 1)]
-            await self._many(f"UPDATE {table} SET {', '.join(places[keys:])} WHERE {' AND '.join(places[:keys])}", rows)
+            sql = f"UPDATE {table} SET {', '.join(places[keys:])} WHERE {' AND '.join(places[:keys])}"
+            await self._visit(sqlite3.Connection.executemany, sql, rows)
 
-    async def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        await self._driver.executemany(sql, rows)  # a finished INSERT or UPDATE holds nothing: no hop to close it
+    async def _visit(self, run: Callable[..., Any], *arguments: Any) -> None:
+        # aiosqlite has no public call for a function of one's own
+        await self._driver._execute(partial(run, self._driver._conn, *arguments))  # noqa: SLF001
+
+
+def _insert_rows(
+    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """In the driver's thread: insert ``rows``, many a statement.
+
+    Such a statement runs in one go without the interpreter, which meanwhile reads the next chunk; executemany asks for
+    it back after every row.
+    """
+    start = 0
+    for size in _STATEMENT_ROWS:
+        sql = _insert(table, columns, size)
+        while len(rows) - start >= size:
+            connection.execute(sql, tuple(chain.from_iterable(rows[start : start + size])))
+            start += size
 
 
 class PostgresBulk:
@@ -146,7 +156,7 @@ class PostgresBulk:
 
 
 @lru_cache(maxsize=64)
-def _insert(table: str, columns: tuple[str, ...], rows: int = 1) -> str:
+def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
     places = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places}"
 

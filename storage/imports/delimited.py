@@ -6,8 +6,9 @@ reading goes on at the next line.
 
 import csv
 import io
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ _DELIMITERS = ",;\t|"
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _SAMPLE = 1 << 16  # characters
 _SAMPLE_ROWS = 50
+_BLOCK = 1 << 16  # characters read at a time
+_WRONG = re.compile("[\0\ufffd\ud800-\udfff]")
 
 
 class DelimitedSource:
@@ -72,18 +75,40 @@ class DelimitedSource:
 
 def _rows(stream: io.TextIOWrapper, base: int, delimiter: str, encoding: Encoding) -> Iterator[Row]:
     """Rows of ``stream``, whose next line is number ``base`` + 1."""
-    again: deque[str] = deque()  # lines to be read once more, after a quote that was never closed
+    while block := stream.readlines(_BLOCK):
+        rows = _plain_block(block, delimiter, encoding)
+        if rows is None:
+            base = yield from _careful_rows(stream, deque(block), base, delimiter, encoding)
+        else:
+            for line, cells in enumerate(rows, base + 1):
+                if cells:
+                    yield line, cells
+            base += len(block)
+
+
+def _plain_block(block: list[str], delimiter: str, encoding: Encoding) -> list[list[str]] | None:
+    """The rows of ``block`` where nothing is wrong with it and each line is one; a blank line has no cells."""
+    if not encoding.clean and _wrong_characters(block):
+        return None
+    try:
+        rows = list(csv.reader(block, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == len(block) else None
+
+
+def _careful_rows(
+    stream: io.TextIOWrapper, ahead: deque[str], base: int, delimiter: str, encoding: Encoding
+) -> Generator[Row, None, int]:
+    """Rows of the lines ``ahead``, and of those after them that the last row takes; gives the number of lines done."""
     record: list[str] = []  # lines of the row being read
 
     def feed() -> Iterator[str]:
-        while True:
-            line = again.popleft() if again else stream.readline()
-            if not line:
-                return
+        while line := ahead.popleft() if ahead else stream.readline() if record else "":
             record.append(line)
             yield line
 
-    while True:
+    while ahead:
         reader = csv.reader(feed(), delimiter=delimiter, strict=True)
         begin = base
         try:
@@ -94,21 +119,19 @@ def _rows(stream: io.TextIOWrapper, base: int, delimiter: str, encoding: Encodin
                 elif cells:
                     yield line, cells
                 record.clear()
-            return
+            base = begin
         except csv.Error as error:
             yield begin + 1, BrokenRow(_explained(error, len(record)), record[0].rstrip("\r\n"))
-            again.extendleft(reversed(record[1:]))
+            ahead.extendleft(reversed(record[1:]))  # read once more, after a quote that was never closed
             base = begin + 1
             record.clear()
+    return base
 
 
-def _wrong_characters(lines: list[str]) -> str:
+def _wrong_characters(lines: Iterable[str]) -> str:
     for line in lines:
-        if not line.isascii() or "\0" in line:
-            if "\0" in line:
-                return "the row holds a NUL character"
-            if "\ufffd" in line or any("\ud800" <= letter <= "\udfff" for letter in line):
-                return "the row holds bytes that are no characters"
+        if _WRONG.search(line):
+            return "the row holds a NUL character" if "\0" in line else "the row holds bytes that are no characters"
     return ""
 
 
