@@ -26,7 +26,12 @@ from core.errors import PermanentFailure, PermanentKind
 from core.messages import Attachment, OutboundMessage
 from core.purposes import Purpose
 
-_SEVEN_BIT = re.compile(rb"(?:[\t\x20-\x7e]{0,990}\r\n)*")
+_SEVEN_BIT = bytes((*b"\t\r\n", *range(0x20, 0x7F)))
+_LONGEST_LINE = 990
+_RAW_ELEMENT = re.compile(rb"<(?:style|script|xmp|iframe|noembed|noframes|plaintext)\b", re.IGNORECASE)
+"""Between its tags a reference is not read as a character."""
+_MISREAD = re.compile(rb"&#1[2-5][0-9];")
+"""References to U+0080 … U+009F are read as characters of Windows."""
 _MOST_REFERENCES = 20
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 _PLAIN = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -129,8 +134,8 @@ def _alternatives(text: str, html: str, boundary: bytes) -> bytes:
     if not html:
         return _text_part(_PLAIN, text)
     if not text:
-        return _text_part(_HTML, html)
-    return _multipart(b"alternative", boundary, [_text_part(_PLAIN, text), _text_part(_HTML, html)])
+        return _html_part(html)
+    return _multipart(b"alternative", boundary, [_text_part(_PLAIN, text), _html_part(html)])
 
 
 def _multipart(subtype: bytes, boundary: bytes, parts: list[bytes]) -> bytes:
@@ -140,16 +145,26 @@ def _multipart(subtype: bytes, boundary: bytes, parts: list[bytes]) -> bytes:
     return opening + b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
 
 
+def _html_part(html: str) -> bytes:
+    """HTML as a part: a few characters beyond ASCII become references, which spare quoting all the rest."""
+    if not html.isascii():
+        data = html.encode("ascii", "xmlcharrefreplace")
+        if len(data) * 7 < len(html) * 8 and not (_RAW_ELEMENT.search(data) or _MISREAD.search(data)):
+            html = data.decode()
+    return _text_part(_HTML, html)
+
+
 def _text_part(content_type: bytes, text: str) -> bytes:
     """A text as a part. ``=_`` begins our boundaries and occurs in neither of the two encodings."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    data = lines.encode("utf-8", "replace")
-    if not data.endswith(b"\r\n"):
-        data += b"\r\n"
-    if data.isascii() and b"--=_" not in data and _SEVEN_BIT.fullmatch(data):
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.removesuffix("\n").split("\n")
+    text = "\r\n".join(lines) + "\r\n"
+    data = text.encode("utf-8", "replace")
+    if not data.translate(None, _SEVEN_BIT) and max(map(len, lines)) <= _LONGEST_LINE and b"--=_" not in data:
         return content_type + b"Content-Transfer-Encoding: 7bit\r\n\r\n" + data
     # A Cyrillic or Persian character is two bytes of UTF-8: six characters quoted, under three in base64.
-    if len(data) * 7 < len(lines) * 8:
+    if len(data) * 7 < len(text) * 8:
         return content_type + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b2a_qp(data)
     return content_type + b"Content-Transfer-Encoding: base64\r\n\r\n" + _base64(data)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -183,8 +184,9 @@ def test_buttons_become_lines_and_links():
     buttons = (Button("Open <shop>", url="https://example.org/?a=1&b=2"), Button("Call me", value="call"))
     plain, html = message_from_bytes(compose(html="<body><p>Hi</p></body>", buttons=buttons)).get_payload()
     assert body_of(plain) == "Hello\n\nOpen <shop>: https://example.org/?a=1&b=2\n– Call me\n"
-    assert '<a href="https://example.org/?a=1&amp;b=2">Open &lt;shop&gt;</a></p><p>– Call me</p></body>' in body_of(
-        html
+    assert (
+        '<a href="https://example.org/?a=1&amp;b=2">Open &lt;shop&gt;</a></p><p>&#8211; Call me</p></body>'
+        in body_of(html)
     )
 
 
@@ -192,3 +194,19 @@ def test_buttons_become_lines_and_links():
 def test_a_sender_that_is_no_address_is_a_mistake_of_the_settings(bad):
     with pytest.raises(ConfigurationError, match="sender"):
         EmailSettings(host="x", sender=bad)
+
+
+@pytest.mark.parametrize(
+    ("html", "encoding"),
+    [
+        ("<p>café · 😀, " + "and a long letter; " * 20 + "</p>", "7bit"),
+        ("<STYLE>p::after {content: '»'}</STYLE><p>" + "a long letter; " * 20 + "</p>", "quoted-printable"),
+        ("<p>" + "Привет " * 20 + "</p>", "base64"),
+        ("<p>\x85" + "a long letter; " * 20 + "</p>", "quoted-printable"),
+        ("<p>·" + "one endless line " * 100 + "</p>", "quoted-printable"),
+    ],
+)
+def test_html_says_a_few_foreign_characters_by_reference(html, encoding):
+    _, part = message_from_bytes(compose(html=html)).get_payload()
+    assert part["Content-Transfer-Encoding"] == encoding
+    assert unescape(body_of(part)) == html + "\n"
