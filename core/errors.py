@@ -21,7 +21,14 @@ class Refused(OtklikError):
 
 
 class StoreUnavailable(OtklikError):
-    """The database cannot be reached or is locked; nothing was written."""
+    """The database cannot be reached or is locked: nobody's fault, to be tried again.
+
+    Nothing was written, unless the connection broke in the very commit: what is tried again must bear that.
+    """
+
+
+class TransactionLost(StoreUnavailable):
+    """The database is there, but this transaction lost against another or took too long: rolled back, try again."""
 
 
 class PermanentKind(StrEnum):

@@ -14,11 +14,13 @@ from typing import Any, Literal, Self
 import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from core.errors import ConfigurationError, StoreUnavailable
+from storage.failures import CANNOT_OPEN, in_our_words
 from storage.sqlite import DRIVER
 
 log = structlog.get_logger(__name__)
@@ -26,14 +28,26 @@ log = structlog.get_logger(__name__)
 Dialect = Literal["sqlite", "postgresql"]
 _DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 15
-_CANNOT_OPEN = "the database file cannot be opened; check OTKLIK_DATABASE_URL, its folder and its permissions"
+"""How long a statement waits for another transaction's lock."""
+IDLE_SECONDS = 30
+"""How long PostgreSQL lets a transaction of ours stand still: a stopped process must not hold its locks for ever."""
+STATEMENT_SECONDS = 120
+"""How long one statement may run: segments over millions of customers take some seconds."""
+_POSTGRES_SETTINGS = {
+    "application_name": "otklik",
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "jit": "off",  # compiling takes longer than any statement of ours runs
+}
 
 
 class Store:
     """An open store. Make it with :meth:`open`, give it back with :meth:`close`."""
 
-    def __init__(self, dialect: Dialect, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(self, dialect: Dialect, url: str, writer: AsyncEngine, reader: AsyncEngine) -> None:
         self.dialect = dialect
+        self._url = url
         self._writer = writer
         self._reader = reader
         # SQLite has one writer; queueing here is fair and free, queueing in SQLite is polling.
@@ -44,7 +58,7 @@ class Store:
         """Connect; ``url`` is ``sqlite:///path`` or ``postgresql://…``.
 
         Raises:
-            ConfigurationError: if the URL is neither.
+            ConfigurationError: if the URL is neither, or the database refuses its user, password or name.
             StoreUnavailable: if the database does not answer.
         """
         dialect, full = engine_url(url)
@@ -60,14 +74,19 @@ class Store:
                 pool_size=pool_size,
                 max_overflow=4,
                 pool_pre_ping=True,
-                connect_args={"timeout": 5},
+                connect_args={
+                    "timeout": 5,
+                    "server_settings": _POSTGRES_SETTINGS,
+                    # for a server that is gone without a word; one that is there ends the statement itself
+                    "command_timeout": STATEMENT_SECONDS + BUSY_SECONDS,
+                },
                 json_serializer=_json,
             )
-        store = cls(dialect, writer, reader)
+        store = cls(dialect, full, writer, reader)
         try:
             async with store.read() as connection:
                 await connection.exec_driver_sql("SELECT 1")
-        except StoreUnavailable:
+        except (StoreUnavailable, ConfigurationError):
             await store.close()
             raise
         return store
@@ -92,6 +111,7 @@ class Store:
 
         Raises:
             StoreUnavailable: if the database is away or stays locked.
+            TransactionLost: if only this transaction was in the way of another, or took too long.
         """
         if self._turn is None:
             async with self._transaction(self._writer) as connection:
@@ -118,16 +138,26 @@ class Store:
                 await session.close()
 
     @asynccontextmanager
+    async def unhurried(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction that may take its time, such as a migration of large tables."""
+        if self.dialect == "sqlite":
+            async with self.write() as connection:
+                yield connection
+            return
+        engine = create_async_engine(self._url, poolclass=NullPool, connect_args={"timeout": 5}, json_serializer=_json)
+        async with self._transaction(engine) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
             async with engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, ConnectionError, TimeoutError, OSError) as error:
-            raise StoreUnavailable(describe(error)) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise StoreUnavailable(describe(error)) from error
-            raise
+        except (SQLAlchemyError, OSError) as error:
+            ours = in_our_words(error)
+            if ours is None:
+                raise
+            raise ours from error
 
 
 def _json(value: Any) -> str:
@@ -160,18 +190,7 @@ def _require_folder(url: str) -> None:
     """Refuse a file in a folder that is not there, before a driver's thread is started for it."""
     database = make_url(url).database or ""
     if database not in ("", ":memory:") and not Path(database).absolute().parent.is_dir():
-        raise StoreUnavailable(_CANNOT_OPEN)
-
-
-def describe(error: BaseException) -> str:
-    """What is wrong with the database, for people, without the statement."""
-    original = getattr(error, "orig", None) or error
-    text = str(original).splitlines()[0] if str(original) else type(original).__name__
-    if "database is locked" in text:
-        return "the database is locked by another process; close it, or wait and try again"
-    if "unable to open database file" in text:
-        return _CANNOT_OPEN
-    return f"the database does not answer: {text}"
+        raise StoreUnavailable(CANNOT_OPEN)
 
 
 def _configure_sqlite(engine: AsyncEngine, *, begin: str) -> None:
