@@ -77,6 +77,17 @@ def read_stored(name_: str, definition: Any) -> SegmentDefinition:
     return segment
 
 
+def read_condition(
+    node: Node, file: str, problems: Problems, channels: Collection[str] = CHANNELS
+) -> tuple[Condition | None, Mapping[str, int]]:
+    """A condition that stands outside ``segments.yaml``, and the segments that it names, each with its line.
+
+    None where something is wrong with it, which is then a problem.
+    """
+    reader = _Reader(file, problems, channels)
+    return reader.condition(node), reader.references
+
+
 class _Reader:
     def __init__(self, file: str, problems: Problems, channels: Collection[str]) -> None:
         self._file = file
