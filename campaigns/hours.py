@@ -1,16 +1,20 @@
-"""Sending hours: when a message may arrive on the customer's wall clock."""
+"""When a message may arrive: sending hours on the customer's wall clock, days without sending, frequency caps. Pure."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from campaigns.definition import SendingHours
+from campaigns.caps import free_from, relevant
+from campaigns.definition import Cap, NoSendDays, SendingHours
 from campaigns.periods import resolve
 from core.purposes import Purpose
 
 ALWAYS = frozenset({Purpose.CONVERSATION, Purpose.SERVICE, Purpose.STAFF, Purpose.TRANSACTIONAL})
 """Purposes that do not wait for the morning: the customer is there, or their order is."""
+EVERYWHERE = "*"
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,44 @@ class Window:
     closes: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where a message finds its place. ``window`` None: nowhere in time.
+
+    ``deferred_by`` names the gate that did not let it leave at once (``sending_hours`` or ``cap``), or is empty.
+    """
+
+    window: Window | None
+    deferred_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """Days of one country on which nothing is sent. ``weekdays``: Monday = 0."""
+
+    weekdays: frozenset[int] = frozenset()
+    days: frozenset[date] = frozenset()
+
+    @classmethod
+    def of(cls, no_send: NoSendDays, country: str) -> "ClosedDays":
+        """Those of every country and those of ``country`` (ISO 3166 alpha-2, empty: not known)."""
+        places = (EVERYWHERE, country) if country else (EVERYWHERE,)
+        return cls(
+            frozenset(day for place in places for day in no_send.weekdays.get(place, ())),
+            frozenset(day for place in places for day in no_send.days.get(place, ())),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.weekdays or self.days)
+
+    def has(self, day: date) -> bool:
+        """Whether nothing is sent on that day."""
+        return day.weekday() in self.weekdays or day in self.days
+
+
+OPEN_ALWAYS = ClosedDays()
+
+
 @lru_cache(maxsize=1024)
 def first_window(now: datetime, zone: ZoneInfo, hours: SendingHours) -> Window:
     """The window that is open at ``now``, or else the next one; it opens no earlier than ``now``.
@@ -28,16 +70,29 @@ def first_window(now: datetime, zone: ZoneInfo, hours: SendingHours) -> Window:
     Hours that close before they open span midnight; equal hours mean the whole day. Wall times that a clock change
     skips or repeats are resolved as everywhere: the first valid instant, the first of two.
     """
+    return next(windows(now, zone, hours))
+
+
+def windows(now: datetime, zone: ZoneInfo, hours: SendingHours, closed: ClosedDays = OPEN_ALWAYS) -> Iterator[Window]:
+    """Every window that closes after ``now``, in order, for ever; the first opens no earlier than ``now``.
+
+    A closed day ends at midnight, also for hours that span it.
+    """
     opens, closes = time.fromisoformat(hours.opens), time.fromisoformat(hours.closes)
-    today = now.astimezone(zone).date()
-    for offset in (-1, 0, 1, 2):
-        day = today + timedelta(days=offset)
-        last_day = day if closes > opens else day + timedelta(days=1)
+    now = now.astimezone(UTC)
+    day = now.astimezone(zone).date() - _DAY
+    while True:
+        last_day = day if closes > opens else day + _DAY
         start = resolve(datetime.combine(day, opens), zone)
         end = resolve(datetime.combine(last_day, closes), zone)
+        if last_day != day and closed.has(day) != closed.has(last_day):
+            midnight = resolve(datetime.combine(last_day, time()), zone)
+            start, end = (midnight, end) if closed.has(day) else (start, midnight)
+        elif closed.has(day):
+            end = start
         if now < end and start < end:
-            return Window(max(start, now.astimezone(UTC)), end)
-    raise AssertionError("two days always hold a window")
+            yield Window(max(start, now), end)
+        day += _DAY
 
 
 def window_for(purpose: Purpose, now: datetime, zone: ZoneInfo, hours: SendingHours, *, patience: timedelta) -> Window:
@@ -45,3 +100,79 @@ def window_for(purpose: Purpose, now: datetime, zone: ZoneInfo, hours: SendingHo
     if purpose in ALWAYS:
         return Window(now, now + patience)
     return first_window(now, zone, hours)
+
+
+def first_free(
+    purpose: Purpose,
+    earliest: datetime,
+    *,
+    zone: ZoneInfo,
+    hours: SendingHours,
+    no_send: NoSendDays,
+    country: str,
+    caps: Sequence[Cap],
+    sent: Sequence[tuple[str, datetime]],
+    channel: str,
+    latest: datetime,
+    patience: timedelta,
+) -> Window | None:
+    """The window of :func:`opening`."""
+    return opening(
+        purpose, earliest, zone=zone, hours=hours, no_send=no_send, country=country, caps=caps, sent=sent,
+        channel=channel, latest=latest, patience=patience,
+    ).window  # fmt: skip
+
+
+def opening(
+    purpose: Purpose,
+    earliest: datetime,
+    *,
+    zone: ZoneInfo,
+    hours: SendingHours,
+    no_send: NoSendDays,
+    country: str,
+    caps: Sequence[Cap],
+    sent: Sequence[tuple[str, datetime]],
+    channel: str,
+    latest: datetime,
+    patience: timedelta,
+) -> Opening:
+    """The first window from ``earliest`` in which a message may leave, if it opens no later than ``latest``.
+
+    Marketing waits for sending hours on a day that is not closed in the customer's ``country`` and ``zone``, and keeps
+    the caps among the customer's other messages ``sent``: (channel, instant). Other purposes may leave at once, for as
+    long as ``patience``.
+    """
+    if purpose in ALWAYS:
+        return Opening(Window(earliest, earliest + patience) if earliest <= latest else None)
+    capped = relevant(caps, channel) if sent else ()
+    closed = ClosedDays.of(no_send, country)
+    if not capped and not closed:
+        window = first_window(earliest, zone, hours)
+        return Opening(window if window.opens <= latest else None, "sending_hours" if window.opens > earliest else "")
+    return _searched(earliest, latest, windows(earliest, zone, hours, closed), capped, sent, channel, zone)
+
+
+def _searched(
+    earliest: datetime,
+    latest: datetime,
+    open_windows: Iterable[Window],
+    caps: Sequence[Cap],
+    sent: Sequence[tuple[str, datetime]],
+    channel: str,
+    zone: ZoneInfo,
+) -> Opening:
+    not_before, deferred_by = earliest, ""
+    for window in open_windows:
+        at = max(window.opens, not_before)
+        if at > earliest and not deferred_by:
+            deferred_by = "sending_hours"
+        while at < window.closes and at <= latest:
+            free = free_from(at, caps, sent, channel, zone)
+            if free == at:
+                return Opening(Window(at, window.closes), deferred_by)
+            at, deferred_by = free, "cap"
+        if at > latest:
+            return Opening(None, deferred_by)
+        not_before = at
+    raise AssertionError("windows go on for ever")

@@ -1,6 +1,7 @@
 """How many SMS a text becomes: 3GPP TS 23.038's default alphabet (GSM-7) or UCS-2.
 
-One character outside GSM-7 makes the whole text UCS-2: Russian, Persian, an emoji, a curly quote.
+One character outside GSM-7 makes the whole text UCS-2: Russian, Persian, an emoji, a curly quote. That a provider may
+replace such characters (smart encoding) is not counted on.
 """
 
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ class Segments:
 
     encoding: Literal["GSM-7", "UCS-2"]
     units: int
-    count: int
+    parts: int
 
 
-def segments(text: str) -> Segments:
+def sms_parts(text: str) -> Segments:
     """Encoding and number of SMS of ``text``. A pair of units is never cut between two parts, as phones require."""
     if all(character in _BASIC or character in _EXTENSION for character in text):
         widths = [2 if character in _EXTENSION else 1 for character in text]
@@ -38,9 +39,9 @@ def _counted(encoding: Literal["GSM-7", "UCS-2"], widths: list[int], single: int
     units = sum(widths)
     if units <= single:
         return Segments(encoding, units, 1 if units else 0)
-    count, used = 1, 0
+    parts, used = 1, 0
     for width in widths:
         if used + width > part:
-            count, used = count + 1, 0
+            parts, used = parts + 1, 0
         used += width
-    return Segments(encoding, units, count)
+    return Segments(encoding, units, parts)

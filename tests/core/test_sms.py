@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.twilio.segments import Segments, segments
+from core.sms import Segments, sms_parts
 
 
 @pytest.mark.parametrize(
@@ -27,20 +27,20 @@ from channels.twilio.segments import Segments, segments
     ],
 )
 def test_examples(text: str, expected: Segments) -> None:
-    assert segments(text) == expected
+    assert sms_parts(text) == expected
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
 def test_units_and_bounds(text: str) -> None:
-    counted = segments(text)
+    counted = sms_parts(text)
     part, single = (153, 160) if counted.encoding == "GSM-7" else (67, 70)
     if counted.encoding == "UCS-2":
         assert counted.units == len(text.encode("utf-16-le")) // 2
-    assert (counted.count <= 1) == (counted.units <= single)
-    if counted.count > 1:
-        assert -(-counted.units // part) <= counted.count <= -(-counted.units // (part - 1))
+    assert (counted.parts <= 1) == (counted.units <= single)
+    if counted.parts > 1:
+        assert -(-counted.units // part) <= counted.parts <= -(-counted.units // (part - 1))
 
 
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_more_text_is_never_fewer_segments(text: str, more: str) -> None:
-    assert segments(text).count <= segments(text + more).count
+    assert sms_parts(text).parts <= sms_parts(text + more).parts
