@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from core.clock import machine_now, to_micros
 from core.draws import customer_draw
 from core.ids import new_ids
 from core.text import folded
@@ -25,7 +26,7 @@ _MERGED = ("first_name", "last_name", "locale", "zone", "zone_guess", "country",
 _CHANGED = ("id", *_MERGED, "search", "attributes", "content_hash", "updated_at")
 _IDENTITY = ("id", "customer_id", "channel", "scope", "address", "key", "verified", "reachable",
              "unreachable_reason", "source", "created_at")  # fmt: skip
-_REACHABILITY = ("id", "reachable", "unreachable_reason", "unreachable_at")
+_REACHABILITY = ("id", "reachable", "unreachable_reason", "unreachable_at", "changed_at")
 _CONSENT = ("identity_id", "purpose", "granted", "at", "source", "wording")
 _LEDGER = ("id", "identity_id", "customer_id", "purpose", "granted", "at", "source", "wording", "actor")
 SOURCE = "import"
@@ -177,7 +178,7 @@ class _Batch:
                 refused.append(f"{address.channel}: {address.value} belongs to customer {owner}; it stays theirs")
                 continue
             elif not identity.reachable and identity.reason == REPLACED:
-                self._reachability.append((identity.id, True, "", None))
+                self._reachability.append((identity.id, True, "", None, to_micros(machine_now())))
                 touched = True
             if record.consents and self._hear(identity, record.consents.get(address.channel)):
                 touched = True
@@ -230,7 +231,8 @@ class _Batch:
             and identity.channel in channels
             and identity.key not in keys
         ]
-        self._reachability += [(identity.id, False, REPLACED, self._now) for identity in old]
+        changed = to_micros(machine_now())
+        self._reachability += [(identity.id, False, REPLACED, self._now, changed) for identity in old]
         return bool(old)
 
     def _merge(self, row: tuple[Any, ...], record: CustomerRecord, digest: str) -> bool:

@@ -16,6 +16,7 @@ from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCod
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, ReceiptRow
+from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, Setting, Worker
 
 metadata = SQLModel.metadata
@@ -34,6 +35,7 @@ __all__ = [
     "Conversation",
     "Cursor",
     "Customer",
+    "CustomerTag",
     "Enrolment",
     "EnrolmentHistory",
     "Event",
@@ -52,6 +54,7 @@ __all__ = [
     "Response",
     "Segment",
     "SegmentMembership",
+    "SegmentRefresh",
     "Setting",
     "Suppression",
     "Task",

@@ -33,6 +33,9 @@ class SegmentMembership(SQLModel, table=True):
     __table_args__ = (
         Index("ux_memberships_open", "segment", "customer_id", unique=True,
               sqlite_where=text("left_at IS NULL"), postgresql_where=text("left_at IS NULL")),
+        Index("ix_memberships_entered", "segment", "entered_at"),
+        Index("ix_memberships_left", "segment", "left_at",
+              sqlite_where=text("left_at IS NOT NULL"), postgresql_where=text("left_at IS NOT NULL")),
     )  # fmt: skip
 
     segment: str = Field(primary_key=True)

@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from core.clock import machine_now
 from core.draws import customer_draw
 from core.ids import new_id
 from storage.types import Id, Instant, Json
+
+_CHANGED = text("changed_at IS NOT NULL")
 
 
 class Customer(SQLModel, table=True):
@@ -19,6 +22,7 @@ class Customer(SQLModel, table=True):
     """
 
     __tablename__ = "customers"
+    __table_args__ = (Index("ix_customers_created", "created_at"), Index("ix_customers_updated", "updated_at"))
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
     external_id: str | None = Field(default=None, unique=True)
@@ -50,11 +54,15 @@ class Identity(SQLModel, table=True):
     """An address on a channel. ``key`` is the hash that a suppression remembers after the address is erased.
 
     ``reachable`` false ends sending here; ``unreachable_reason`` is a ``PermanentKind``. ``window_from`` is the last
-    inbound on a channel with a service window (WhatsApp).
+    inbound on a channel with a service window (WhatsApp). ``changed_at`` is machine time, null until the first change:
+    every UPDATE sets it by itself, those that are written as text set it themselves.
     """
 
     __tablename__ = "identities"
-    __table_args__ = (UniqueConstraint("channel", "scope", "address"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "scope", "address"),
+        Index("ix_identities_changed", "changed_at", sqlite_where=_CHANGED, postgresql_where=_CHANGED),
+    )
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
     customer_id: str = Field(sa_type=Id, foreign_key="customers.id", index=True)
@@ -69,6 +77,7 @@ class Identity(SQLModel, table=True):
     window_from: datetime | None = Field(default=None, sa_type=Instant)
     source: str = ""
     created_at: datetime = Field(sa_type=Instant)
+    changed_at: datetime | None = Field(default=None, sa_type=Instant, sa_column_kwargs={"onupdate": machine_now})
 
 
 class Consent(SQLModel, table=True):
@@ -133,6 +142,8 @@ class Event(SQLModel, table=True):
         ),
         Index("ix_events_name", "name", "customer_id", "at"),
         Index("ix_events_timeline", "customer_id", "at"),
+        # whose events grow older than some bound between two looks
+        Index("ix_events_when", "name", "at", "customer_id"),
     )
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
