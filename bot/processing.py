@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Row, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import REPLY, START, Context
@@ -20,7 +19,7 @@ from campaigns.definition import WorkspaceConfig
 from campaigns.live import workspace_config
 from campaigns.receipts import record_reports
 from core.clock import Clock
-from core.errors import StoreUnavailable
+from core.errors import StoreUnavailable, TransactionLost
 from core.messages import EMAIL, ChannelEvent, DeliveryReport, InboundMessage, RawInbound
 from core.text import clipped
 from core.tokens import Signer
@@ -37,8 +36,6 @@ Parser = Callable[[RawInbound], list[ChannelEvent]]
 _INBOUND = table(Inbound)
 TRIES = 3
 ITEM_SECONDS = 30
-_NOBODYS_FAULT = frozenset({"40001", "40P01"})
-"""SQL states of a transaction that lost against another: to be tried again, not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +126,37 @@ class Processor:
                     connection, [event for event in said if isinstance(event, DeliveryReport)], self._clock.now()
                 )
                 await self._mark(connection, sorted(taken))
-        except StoreUnavailable:
-            raise
-        except Exception:  # noqa: BLE001  one of them is at fault; found out one by one
+        except Exception as error:
+            if isinstance(error, StoreUnavailable) and not isinstance(error, TransactionLost):
+                raise
             return sum([await self._one(item, config) for item in batch])
         return len(taken)
 
     async def _one(self, item: _Item, config: WorkspaceConfig) -> int:
-        """One delivery in its own transaction; 0 if another took it or it failed."""
-        try:
-            async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
-                if not await self._take(connection, [item.id]):
-                    return 0
-                await self._handle(connection, item, config)
-                await self._mark(connection, [item.id])
-        except StoreUnavailable:
-            raise
-        except TimeoutError:
-            raise StoreUnavailable(f"the store was busy for {ITEM_SECONDS} seconds") from None
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", "") not in _NOBODYS_FAULT:
+        """One delivery; 0 if another took it, if it failed, or if it lost against other transactions every time.
+
+        A lost one is tried again at once, so that what came later does not overtake it, and is not counted as a try.
+        """
+        for _ in range(TRIES):
+            try:
+                return await self._in_one_transaction(item, config)
+            except TransactionLost as error:
+                log.info("delivery waits for its turn", inbound=item.id, account=item.raw.account, error=str(error))
+            except StoreUnavailable:
+                raise
+            except TimeoutError:
+                raise StoreUnavailable(f"the store was busy for {ITEM_SECONDS} seconds") from None
+            except Exception as error:  # noqa: BLE001  a poison delivery must not stop the others
                 await self._failed(item.id, item.raw.account, error)
-            return 0
-        except Exception as error:  # noqa: BLE001  a poison delivery must not stop the others
-            await self._failed(item.id, item.raw.account, error)
-            return 0
+                return 0
+        return 0
+
+    async def _in_one_transaction(self, item: _Item, config: WorkspaceConfig) -> int:
+        async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
+            if not await self._take(connection, [item.id]):
+                return 0
+            await self._handle(connection, item, config)
+            await self._mark(connection, [item.id])
         return 1
 
     async def _handle(self, connection: AsyncConnection, item: _Item, config: WorkspaceConfig) -> None:

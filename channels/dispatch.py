@@ -6,6 +6,7 @@ twice whose outcome is not known.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,7 @@ from channels.adapter import Adapter
 from channels.journal import Journal
 from core.clock import uptime
 from core.dispatching import Claim, Ended, Ready
-from core.errors import ChannelFault, ConfigurationError, StoreUnavailable
+from core.errors import ChannelFault, ConfigurationError, StoreUnavailable, TransactionLost
 from core.ids import new_ids
 from core.messages import OutboundMessage
 from core.outcomes import Outcome, OutcomeKind, outcome_of
@@ -140,12 +141,14 @@ class ChannelDispatcher:
         await asyncio.gather(*sessions, return_exceptions=True)
 
     async def _feed(self) -> None:
+        away = False
         while True:
             try:
-                moved = await self._feed_once()
+                moved, away = await self._feed_once(), False
             except StoreUnavailable as error:
-                log.warning("store is away, sending stops", channel=self.channel, error=str(error))
-                moved = False
+                if not away:
+                    log.warning("store is away, sending stops", channel=self.channel, error=str(error))
+                moved, away = False, not isinstance(error, TransactionLost)
             if not moved:
                 await self._wakeup.wait(outbox(self.channel), IDLE_SECONDS)
 
@@ -159,8 +162,14 @@ class ChannelDispatcher:
             if not claims:
                 return False
             claimed_at = uptime()
-            composed = await self._composer.compose(claims)
-            await self._begin_in_groups(claims, composed, claimed_at)
+            try:
+                composed = await self._composer.compose(claims)
+                await self._begin_in_groups(claims, composed, claimed_at)
+            except StoreUnavailable:
+                # what has begun stays so; without this the rest would wait until its lease is over
+                with contextlib.suppress(StoreUnavailable):
+                    await self._outbox.unclaim(claims)
+                raise
         finally:
             self._feeding = False
         return True
@@ -260,14 +269,18 @@ class ChannelDispatcher:
 
     async def _record(self, group: Sequence[Ended]) -> None:
         began = uptime()
+        away = False
         while True:
             try:
                 await self._outbox.record(group)
                 self._wakeup.notify(JOURNEYS)
                 break
             except StoreUnavailable as error:
-                log.warning("store is away, outcomes wait", channel=self.channel, waiting=len(group), error=str(error))
-                await asyncio.sleep(IDLE_SECONDS)
+                if not away:
+                    waiting = len(group)
+                    log.warning("store is away, outcomes wait", channel=self.channel, waiting=waiting, error=str(error))
+                away = not isinstance(error, TransactionLost)
+                await asyncio.sleep(IDLE_SECONDS if away else GROUP_SECONDS)
         self._begun -= len(group)
         accepted = sum(ended.outcome.kind is OutcomeKind.ACCEPTED for ended in group)
         if accepted:

@@ -28,7 +28,7 @@ from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead
 from channels.rates import RateGate
 from core.clock import Clock
-from core.errors import StoreUnavailable
+from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
 from core.wakeup import INBOUND, JOURNEYS, STARTS, LocalWakeup
 from otklik.accounts import Account, make_accounts, unserved_countries
@@ -124,15 +124,18 @@ class Service:
         await poll_for_ever(account, source, self.store, self.intake, self.wakeup)
 
     async def _loop(self, topic: str, once: Callable[[], Awaitable[int]], look: float = LOOK_SECONDS) -> None:
-        """Do ``once`` again and again; wait when there was nothing to do."""
+        """Do ``once`` again and again; wait when there was nothing to do. A store that is away is told once."""
+        away = False
         while True:
             self.moving[topic] += 1
             try:
-                done = await once()
+                done, away = await once(), False
             except StoreUnavailable as error:
-                log.warning("store is away", part=topic, error=str(error))
-                done = 0
-                await asyncio.sleep(look)
+                if not away:
+                    log.warning("store is away", part=topic, error=str(error))
+                done, away = 0, not isinstance(error, TransactionLost)
+                if away:
+                    await asyncio.sleep(look)
             finally:
                 self.moving[topic] -= 1
             if not done:
@@ -178,11 +181,17 @@ class Service:
 
 
 def _guarded(job: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    away = False
+
     async def run() -> None:
+        nonlocal away
         try:
             await job()
+            away = False
         except StoreUnavailable as error:
-            log.warning("store is away", job=getattr(job, "__name__", ""), error=str(error))
+            if not away:
+                log.warning("store is away", job=getattr(job, "__name__", ""), error=str(error))
+            away = not isinstance(error, TransactionLost)
 
     return run
 

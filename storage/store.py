@@ -4,10 +4,9 @@ Hot paths use SQLAlchemy Core on the connection that :meth:`Store.write` or :met
 through a SQLModel session (:meth:`Store.session`). This is the only file that begins or commits a transaction.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from core.errors import ConfigurationError, StoreUnavailable
 from storage.failures import CANNOT_OPEN, in_our_words
 from storage.sqlite import DRIVER
+from storage.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +50,8 @@ class Store:
         self._url = url
         self._writer = writer
         self._reader = reader
-        # SQLite has one writer; queueing here is fair and free, queueing in SQLite is polling.
-        self._turn = asyncio.Lock() if dialect == "sqlite" else None
+        # SQLite has one writer; queueing here is fair and shares commits, queueing in SQLite is polling.
+        self._turns = Turns(writer) if dialect == "sqlite" else None
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 8) -> "Store":
@@ -73,6 +73,7 @@ class Store:
                 full,
                 pool_size=pool_size,
                 max_overflow=4,
+                pool_timeout=BUSY_SECONDS,
                 pool_pre_ping=True,
                 connect_args={
                     "timeout": 5,
@@ -113,17 +114,14 @@ class Store:
             StoreUnavailable: if the database is away or stays locked.
             TransactionLost: if only this transaction was in the way of another, or took too long.
         """
-        if self._turn is None:
-            async with self._transaction(self._writer) as connection:
-                yield connection
-        else:
-            async with self._turn, self._transaction(self._writer) as connection:
-                yield connection
+        block = self._writer.begin() if self._turns is None else self._turns.block()
+        async with self._transaction(block) as connection:
+            yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One transaction that only reads, on one consistent snapshot."""
-        async with self._transaction(self._reader) as connection:
+        async with self._transaction(self._reader.begin()) as connection:
             yield connection
 
     @asynccontextmanager
@@ -145,13 +143,13 @@ class Store:
                 yield connection
             return
         engine = create_async_engine(self._url, poolclass=NullPool, connect_args={"timeout": 5}, json_serializer=_json)
-        async with self._transaction(engine) as connection:
+        async with self._transaction(engine.begin()) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, begun: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
         try:
-            async with engine.begin() as connection:
+            async with begun as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             ours = in_our_words(error)
