@@ -14,7 +14,7 @@ from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.links import LinkTargets, MessageLinks
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
-from campaigns.templates.content import Rendered, render
+from campaigns.templates.content import Letter, Rendered, letter_for
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.variables import NO_ORDERS, OrderFigures, variables_for
 from campaigns.versions import bodies
@@ -51,6 +51,7 @@ class Composer:
             by_version = await bodies(connection, {claim.version for claim in claims})
             customers = await _customers(connection, customer_ids)
             orders = await _orders(connection, customer_ids, now)
+        batch = _Batch(config, by_version, now)
         targets: dict[str, str] = {}
         composed: dict[str, OutboundMessage | str] = {}
         for claim in claims:
@@ -60,42 +61,16 @@ class Composer:
                     composed[claim.message_id] = self._ready(claim, customer)
                     continue
                 bought = orders.get(claim.customer_id, NO_ORDERS)
-                rendered = self._rendered(claim, by_version.get(claim.version), config, customer, bought, now)
+                links = {
+                    "unsubscribe": self._links.unsubscribe(claim.message_id),
+                    "telegram": self._links.telegram(claim.message_id),
+                }
+                rendered = batch.rendered(claim, customer, bought, links)
                 composed[claim.message_id] = self._addressed(claim, rendered, customer, now, targets)
             except (TemplateFailure, KeyError, ValueError) as error:
                 composed[claim.message_id] = f"template: {error}"
         await self._targets.keep(targets, now)
         return composed
-
-    def _rendered(
-        self,
-        claim: Claim,
-        body: CampaignBody | None,
-        config: WorkspaceConfig,
-        customer: Mapping[str, Any],
-        orders: OrderFigures,
-        now: datetime,
-    ) -> Rendered:
-        step = body.definition.send_step(claim.step) if body is not None else None
-        leg = step.leg(claim.leg) if step is not None else None
-        if body is None or leg is None:
-            raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")
-        zone = zone_named(customer.get("zone") or customer.get("zone_guess") or config.zone)
-        data = variables_for(
-            customer,
-            brand=config.brand,
-            campaign=body.definition.name,
-            now=now,
-            zone=zone,
-            orders=orders,
-            links={
-                "unsubscribe": self._links.unsubscribe(claim.message_id),
-                "telegram": self._links.telegram(claim.message_id),
-            },
-        )
-        return render(
-            body, leg, str(customer.get("locale") or ""), data, default_locale=config.locale, currency=config.currency
-        )
 
     def _addressed(
         self, claim: Claim, rendered: Rendered, customer: Mapping[str, Any], now: datetime, targets: dict[str, str]
@@ -146,6 +121,46 @@ class Composer:
         )
 
 
+class _Batch:
+    """What the letters of one batch share; each template is chosen once."""
+
+    def __init__(self, config: WorkspaceConfig, by_version: Mapping[str, CampaignBody], now: datetime) -> None:
+        self._config = config
+        self._by_version = by_version
+        self._now = now
+        self._letters: dict[tuple[str, str, str, str], tuple[str, Letter]] = {}
+
+    def rendered(
+        self, claim: Claim, customer: Mapping[str, Any], orders: OrderFigures, links: Mapping[str, str]
+    ) -> Rendered:
+        campaign, letter = self._letter(claim, str(customer.get("locale") or ""))
+        data = variables_for(
+            customer,
+            brand=self._config.brand,
+            campaign=campaign,
+            now=self._now,
+            zone=zone_named(customer.get("zone") or customer.get("zone_guess") or self._config.zone),
+            orders=orders,
+            links=links,
+        )
+        return letter.render(data)
+
+    def _letter(self, claim: Claim, locale: str) -> tuple[str, Letter]:
+        """(campaign, letter)."""
+        key = (claim.version, claim.step, claim.leg, locale)
+        found = self._letters.get(key)
+        if found is None:
+            body = self._by_version.get(claim.version)
+            step = body.definition.send_step(claim.step) if body is not None else None
+            leg = step.leg(claim.leg) if step is not None else None
+            if body is None or leg is None:
+                raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")
+            config = self._config
+            letter = letter_for(body.templates, leg, locale, default_locale=config.locale, currency=config.currency)
+            found = self._letters[key] = body.definition.name, letter
+        return found
+
+
 def _name(customer: Mapping[str, Any]) -> str:
     return f"{customer.get('first_name') or ''} {customer.get('last_name') or ''}".strip()
 
@@ -186,7 +201,8 @@ _ORDERS_WANTED = (
 
 async def _customers(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
     rows = await connection.execute(_CUSTOMERS_WANTED, {IDS: list(ids)})
-    return {row["id"]: dict(row) for row in rows.mappings()}
+    names = tuple(rows.keys())
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 async def _orders(connection: AsyncConnection, ids: set[str], now: datetime) -> dict[str, OrderFigures]:

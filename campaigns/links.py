@@ -50,6 +50,7 @@ class MessageLinks:
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
         self._base = addresses.public_url.rstrip("/")
+        self._untracked = (f"{self._base}/", *_OWN_CHATS)
         self._signers = {
             purpose: Signer(addresses.secret, purpose) for purpose in ("click", "open", "unsubscribe", "reply", "start")
         }
@@ -105,7 +106,7 @@ class MessageLinks:
         return self._tracked(url, message_id, targets) if self._addresses.track_clicks and url else url
 
     def _tracked(self, url: str, message_id: str, targets: dict[str, str]) -> str:
-        if url.startswith((f"{self._base}/", *_OWN_CHATS)):
+        if url.startswith(self._untracked):
             return url
         id_ = link_id(url)
         targets[id_] = url

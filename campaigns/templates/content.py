@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from jinja2.environment import Template
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
 
-from campaigns.definition import CampaignBody, Leg
+from campaigns.definition import Leg
 from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
-from campaigns.templates.sandbox import HTML, TEXT, Sandbox, plain_data, run
+from campaigns.templates.sandbox import HTML, NOTHING, TEXT, Compiled, run
 from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
 
@@ -42,29 +41,82 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class _File:
     path: str
     channel: str
-    body: Template
-    as_text: Template | None  # of an HTML body
-    subject: Template | None
-    preview: Template | None
+    body: Compiled
+    as_text: Compiled | None  # of an HTML body
+    subject: Compiled
+    preview: Compiled
     content_sid: str
-    variables: tuple[tuple[str, Template], ...]
-    buttons: tuple[tuple[Template, Template, Template], ...]
+    variables: tuple[tuple[str, Compiled], ...]
+    buttons: tuple[tuple[Compiled, Compiled, Compiled], ...]
 
 
-def render(
-    body: CampaignBody,
-    leg: Leg,
-    locale: str,
-    data: Mapping[str, Any],
-    *,
-    default_locale: str = "en",
-    currency: str = "USD",
-) -> Rendered:
-    """As :func:`render_templates`, with the templates of a campaign's version."""
-    return render_templates(body.templates, leg, locale, data, default_locale=default_locale, currency=currency)
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A leg's templates for one locale, chosen and compiled: :meth:`render` makes a customer's message of them."""
+
+    channel: str
+    main: _File
+    own_text: _File | None  # beside HTML
+    locale: str
+    currency: str
+
+    def render(self, data: Mapping[str, Any]) -> Rendered:
+        """One customer's message; ``data`` is from :func:`campaigns.templates.variables.variables_for`.
+
+        Raises:
+            TemplateFailure: if it cannot be rendered with these data.
+        """
+        main = self.main
+        limit = LIMITS.get(self.channel, LIMITS[EMAIL])
+        variables = {**data, "_locale": self.locale, "_currency": self.currency}
+
+        def line(template: Compiled) -> str:
+            return one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
+
+        subject, preview = line(main.subject), line(main.preview)
+        html = ""
+        if main.as_text is None:
+            text = run(main.body, variables, path=main.path, limit=limit)
+        else:
+            html = _with_preview(run(main.body, variables, path=main.path, limit=limit), preview)
+            if self.own_text is not None:
+                text = run(self.own_text.body, variables, path=self.own_text.path, limit=limit)
+            else:
+                text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
+        return Rendered(
+            text=text.strip() + "\n" if self.channel == EMAIL else text.strip(),
+            subject=subject,
+            html=html,
+            preview=preview,
+            buttons=tuple(
+                Button(label=line(label), value=line(value), url=line(url)) for label, value, url in main.buttons
+            ),
+            template_id=main.content_sid,
+            template_variables={key: line(template) for key, template in main.variables},
+        )
+
+
+def letter_for(
+    templates: Mapping[str, str], leg: Leg, locale: str, *, default_locale: str = "en", currency: str = "USD"
+) -> Letter:
+    """The templates of ``leg`` for whoever reads ``locale``.
+
+    They are the first that exist for ``locale``, its language, ``default_locale``, no locale.
+
+    Raises:
+        TemplateFailure: if there is none, or it is broken.
+    """
+    chosen, paths = _choose(templates, leg, locale, default_locale)
+    return Letter(
+        channel=leg.channel,
+        main=_ready(paths[0], templates),
+        own_text=_ready(paths[1], templates) if len(paths) > 1 else None,
+        locale=_spoken(chosen, locale, default_locale),
+        currency=currency,
+    )
 
 
 def render_templates(
@@ -76,47 +128,11 @@ def render_templates(
     default_locale: str = "en",
     currency: str = "USD",
 ) -> Rendered:
-    """The message of ``leg`` for one customer; ``data`` is from :func:`campaigns.templates.variables.variables_for`.
-
-    The templates are the first that exist for the customer's ``locale``, its language, ``default_locale``, no locale.
-
-    Raises:
-        TemplateFailure: if there is no template, or it cannot be rendered with these data.
-    """
-    chosen, paths = choose(templates, leg, locale, default_locale)
-    main = _ready(paths[0], templates)
-    limit = LIMITS.get(leg.channel, LIMITS[EMAIL])
-    variables = plain_data(data)
-    variables["_locale"], variables["_currency"] = _spoken(chosen, locale, default_locale), currency
-
-    def line(template: Template | None) -> str:
-        return "" if template is None else one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
-
-    subject, preview = line(main.subject), line(main.preview)
-    html = ""
-    if main.as_text is not None:
-        html = _with_preview(run(main.body, variables, path=main.path, limit=limit), preview)
-        if len(paths) > 1:
-            own = _ready(paths[1], templates)
-            text = run(own.body, variables, path=own.path, limit=limit)
-        else:
-            text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
-    else:
-        text = run(main.body, variables, path=main.path, limit=limit)
-    return Rendered(
-        text=text.strip() + "\n" if leg.channel == EMAIL else text.strip(),
-        subject=subject,
-        html=html,
-        preview=preview,
-        buttons=tuple(
-            Button(label=line(label), value=line(value), url=line(url)) for label, value, url in main.buttons
-        ),
-        template_id=main.content_sid,
-        template_variables={key: line(template) for key, template in main.variables},
-    )
+    """One message of ``leg``, as :func:`letter_for` and :meth:`Letter.render`."""
+    return letter_for(templates, leg, locale, default_locale=default_locale, currency=currency).render(data)
 
 
-def choose(templates: Mapping[str, str], leg: Leg, locale: str, default_locale: str) -> tuple[str, list[str]]:
+def _choose(templates: Mapping[str, str], leg: Leg, locale: str, default_locale: str) -> tuple[str, list[str]]:
     """The locale that is served and its files: the main one and, beside an HTML letter, its own text.
 
     Raises:
@@ -154,7 +170,7 @@ def _spoken(chosen: str, locale: str, default_locale: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def compiled(path: str, text: str) -> _Compiled:
+def compiled(path: str, text: str) -> _File:
     """A template file compiled, kept by its path and text (hence by version).
 
     Raises:
@@ -165,13 +181,13 @@ def compiled(path: str, text: str) -> _Compiled:
     source = take_apart(path, text)
     parts = html_and_text(source)
     sandbox = HTML if source.is_html else TEXT
-    return _Compiled(
+    return _File(
         path=path,
         channel=source.channel,
         body=sandbox.compile_checked(parts[0]),
         as_text=TEXT.compile_checked(parts[1]) if source.is_html else None,
-        subject=_piece(source.subject, TEXT),
-        preview=_piece(source.preview, TEXT),
+        subject=_line(source.subject),
+        preview=_line(source.preview),
         content_sid=source.content_sid,
         variables=tuple((key, TEXT.compile_checked(text.source)) for key, text in (source.variables or {}).items()),
         buttons=tuple(
@@ -185,7 +201,7 @@ def compiled(path: str, text: str) -> _Compiled:
     )
 
 
-def _ready(path: str, templates: Mapping[str, str]) -> _Compiled:
+def _ready(path: str, templates: Mapping[str, str]) -> _File:
     try:
         return compiled(path, templates[path])
     except (WorkspaceInvalid, MarkupProblem, TemplateSyntaxError) as error:
@@ -203,14 +219,14 @@ def html_and_text(source: TemplateSource) -> tuple[str, str]:
 
 def _tidied(text: str) -> str:
     """No blanks beside a line break, no more than one empty line in a row."""
-    first, *lines = text.split("\n")
-    if not lines:
-        return text
-    *middle, last = lines
-    joined = "\n".join([first.rstrip(" \t"), *[line.strip(" \t") for line in middle], last.lstrip(" \t")])
-    while "\n\n\n" in joined:
-        joined = joined.replace("\n\n\n", "\n\n")
-    return joined
+    if " \n" in text or "\n " in text or "\t" in text:
+        first, *lines = text.split("\n")
+        if lines:
+            *middle, last = lines
+            text = "\n".join([first.rstrip(" \t"), *[line.strip(" \t") for line in middle], last.lstrip(" \t")])
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text
 
 
 def one_line(text: str) -> str:
@@ -218,8 +234,8 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _piece(text: Text | None, sandbox: Sandbox) -> Template | None:
-    return None if text is None else sandbox.compile_checked(text.source)
+def _line(text: Text | None) -> Compiled:
+    return NOTHING if text is None else TEXT.compile_checked(text.source)
 
 
 def _with_preview(html: str, preview: str) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Brand
-from campaigns.templates.sandbox import Lenient
+from campaigns.templates.filters import MAX_TEXT
+from campaigns.templates.sandbox import Lenient, plain_data
 from core.money import MICRO
 
 
@@ -75,24 +77,24 @@ def variables_for(
     orders: OrderFigures = NO_ORDERS,
     links: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The plain data that a template sees.
+    """The plain data that a template sees: exact built-in types only, no text over ``MAX_TEXT``.
 
     ``customer`` has the columns of the customers table (others are left out); ``zone`` is the customer's own;
     ``links`` has ``unsubscribe`` and, where there is a bot, ``telegram``.
     """
-    first, last = str(customer.get("first_name") or ""), str(customer.get("last_name") or "")
+    first, last = _text(customer, "first_name"), _text(customer, "last_name")
     given = links or {}
     return {
         "customer": {
-            "id": str(customer.get("id") or ""),
-            "external_id": str(customer.get("external_id") or ""),
+            "id": _text(customer, "id"),
+            "external_id": _text(customer, "external_id"),
             "first_name": first,
             "last_name": last,
-            "name": f"{first} {last}".strip(),
-            "locale": str(customer.get("locale") or ""),
-            "country": str(customer.get("country") or ""),
-            "city": str(customer.get("city") or ""),
-            "attributes": Lenient(customer.get("attributes") or {}),
+            "name": f"{first} {last}".strip()[:MAX_TEXT],
+            "locale": _text(customer, "locale"),
+            "country": _text(customer, "country"),
+            "city": _text(customer, "city"),
+            "attributes": plain_data(Lenient(customer.get("attributes") or {})),
         },
         "orders": {
             "count": orders.count,
@@ -104,7 +106,7 @@ def variables_for(
         "brand": {"name": brand.name, "url": brand.url, "postal_address": brand.postal_address},
         "campaign": {"name": campaign},
         "links": {"unsubscribe": given.get("unsubscribe", ""), "telegram": given.get("telegram", "")},
-        "today": _local_day(now, zone).isoformat(),
+        "today": _today(now, zone),
     }
 
 
@@ -120,6 +122,15 @@ def sample(*, empty: bool = False) -> dict[str, Any]:
             data[group] = value
     data["customer"]["attributes"] = Lenient()
     return data
+
+
+def _text(customer: Mapping[str, Any], name: str) -> str:
+    return str(customer.get(name) or "")[:MAX_TEXT]
+
+
+@lru_cache(maxsize=64)
+def _today(now: datetime, zone: ZoneInfo) -> str:
+    return _local_day(now, zone).isoformat()
 
 
 def _local_day(instant: datetime, zone: ZoneInfo) -> date:
