@@ -6,9 +6,11 @@ import typer
 
 from otklik.commands import (
     apply,
+    backup,
     check,
     demo,
     doctor,
+    emergency,
     imports,
     init,
     report,
@@ -35,7 +37,10 @@ app.command(name="run")(run.run)
 app.command(name="report")(report.report)
 app.command(name="why")(why.why)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="backup")(backup.backup)
+app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(imports.app, name="import")
 app.add_typer(segment.app, name="segment")
 app.add_typer(unknown.app, name="unknown")

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     track_opens: bool = True
     rate_scale: float = Field(default=1.0, gt=0)
     lease_seconds: float = Field(default=60.0, ge=0.5)
+    backup_before_migration: bool = True
+    backups_kept: int = Field(default=3, ge=1)
     clock: Literal["system", "virtual"] = "system"
     now: AwareDatetime | None = None
 

@@ -2,30 +2,52 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from campaigns.links import Addresses
-from core.clock import Clock, SystemClock, VirtualClock
+from core.clock import Clock, SystemClock, VirtualClock, machine_now
 from otklik.settings import Configuration, load_settings
 from storage import migrate
+from storage.backup.before_migration import back_up_before_migration
 from storage.store import Store
+
+RELEASE = version("otklik")
 
 
 @asynccontextmanager
 async def open_store(configuration: Configuration | None = None) -> AsyncIterator[Store]:
-    """The configured store, migrated; its SQLite folder is made if it is not there.
+    """The configured store, migrated (and backed up before); its SQLite folder is made if it is not there.
 
     Raises:
         ConfigurationError, StoreUnavailable: in words.
     """
-    settings = (configuration or load_settings()).settings
-    url = make_url(settings.database_url) if settings.database_url.startswith("sqlite") else None
-    if url is not None and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    async with await Store.open(settings.database_url) as store:
+    configuration = configuration or load_settings()
+    settings = configuration.settings
+    async with open_bare_store(configuration) as store:
+        if settings.backup_before_migration:
+            await back_up_before_migration(
+                store,
+                settings.database_url,
+                settings.data_dir.absolute() / "backups",
+                release=RELEASE,
+                now=machine_now(),
+                keep=settings.backups_kept,
+            )
         await migrate.upgrade(store)
+        yield store
+
+
+@asynccontextmanager
+async def open_bare_store(configuration: Configuration) -> AsyncIterator[Store]:
+    """The configured store as it is, perhaps empty or of an older release: for restoring into it."""
+    url = configuration.settings.database_url
+    parsed = make_url(url) if url.startswith("sqlite") else None
+    if parsed is not None and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    async with await Store.open(url) as store:
         yield store
 
 

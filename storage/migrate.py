@@ -28,14 +28,14 @@ async def upgrade(store: Store, revision: str = "head") -> bool:
     if current == HEAD and revision == "head":
         return False
     async with store.unhurried() as connection:
-        await connection.run_sync(_upgrade, revision)
+        await connection.run_sync(upgrade_on, revision)
     return True
 
 
 async def downgrade(store: Store, revision: str) -> None:
     """Take the store back to ``revision`` (``base``: no tables)."""
     async with store.unhurried() as connection:
-        await connection.run_sync(_downgrade, revision)
+        await connection.run_sync(downgrade_on, revision)
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -54,7 +54,13 @@ def _config(connection: Connection) -> "Config":
     return config
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def revisions() -> frozenset[str]:
+    """Every revision that this release knows."""
+    return frozenset(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*_*.py"))
+
+
+def upgrade_on(connection: Connection, revision: str) -> None:
+    """Bring the store to ``revision`` within the caller's transaction."""
     from alembic import command
     from alembic.util import CommandError
 
@@ -66,7 +72,8 @@ def _upgrade(connection: Connection, revision: str) -> None:
         raise ConfigurationError(f"the store was written by a newer Otklik; install that version ({error})") from None
 
 
-def _downgrade(connection: Connection, revision: str) -> None:
+def downgrade_on(connection: Connection, revision: str) -> None:
+    """Take the store back to ``revision`` within the caller's transaction."""
     from alembic import command
 
     command.downgrade(_config(connection), revision)

@@ -1,0 +1,161 @@
+"""What must be settled when a store comes back from a backup: it does not know what happened after the backup was made.
+
+Works in the transaction of the restore. Nothing of it sends: everything that would go out is held by the emergency
+stop until a person lifts it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.emergency import stop_everything
+from campaigns.gates.emergency_stop import PASSES
+from core.actors import Actor
+from core.clock import machine_now
+from core.ids import new_id
+from core.machines.message import SKIP, MessageState
+from storage.outbox.columns import table
+from storage.outbox.recovery import recover
+from storage.statements import chunks, insert_missing
+from storage.tables import Attempt, Audit, Consent, ConsentRecord, Hold, Identity, Message, Suppression
+
+_MESSAGES = table(Message)
+_ATTEMPTS = table(Attempt)
+_SUPPRESSIONS = table(Suppression)
+_CONSENTS = table(Consent)
+_HOLDS = table(Hold)
+_IDENTITIES = table(Identity)
+REASON = "restored from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What the store that is replaced knew of people who do not want to be written to; it must outlive a restore.
+
+    ``suppressions`` are rows of the table; ``withdrawals`` are (identity key, purpose, at, source, wording).
+    """
+
+    suppressions: Sequence[dict[str, Any]] = ()
+    withdrawals: Sequence[tuple[str, str, datetime, str, str]] = ()
+
+
+@dataclass(slots=True)
+class Settled:
+    """What was done after a restore, counted."""
+
+    unknown: int = 0
+    replies_dropped: int = 0
+    waiting: int = 0
+    overdue: int = 0
+    suppressions_kept: int = 0
+    withdrawals_kept: int = 0
+
+
+async def refusals(connection: AsyncConnection) -> Refusals:
+    """Suppressions and withdrawn consents of the store as it is."""
+    suppressions = [dict(row._mapping) for row in await connection.execute(_SUPPRESSIONS.select())]  # noqa: SLF001
+    withdrawn = await connection.execute(
+        select(_IDENTITIES.c.key, _CONSENTS.c.purpose, _CONSENTS.c.at, _CONSENTS.c.source, _CONSENTS.c.wording)
+        .join(_IDENTITIES, _IDENTITIES.c.id == _CONSENTS.c.identity_id)
+        .where(_CONSENTS.c.granted.is_(False))
+    )
+    return Refusals(suppressions, [(row.key, row.purpose, row.at, row.source, row.wording) for row in withdrawn])
+
+
+async def settle_restored(
+    connection: AsyncConnection, kept: Refusals | None, actor: Actor, now: datetime, *, hold: bool
+) -> Settled:
+    """Make a restored store safe to start.
+
+    What was on its way when the backup was made becomes unknown, as after a crash. Replies that were planned then are
+    dropped: they left seconds later. With ``hold`` the emergency stop is set. Refusals of the replaced store that are
+    later than the backup stand.
+    """
+    done = Settled()
+    workers = set(await connection.scalars(select(_ATTEMPTS.c.worker).where(_ATTEMPTS.c.outcome.is_(None)).distinct()))
+    workers |= set(
+        await connection.scalars(
+            select(_MESSAGES.c.worker)
+            .where(_MESSAGES.c.state.in_([MessageState.CLAIMED, MessageState.DISPATCHING]))
+            .distinct()
+        )
+    )
+    for worker in sorted(workers):
+        found = await recover(connection, worker, None, now=now, machine_now=machine_now())
+        done.unknown += found.unknown
+    dropped = await connection.execute(
+        update(_MESSAGES)
+        .where(
+            _MESSAGES.c.direction == "out",
+            _MESSAGES.c.state.in_(SKIP.sources),
+            _MESSAGES.c.purpose.in_([purpose.value for purpose in PASSES]),
+        )
+        .values(state=SKIP.target, reason=REASON, lease_until=None, worker="")
+    )
+    done.replies_dropped = dropped.rowcount
+    of_dropped = select(_MESSAGES.c.id).where(_MESSAGES.c.state == SKIP.target, _MESSAGES.c.reason == REASON)
+    await connection.execute(
+        update(_HOLDS).where(_HOLDS.c.message_id.in_(of_dropped), _HOLDS.c.state == "held").values(state="released")
+    )
+    planned = and_(_MESSAGES.c.direction == "out", _MESSAGES.c.state == MessageState.PLANNED)
+    done.waiting = await connection.scalar(select(func.count()).select_from(_MESSAGES).where(planned)) or 0
+    overdue = select(func.count()).select_from(_MESSAGES).where(planned, _MESSAGES.c.not_before <= now)
+    done.overdue = await connection.scalar(overdue) or 0
+    if kept is not None:
+        await _keep(connection, kept, actor, done)
+    await connection.execute(
+        table(Audit).insert(),
+        {
+            "id": new_id(), "at": now, "actor": str(actor), "action": "restore", "subject": "store", "subject_id": "",
+            "detail": {"unknown": done.unknown, "replies_dropped": done.replies_dropped, "hold": hold},
+        },
+    )  # fmt: skip
+    if hold:
+        await stop_everything(connection, actor, REASON, now)
+    return done
+
+
+async def _keep(connection: AsyncConnection, kept: Refusals, actor: Actor, done: Settled) -> None:
+    before = await connection.scalar(select(func.count()).select_from(_SUPPRESSIONS)) or 0
+    for part in chunks(kept.suppressions):
+        await insert_missing(connection, _SUPPRESSIONS, part)
+    done.suppressions_kept = (await connection.scalar(select(func.count()).select_from(_SUPPRESSIONS)) or 0) - before
+    for some in chunks(kept.withdrawals):
+        done.withdrawals_kept += await _withdraw_again(connection, some, actor)
+
+
+async def _withdraw_again(
+    connection: AsyncConnection, part: Sequence[tuple[str, str, datetime, str, str]], actor: Actor
+) -> int:
+    """Set consents back that the backup still holds for granted."""
+    said = {(key, purpose): (at, source, wording) for key, purpose, at, source, wording in part}
+    rows = await connection.execute(
+        select(_IDENTITIES.c.key, _IDENTITIES.c.customer_id, _CONSENTS.c.identity_id, _CONSENTS.c.purpose)
+        .join(_CONSENTS, _CONSENTS.c.identity_id == _IDENTITIES.c.id)
+        .where(_IDENTITIES.c.key.in_([key for key, _ in said]), _CONSENTS.c.granted.is_(True))
+    )
+    count = 0
+    for row in rows.all():
+        if (row.key, row.purpose) not in said:
+            continue
+        at, source, wording = said[row.key, row.purpose]
+        proof = {"granted": False, "at": at, "source": source, "wording": wording}
+        changed = await connection.execute(
+            update(_CONSENTS)
+            .where(_CONSENTS.c.identity_id == row.identity_id, _CONSENTS.c.purpose == row.purpose, _CONSENTS.c.at <= at)
+            .values(**proof)
+        )
+        if changed.rowcount:
+            count += 1
+            await connection.execute(
+                table(ConsentRecord).insert(),
+                {
+                    "id": new_id(), "identity_id": row.identity_id, "customer_id": row.customer_id,
+                    "purpose": row.purpose, "actor": str(actor), **proof,
+                },
+            )  # fmt: skip
+    return count

@@ -1,0 +1,18 @@
+"""Who works at this terminal: stands in the audit beside what was done."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.actors import Actor
+
+
+def operator() -> "Actor":
+    """The user of this machine; nameless in a container without users."""
+    import getpass
+
+    from core.actors import Actor
+
+    try:
+        return Actor("operator", getpass.getuser())
+    except (KeyError, OSError):
+        return Actor("operator")
