@@ -1,6 +1,7 @@
 """A campaign once its YAML has been read: what the engine reads, what is hashed and pinned."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from campaigns.definition.choices import Budget, Experiment, OfferChoice
 from campaigns.definition.offers import Offer
 from campaigns.definition.starts import ActivePeriod, Goal, Start
-from campaigns.definition.steps import END, Action, Pace, SendStep, Step
+from campaigns.definition.steps import END, Action, BranchStep, Pace, SendStep, Step
 from campaigns.definition.values import Name, Plain, Value
 from campaigns.periods import Period
 from core.purposes import Purpose
@@ -39,6 +40,14 @@ class CampaignDefinition(Value):
     pace: Pace | None = None
     priority: int = 0
     edits: Literal["pin", "migrate", "restart"] = "pin"
+
+    @cached_property
+    def asked_conditions(self) -> frozenset[str]:
+        """Every condition that a step or an offer asks about, by ``When.condition``."""
+        asked = [step.when for step in self.steps]
+        asked += [arm.when for step in self.steps if isinstance(step, BranchStep) for arm in step.arms]
+        asked += [candidate.when for candidate in self.offer.candidates] if self.offer is not None else []
+        return frozenset(when.condition for when in asked if when is not None and when.condition)
 
     def step(self, id_: str) -> Step | None:
         """The step of that id, or None."""

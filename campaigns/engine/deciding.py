@@ -1,0 +1,254 @@
+"""The sequence engine: pure. ``(journey, facts, now) → (journey, effects)``.
+
+No I/O, no clock, no chance that is not a hash. A decision walks from where the journey stands over every step that is
+done at once to the next one that waits. The same engine runs live and in simulation.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from campaigns.definition import (
+    BranchStep,
+    CampaignDefinition,
+    EndStep,
+    FlowStep,
+    GiveStep,
+    HandoffStep,
+    SendStep,
+    SetStep,
+    Step,
+    TaskStep,
+    WaitStep,
+    WebhookStep,
+)
+from campaigns.engine.choosing import holds, offer_for, target
+from campaigns.engine.doing import do
+from campaigns.engine.effects import (
+    Decision,
+    Reschedule,
+    SkipMessage,
+    TakeQuota,
+)
+from campaigns.engine.journey import Facts, Journey, MessageFacts
+from campaigns.engine.planning import Plan
+from campaigns.engine.waiting import step_ends, wait_ends
+from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
+from core.machines.message import MessageState
+from core.purposes import NEEDS_CONSENT
+from core.statuses import UNDELIVERABLE
+from core.transitions import apply
+
+MAIN = "main"
+OTHERWISE = "otherwise"
+
+_NOT_OUT_YET = frozenset({MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING})
+
+
+def decide(definition: CampaignDefinition, journey: Journey, facts: Facts, now: datetime) -> Decision:
+    """What a due journey does at ``now``. Total: a closed or held journey stays as it is."""
+    if journey.state is not EnrolmentState.WAITING:
+        return Decision(replace(journey, due_at=None), ())
+    return _Walk(definition, journey, facts, now).decision()
+
+
+class _Walk:
+    """One decision: from where the journey stands to where it waits again, collecting effects on the way."""
+
+    def __init__(self, definition: CampaignDefinition, journey: Journey, facts: Facts, now: datetime) -> None:
+        self._definition = definition
+        self._journey = journey
+        self._facts = facts
+        self._now = now
+        self._quota = dict(facts.quota_left)
+        self._last = journey.step
+        self._plan = Plan(definition, journey, facts, now)
+
+    def decision(self) -> Decision:
+        journey = self._journey
+        if not journey.step:
+            return self._walk(self._definition.steps[0])
+        step = self._definition.step(journey.step)
+        match step:
+            case None:
+                self._plan.note("StepMissing", journey.step)
+                return self._close(EXHAUST.event)
+            case SendStep():
+                return self._at_send(step)
+            case WaitStep():
+                self._plan.note("WaitEnded", step.id)
+                return self._walk(self._after(step))
+            case _:  # waits for another day's quota
+                return self._walk(step, arrived=journey.step_at)
+
+    # ── walking ──────────────────────────────────────────────────────────────
+
+    def _walk(self, step: Step | None, *, arrived: datetime | None = None) -> Decision:
+        """Take steps until one waits. ``arrived`` is when the journey first came to ``step``, if that was earlier."""
+        for _ in range(len(self._definition.steps) + 1):
+            if step is None:
+                return self._close(EXHAUST.event)
+            since, arrived = arrived or self._now, None
+            self._last = step.id
+            if not holds(step.when, self._journey, self._facts):
+                self._plan.note("StepPassed", step.id)
+                step = self._after(step)
+                continue
+            decided = self._take(step, since)
+            if decided is not None:
+                return decided
+            step = self._branch(step) if isinstance(step, BranchStep) else self._after(step)
+        raise AssertionError(f"campaign {self._definition.name}: its steps lead in a circle")
+
+    def _take(self, step: Step, since: datetime) -> Decision | None:
+        """Do a step; a decision where the journey stays at it or ends, None where it goes on."""
+        match step:
+            case SendStep():
+                return self._send(step, MAIN, since)
+            case WaitStep():
+                return self._stay(step.id, "", step_ends(step, self._now, self._facts.zone), since)
+            case EndStep():
+                return self._close(EXIT.event, step.reason or "ended")
+            case HandoffStep() | TaskStep() if step.max is not None and not self._journey.ghost:
+                return self._within_quota(step, step.max.number, since)
+            case BranchStep():
+                return None
+            case _:
+                self._do(step)
+                return None
+
+    def _branch(self, step: BranchStep) -> Step | None:
+        for arm in step.arms:
+            if holds(arm.when, self._journey, self._facts):
+                self._plan.note("BranchTaken", step.id, detail=arm.first)
+                return self._definition.step(arm.first)
+        if step.otherwise:
+            self._plan.note("BranchTaken", step.id, detail=step.otherwise)
+            return self._definition.step(step.otherwise)
+        return self._after(step)
+
+    def _after(self, step: Step) -> Step | None:
+        return self._definition.step_after(step.id)
+
+    def _do(self, step: HandoffStep | TaskStep | SetStep | GiveStep | FlowStep | WebhookStep) -> None:
+        if self._journey.ghost:
+            self._plan.note("GhostPassed", step.id)
+            return
+        self._plan.effects += do(step, self._facts, self._now)
+
+    def _within_quota(self, step: HandoffStep | TaskStep, number: int, since: datetime) -> Decision | None:
+        """Do it if today's quota has room; else wait for tomorrow's, for as long as the step is patient."""
+        if self._quota.get(step.id, number) > 0:
+            self._quota[step.id] = self._quota.get(step.id, number) - 1
+            self._plan.effects.append(TakeQuota(step.id))
+            self._do(step)
+            return None
+        tomorrow = self._facts.tomorrow
+        if tomorrow is None or tomorrow - since > step.expires.rough:
+            self._plan.note("StepSkipped", step.id, detail=f"over {number} a day")
+            return None
+        if self._journey.step != step.id:
+            self._plan.note("StepDeferred", step.id, detail=f"over {number} a day")
+        return self._stay(step.id, "", tomorrow, since)
+
+    # ── sending ──────────────────────────────────────────────────────────────
+
+    def _at_send(self, step: SendStep) -> Decision:
+        """At a send: its message tells how it went."""
+        journey, message = self._journey, self._facts.message
+        since = journey.step_at or self._now
+        if journey.ghost and journey.leg:
+            self._plan.note("WaitEnded", step.id, journey.leg)
+            return self._walk(self._after(step))
+        if message is None:  # was held before it was planned
+            return self._send(step, journey.leg or MAIN, since) or self._walk(self._after(step))
+        if message.state in _NOT_OUT_YET:
+            return self._while_planned(step, message)
+        if message.state in UNDELIVERABLE:
+            self._plan.note("SendFailed", step.id, journey.leg, message.reason)
+            return self._instead(step, journey.leg, self._now) or self._walk(self._after(step))
+        if message.state is MessageState.CANCELLED:
+            return self._walk(self._after(step))
+        due = wait_ends(step.wait, message.send_at, message.sent_at, self._facts.zone)
+        if due > self._now:
+            return Decision(replace(journey, due_at=due), ())
+        self._plan.note("WaitEnded", step.id, journey.leg)
+        return self._walk(self._after(step))
+
+    def _instead(self, step: SendStep, leg: str, since: datetime) -> Decision | None:
+        """After a leg that did not reach the customer: the other leg; None where there is none."""
+        if leg == MAIN and step.otherwise is not None:
+            return self._send(step, OTHERWISE, since)
+        return None
+
+    def _send(self, step: SendStep, leg_name: str, since: datetime) -> Decision | None:
+        """Plan a leg, hold, or end; None where nothing is sent and the journey goes on."""
+        definition, facts, leg = self._definition, self._facts, step.chosen(leg_name)
+        marketing = definition.purpose in NEEDS_CONSENT
+        if marketing and not facts.listed:
+            return self._close(EXIT.event, "not on the allowlist")
+        found, reason = target(definition, leg, self._journey, facts, self._now)
+        if found is None:
+            self._plan.note("SendDiverted", step.id, leg_name, reason)
+            return self._instead(step, leg_name, since)
+        if reason:
+            self._plan.note("ChannelChosen", step.id, leg_name, reason)
+        if marketing and facts.live_chat and not self._journey.ghost:
+            return self._hold(step, leg_name, since)
+        opens = self._plan.opening(step, found.channel, since)
+        if opens.window is None:
+            self._plan.note("SendSkipped", step.id, leg_name, f"expires before it is free of {opens.deferred_by}")
+            return None
+        offer = offer_for(definition, self._journey, facts)
+        if offer.reason:
+            self._plan.note("OfferWithheld", step.id, leg_name, offer.reason)
+            return self._close(EXIT.event, "offer")
+        paid = self._plan.affordable(step, leg, found)
+        if paid is None:
+            self._plan.note("SendSkipped", step.id, leg_name, "budget")
+            return None
+        window, deferred_by = opens.window, opens.deferred_by
+        if paid.channel != found.channel:
+            self._plan.note("SendDiverted", step.id, leg_name, f"budget: {paid.channel} instead of {found.channel}")
+            other = self._plan.opening(step, paid.channel, since)
+            window, deferred_by = other.window or window, other.deferred_by
+        if offer.new:
+            self._plan.grant(step, offer)
+        self._plan.send(step, leg_name, paid, window, deferred_by)
+        if leg_name == MAIN:
+            for beside in step.also:
+                self._plan.send_beside(step, beside, since)
+        return self._stay(step.id, leg_name, wait_ends(step.wait, window.opens, None, facts.zone), since)
+
+    def _while_planned(self, step: SendStep, message: MessageFacts) -> Decision:
+        """A message that has not left: wait for its outcome, or move it to another window, or give it up."""
+        journey = self._journey
+        if message.state is not MessageState.PLANNED or self._now < message.not_after:
+            return Decision(replace(journey, due_at=None), ())
+        channel = message.channel or step.chosen(journey.leg).channel
+        opens = self._plan.opening(step, channel, message.planned_at, message_id=message.id)
+        window = opens.window
+        if window is None:
+            self._plan.effects.append(SkipMessage(message.id, "expired"))
+            self._plan.note("SendExpired", step.id, journey.leg)
+            return self._walk(self._after(step))
+        self._plan.effects.append(Reschedule(message.id, window.opens, window.opens, window.closes))
+        self._plan.note("SendDeferred", step.id, journey.leg, opens.deferred_by or "window")
+        return Decision(replace(journey, due_at=None), tuple(self._plan.effects))
+
+    # ── ending a decision ────────────────────────────────────────────────────
+
+    def _hold(self, step: SendStep, leg: str, since: datetime) -> Decision:
+        self._plan.note(HOLD.event, step.id, leg)
+        state = apply(ENROLMENT, self._journey.state, HOLD.event)
+        moved = replace(self._journey, state=state, step=step.id, leg=leg, step_at=since, due_at=None)
+        return Decision(moved, tuple(self._plan.effects))
+
+    def _stay(self, step: str, leg: str, due_at: datetime | None, since: datetime) -> Decision:
+        moved = replace(self._journey, step=step, leg=leg, step_at=since, due_at=due_at)
+        return Decision(moved, tuple(self._plan.effects))
+
+    def _close(self, event: str, reason: str = "") -> Decision:
+        state = apply(ENROLMENT, EnrolmentState.WAITING, event)
+        self._plan.note(event, self._last, detail=reason)
+        closed = replace(self._journey, state=state, step=self._last, leg="", due_at=None, reason=reason)
+        return Decision(closed, tuple(self._plan.effects))

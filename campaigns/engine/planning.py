@@ -1,0 +1,106 @@
+"""What one decision plans: windows, money and promises for its messages, collected as effects. Pure."""
+
+from datetime import datetime
+
+from campaigns.definition import CampaignDefinition, Leg, SendStep
+from campaigns.engine.choosing import OfferVerdict, Target, cheaper, target
+from campaigns.engine.effects import Effect, GrantOffer, Note, SendMessage
+from campaigns.engine.journey import Facts, Journey
+from campaigns.hours import Opening, Window
+from campaigns.hours import opening as first_opening
+
+
+class Plan:
+    """The effects of one decision, and what they leave of the money."""
+
+    def __init__(self, definition: CampaignDefinition, journey: Journey, facts: Facts, now: datetime) -> None:
+        self._definition = definition
+        self._journey = journey
+        self._facts = facts
+        self._now = now
+        self._money = facts.money_left
+        self._granted = False
+        self.effects: list[Effect] = []
+
+    def note(self, event: str, step: str = "", leg: str = "", detail: str = "") -> None:
+        """A line of the journey's history."""
+        self.effects.append(Note(event, step, leg, detail))
+
+    def opening(self, step: SendStep, channel: str, since: datetime, *, message_id: str = "") -> Opening:
+        """Where a message finds its place; without a window past the step's patience."""
+        facts = self._facts
+        return first_opening(
+            self._definition.purpose,
+            max(self._now, facts.quiet_until) if facts.quiet_until else self._now,
+            zone=facts.zone,
+            hours=facts.sending_hours,
+            no_send=facts.no_send,
+            country=facts.country,
+            caps=facts.caps,
+            sent=self._counted(message_id),
+            channel=channel,
+            latest=since + step.expires.rough,
+            patience=step.expires.rough,
+        )
+
+    def _counted(self, message_id: str) -> list[tuple[str, datetime]]:
+        """What counts for caps: what is known, and what this very decision planned."""
+        known = [(one.channel, one.at) for one in self._facts.sent if one.message_id != message_id]
+        return known + [(one.channel, one.send_at) for one in self.effects if isinstance(one, SendMessage)]
+
+    def affordable(self, step: SendStep, leg: Leg, found: Target) -> Target | None:
+        """The target, or a cheaper one where the money does not reach; None where none is cheap enough."""
+        if self._money is None or found.price.micros <= self._money or self._journey.ghost:
+            return found
+        budget = self._definition.budget
+        if budget is None or budget.when_short == "skip":
+            return None
+        legs = [leg, *((step.otherwise,) if step.otherwise is not None else ())]
+        return cheaper(self._definition, legs, self._money, self._journey, self._facts, self._now)
+
+    def grant(self, step: SendStep, offer: OfferVerdict) -> None:
+        """Promise the offer, once a decision: a ghost is promised nothing."""
+        if not self._granted and not self._journey.ghost:
+            self._granted = True
+            self.effects.append(GrantOffer(offer.offer, offer.product, step.id))
+
+    def send(self, step: SendStep, leg: str, chosen: Target, window: Window, deferred_by: str) -> None:
+        """Plan one message, or what a ghost would have got."""
+        if window.opens > self._now:
+            self.note("SendDeferred", step.id, leg, deferred_by or "live_chat")
+        if self._journey.ghost:
+            self.note("GhostSend", step.id, leg, chosen.channel)
+            return
+        if self._money is not None:
+            self._money -= chosen.price.micros
+        budget = self._definition.budget
+        self.effects.append(
+            SendMessage(
+                step=step.id,
+                leg=leg,
+                channel=chosen.channel,
+                template=chosen.template,
+                identity_id=chosen.identity.id,
+                purpose=self._definition.purpose,
+                send_at=window.opens,
+                not_before=window.opens,
+                not_after=window.closes,
+                price_micros=chosen.price.micros,
+                parts=chosen.price.parts,
+                budget=budget.name if budget is not None else "",
+            )
+        )
+
+    def send_beside(self, step: SendStep, leg: Leg, since: datetime) -> None:
+        """A second channel on purpose: planned if it can be, noted if not; the journey follows the first."""
+        found, reason = target(self._definition, leg, self._journey, self._facts, self._now)
+        if found is None:
+            self.note("SendDiverted", step.id, leg.channel, reason)
+            return
+        opens = self.opening(step, found.channel, since)
+        if opens.window is None:
+            self.note("SendSkipped", step.id, leg.channel, f"expires before it is free of {opens.deferred_by}")
+        elif self._money is not None and found.price.micros > self._money:
+            self.note("SendSkipped", step.id, leg.channel, "budget")
+        else:
+            self.send(step, leg.channel, found, opens.window, opens.deferred_by)
