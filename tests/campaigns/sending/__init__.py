@@ -1,0 +1,1 @@
+"""When messages may leave and what they cost."""
