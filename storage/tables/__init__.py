@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from storage.tables.access import ApiKey, ApiResponse
 from storage.tables.campaigns import (
     Campaign,
     CampaignVersion,
@@ -22,6 +23,8 @@ from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, Setti
 metadata = SQLModel.metadata
 
 __all__ = [
+    "ApiKey",
+    "ApiResponse",
     "Attempt",
     "Audit",
     "Blob",

@@ -81,7 +81,10 @@ class Identity(SQLModel, table=True):
 
 
 class Consent(SQLModel, table=True):
-    """What an identity agreed to now, one row a purpose; how it came about is in :class:`ConsentRecord`."""
+    """What an identity agreed to now, one row a purpose; how it came about is in :class:`ConsentRecord`.
+
+    ``document`` names the version of what was agreed to, such as ``privacy-2026-01``.
+    """
 
     __tablename__ = "consents"
 
@@ -91,6 +94,7 @@ class Consent(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
     source: str = ""
     wording: str = ""
+    document: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class ConsentRecord(SQLModel, table=True):
@@ -106,6 +110,7 @@ class ConsentRecord(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
     source: str = ""
     wording: str = ""
+    document: str = Field(default="", sa_column_kwargs={"server_default": ""})
     actor: str = ""
 
 
