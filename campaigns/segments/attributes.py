@@ -84,3 +84,58 @@ def _postgresql_flag(element: attribute_flag, compiler: SQLCompiler, **kw: Any) 
     column, key = _parts(element, compiler, 1, **kw)
     kind = f"jsonb_typeof({column} -> {key})"
     return f"CASE WHEN {kind} = 'boolean' THEN CAST({column} ->> {key} AS BOOLEAN) END"
+
+
+class attribute_holds(FunctionElement[bool]):  # noqa: N801
+    """Whether the attribute is a list with the text in it; never NULL where the column is not."""
+
+    name = "attribute_holds"
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], key: str, text: str) -> None:
+        super().__init__(column, literal(key, String()), literal(f'$."{key}"', String()), literal(text, String()))
+
+    def self_group(self, against: Any = None) -> Any:
+        """As it is: beside others SQLAlchemy would write ``… = 1`` for SQLite."""
+        return self
+
+
+class attribute_filled(_Attribute):  # noqa: N801
+    """Whether the attribute is a list that is not empty."""
+
+    name = "attribute_filled"
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """As :class:`attribute_holds`."""
+        return self
+
+
+@compiles(attribute_holds, "sqlite")
+def _sqlite_holds(element: attribute_holds, compiler: SQLCompiler, **kw: Any) -> str:
+    clauses = list(element.clauses)
+    column, path, text = (compiler.process(clauses[at], **kw) for at in (0, 2, 3))
+    each = f"SELECT 1 FROM json_each({column}, {path}) AS item WHERE item.type = 'text' AND item.atom = {text}"  # noqa: S608  compiled clauses, not values
+    return f"(json_type({column}, {path}) IS 'array' AND EXISTS ({each}))"
+
+
+@compiles(attribute_filled, "sqlite")
+def _sqlite_filled(element: attribute_filled, compiler: SQLCompiler, **kw: Any) -> str:
+    column, path = _parts(element, compiler, 2, **kw)
+    return f"(json_type({column}, {path}) IS 'array' AND json_array_length({column}, {path}) > 0)"
+
+
+@compiles(attribute_holds, "postgresql")
+def _postgresql_holds(element: attribute_holds, compiler: SQLCompiler, **kw: Any) -> str:
+    clauses = list(element.clauses)
+    column, key, text = (compiler.process(clauses[at], **kw) for at in (0, 1, 3))
+    holds = f"({column} -> {key}) @> to_jsonb(CAST({text} AS TEXT))"
+    return f"coalesce(jsonb_typeof({column} -> {key}) = 'array' AND {holds}, false)"
+
+
+@compiles(attribute_filled, "postgresql")
+def _postgresql_filled(element: attribute_filled, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key = _parts(element, compiler, 1, **kw)
+    return f"coalesce(jsonb_typeof({column} -> {key}) = 'array' AND {column} -> {key} <> '[]'::jsonb, false)"

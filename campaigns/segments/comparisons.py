@@ -7,12 +7,14 @@ from decimal import Decimal
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields, kind_of
 from campaigns.reading.yaml import Node, Scalar, Sequence
+from campaigns.segments.days import LONGEST_STRETCH, THIS
 from campaigns.segments.syntax import Comparison, Kind, Value, Word
 
 WORDS: tuple[Word, ...] = (
     "is", "is_not", "in", "not_in", "above", "below", "at_least", "at_most", "between", "contains", "starts_with",
-    "is_set",
+    "is_set", "within_next", "within_last", "this",
 )  # fmt: skip
+STRETCHES: tuple[Word, ...] = ("within_next", "within_last", "this")
 ORDER_WORDS: tuple[Word, ...] = ("above", "below", "at_least", "at_most", "between")
 COUNT_WORDS: tuple[Word, ...] = ("is", "is_not", *ORDER_WORDS)
 EQUALITY_WORDS: tuple[Word, ...] = ("is", "is_not", "in", "not_in", "is_set")
@@ -21,7 +23,9 @@ _BY_KIND: Mapping[Kind, tuple[Word, ...]] = {
     "day": (*EQUALITY_WORDS, *ORDER_WORDS),
     "moment": ORDER_WORDS,
     "attribute": WORDS,
+    "age": (*COUNT_WORDS, "is_set"),
 }
+BIRTHDAY_WORDS: tuple[Word, ...] = (*_BY_KIND["day"], "within_next", "this")
 MAX_VALUES = 500
 _LONGEST_AGE = Period(200, "y").rough
 
@@ -31,7 +35,7 @@ def read_comparisons(
 ) -> tuple[Comparison, ...]:
     """Every comparison among ``fields``; a word that ``kind`` does not have is a problem, and so is none at all."""
     allowed = words or _BY_KIND[kind]
-    numbers_only = words is COUNT_WORDS
+    numbers_only = words is COUNT_WORDS or kind == "age"
     found = []
     for word in WORDS:
         node = fields.get(word)
@@ -62,7 +66,9 @@ def _values(fields: Fields, word: Word, node: Node, kind: Kind, numbers_only: bo
         )
         return None
     read: Callable[[Scalar], Value] = _READERS[kind]
-    if numbers_only:
+    if word in STRETCHES:
+        read = _this if word == "this" else _days
+    elif numbers_only:
         read = _number
     elif kind == "attribute" and word in ("contains", "starts_with"):
         read = _text
@@ -144,11 +150,25 @@ def _moment(node: Scalar) -> Value:
     return age
 
 
+def _days(node: Scalar) -> Value:
+    period = Period.parse(node.text)
+    if period.unit in ("s", "m", "h") or period.rough > LONGEST_STRETCH:
+        raise ValueError(f"{node.text!r} is not a stretch of days up to a year; write one such as 7d, 2w or 1mo")
+    return period
+
+
+def _this(node: Scalar) -> Value:
+    if node.text not in THIS:
+        raise ValueError(f"{node.text[:80]!r} is not one of {', '.join(THIS)}")
+    return node.text
+
+
 _READERS: Mapping[Kind, Callable[[Scalar], Value]] = {
     "text": _text,
     "day": lambda node: day(node.text),
     "moment": _moment,
     "attribute": _attribute,
+    "age": _number,
 }
 
 AT_LEAST_ONE = (Comparison("at_least", (Decimal(1),)),)

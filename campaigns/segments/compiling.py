@@ -6,37 +6,38 @@ because a partial index is used only where its predicate can be seen. Every part
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Double,
     FromClause,
     Select,
     and_,
-    case,
     false,
     func,
     literal,
-    literal_column,
     not_,
     or_,
     select,
     true,
 )
 
-from campaigns.segments.attributes import attribute_flag, attribute_number, attribute_text
+from campaigns.segments.behaviour import Rows, deeds, grants
+from campaigns.segments.comparisons import STRETCHES
+from campaigns.segments.days import today
+from campaigns.segments.figures import Among, Figures, outermost
+from campaigns.segments.indexes import unindexed
 from campaigns.segments.instants import Span, span_compared, span_of
-from campaigns.segments.orders import ORDERS
+from campaigns.segments.predicates import Test, age, attribute, birthday, numeric, satisfied, textual, within
 from campaigns.segments.reading import cycle
 from campaigns.segments.syntax import (
     ATTRIBUTE,
     FIELDS,
     Aggregate,
+    Behaved,
     Comparison,
     Condition,
     Consented,
@@ -44,30 +45,29 @@ from campaigns.segments.syntax import (
     EventTest,
     Every,
     FieldTest,
+    Granted,
     InSegment,
     Negation,
+    PropertyTest,
     Reachable,
     SegmentDefinition,
-    Value,
+    Share,
+    Tagged,
     walk,
 )
+from core.draws import DRAW_MODULUS, salt_coefficients
 from core.errors import Refused
 from core.money import MICRO
 from storage.outbox.columns import table
-from storage.tables import Consent, Customer, Event, Identity
-from storage.types import Instant
+from storage.tables import Consent, Customer, CustomerTag, Identity
 
 MAX_INLINED = 800
 """Conditions in one statement with all named segments written out: SQLite nests expressions 1,000 deep at most."""
 
 _customers = table(Customer)
-_events = table(Event)
+_tags = table(CustomerTag)
 _identities = table(Identity)
 _consents = table(Consent)
-
-Test = ColumnElement[bool]
-Among = Callable[[ColumnElement[str]], ColumnElement[bool]]
-"""Whether a column of customer ids is among those that are asked about, such as :func:`storage.given.given_ids`."""
 
 
 def compile_segment(
@@ -132,52 +132,8 @@ def inlined(condition: Condition, segments: Mapping[str, SegmentDefinition]) -> 
     return written_out(condition)
 
 
-class _Figures:
-    """The grouped sub-query of one event name: figures are added, then it is joined once."""
-
-    def __init__(self, event: str) -> None:
-        self._event = event
-        self._source: FromClause = ORDERS if event == "order" else _events
-        self._alias = ""
-        self._columns: dict[tuple[str, Span], ColumnElement[Any]] = {}
-
-    def column(self, figure: str, span: Span) -> str:
-        """The label of a figure over a span: count, sum, amounts (how many have one), first, last."""
-        key = (figure, span)
-        if key not in self._columns:
-            within = _within(self._source.c.at, span)
-            made: ColumnElement[Any]
-            match figure:
-                case "count":
-                    made = func.count(case((within, 1)))
-                case "sum":
-                    made = func.coalesce(func.sum(case((within, self._source.c.amount_micros))), 0)
-                case "amounts":
-                    made = func.count(case((within, self._source.c.amount_micros)))
-                case "first":
-                    made = func.min(case((within, self._source.c.at)), type_=Instant())
-                case _:
-                    made = func.max(case((within, self._source.c.at)), type_=Instant())
-            self._columns[key] = made.label(f"f{len(self._columns)}")
-        return str(self._columns[key].key)
-
-    def subquery(self, number: int, among: Among | None) -> FromClause:
-        """The sub-query; only customers who are asked about and instants that any figure needs are read."""
-        # 'order' is literal so that the planner sees the partial index's own predicate.
-        named = literal_column("'order'") if self._event == "order" else self._event
-        spans = [span for _, span in self._columns]
-        starts = [span.start for span in spans]
-        ends = [span.end for span in spans if span.end is not None]
-        hull = Span(
-            None if None in starts else min(start for start in starts if start is not None),
-            max(ends) if len(ends) == len(spans) else None,
-        )
-        query = select(self._source.c.customer_id, *self._columns.values()).where(
-            self._source.c.name == named, _within(self._source.c.at, hull)
-        )
-        if among is not None:
-            query = query.where(among(self._source.c.customer_id))
-        return query.group_by(self._source.c.customer_id).subquery(f"e{number}")
+_Key = tuple[str, tuple[PropertyTest, ...]]
+"""Events that are read together: their name, and the filter of their properties."""
 
 
 class _Compiler:
@@ -185,8 +141,9 @@ class _Compiler:
         self._now = now
         self._zone = zone
         self._among = among
-        self._figures: dict[str, _Figures] = {}
-        self._joined: dict[str, FromClause] = {}
+        self._day = today(now, zone)
+        self._figures: dict[_Key, Figures] = {}
+        self._joined: dict[_Key, FromClause] = {}
 
     def select(self, condition: Condition) -> Select[tuple[str]]:
         # Twice over the tree: the figures must be known before the sub-queries that carry them can be named.
@@ -194,9 +151,9 @@ class _Compiler:
             if isinstance(part, EventTest):
                 self._register(part)
         source: FromClause = _customers
-        for number, (event, figures) in enumerate(self._figures.items()):
+        for number, (key, figures) in enumerate(self._figures.items()):
             joined = figures.subquery(number, self._among)
-            self._joined[event] = joined
+            self._joined[key] = joined
             source = source.outerjoin(joined, joined.c.customer_id == _customers.c.id)
         query = select(_customers.c.id).select_from(source).where(self._test(condition))
         return query if self._among is None else query.where(self._among(_customers.c.id))
@@ -209,14 +166,15 @@ class _Compiler:
         return found
 
     def _register(self, part: EventTest) -> None:
-        figures, span = (
-            self._figures.setdefault(part.event, _Figures(part.event)),
-            span_of(part.window, self._now, self._zone),
-        )
+        if not part.figures:
+            return
+        key = (part.event, part.where)
+        figures = self._figures.setdefault(key, Figures(part.event, part.where, self._day))
+        span = span_of(part.window, self._now, self._zone)
         for aggregate, _ in part.figures:
-            figures.column("sum" if aggregate == "average" else aggregate, span)
+            figures.column("sum" if aggregate == "average" else aggregate, span, part.of)
             if aggregate == "average":
-                figures.column("amounts", span)
+                figures.column("amounts", span, part.of)
 
     def _test(self, condition: Condition) -> Test:
         match condition:
@@ -226,40 +184,92 @@ class _Compiler:
                 return or_(false(), *map(self._test, conditions))
             case Negation(inner):
                 return not_(self._test(inner))
+            case InSegment(name):  # pragma: no cover  written out before
+                raise Refused(f"segment {name!r} was not written out")
             case EventTest():
                 return self._events(condition)
             case FieldTest(field, comparisons):
                 return and_(true(), *(self._field(field, comparison) for comparison in comparisons))
+            case Share():
+                return _drawn(condition)
+            case _:
+                return self._related(condition)
+
+    def _related(self, condition: Reachable | Consented | Tagged | Behaved | Granted) -> Test:
+        """Conditions on rows that belong to a customer."""
+        match condition:
             case Reachable(channel, reachable):
                 has: Select[Any] = select(_identities.c.customer_id).where(
-                    _identities.c.channel == channel, _identities.c.reachable == true()
+                    self._few(_identities.c.channel) == channel, _identities.c.reachable == true()
                 )
                 found = self._one_of(has, _identities.c.customer_id)
                 return found if reachable else not_(found)
-            case Consented(purpose, channel):
-                agreed = (
-                    select(_identities.c.customer_id)
-                    .join(_consents, _consents.c.identity_id == _identities.c.id)
-                    .where(_consents.c.purpose == purpose, _consents.c.granted == true())
-                )
-                if channel:
-                    agreed = agreed.where(_identities.c.channel == channel)
-                return self._one_of(agreed, _identities.c.customer_id)
-            case InSegment(name):  # pragma: no cover  written out before
-                raise Refused(f"segment {name!r} was not written out")
+            case Consented():
+                return self._one_of(self._agreed(condition), _identities.c.customer_id)
+            case Tagged(tag):
+                return self._one_of(select(_tags.c.customer_id).where(_tags.c.tag == tag), _tags.c.customer_id)
+            case Behaved():
+                return self._behaved(condition)
+            case Granted(_, _, window):
+                rows = grants(condition, self._now)
+                return self._one_of(self._in_span(rows, span_of(window, self._now, self._zone)), rows.customer)
+
+    def _few(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # of a few customers every row is read, by the customer; SQLite would rather read a whole channel
+        return column if self._among is None else unindexed(column)
+
+    def _agreed(self, part: Consented) -> Select[Any]:
+        agreed = (
+            select(_identities.c.customer_id)
+            .join(_consents, _consents.c.identity_id == _identities.c.id)
+            .where(_consents.c.purpose == part.purpose, _consents.c.granted == true())
+        )
+        return agreed.where(self._few(_identities.c.channel) == part.channel) if part.channel else agreed
+
+    def _in_span(self, rows: Rows, span: Span) -> Select[Any]:
+        query = rows.query.where(rows.at.is_not(None), within(rows.at, span))
+        return query if self._among is None else query.where(self._among(rows.customer))
+
+    def _behaved(self, part: Behaved) -> Test:
+        span = span_of(part.window, self._now, self._zone)
+        tests: list[Test] = []
+        for deed in part.did:
+            rows = deeds(part, deed)
+            query = self._in_span(rows, span)
+            if not part.count:
+                tests.append(self._one_of(query, rows.customer))
+                continue
+            grouped = query.group_by(rows.customer)
+            for comparison in part.count:
+                test = numeric(func.count(), comparison, 1)
+                if satisfied(comparison, 0):  # whoever has no row at all satisfies it too
+                    tests.append(not_(_customers.c.id.in_(grouped.having(not_(test)))))
+                else:
+                    tests.append(_customers.c.id.in_(grouped.having(test)))
+        for deed in part.did_not:
+            rows = deeds(part, deed)
+            tests.append(not_(self._one_of(self._in_span(rows, span), rows.customer)))
+        return and_(true(), *tests)
 
     def _events(self, part: EventTest) -> Test:
-        span, joined = span_of(part.window, self._now, self._zone), self._joined[part.event]
+        span = span_of(part.window, self._now, self._zone)
+        tests: list[Test] = []
+        if part.figures:
+            figures, joined = self._figures[part.event, part.where], self._joined[part.event, part.where]
 
-        def figure(name: str) -> ColumnElement[Any]:
-            column: ColumnElement[Any] = joined.c[self._figures[part.event].column(name, span)]
-            return column
+            def figure(name: str) -> ColumnElement[Any]:
+                column: ColumnElement[Any] = joined.c[figures.column(name, span, part.of)]
+                return column
 
-        tests = [
-            self._figure(aggregate, comparison, figure)
-            for aggregate, comparisons in part.figures
-            for comparison in comparisons
-        ]
+            tests += [
+                self._figure(aggregate, comparison, figure)
+                for aggregate, comparisons in part.figures
+                for comparison in comparisons
+            ]
+        for asked, latest in ((part.latest, True), (part.earliest, False)):
+            if asked:
+                those = outermost(part.event, part.where, span, asked, latest=latest, day=self._day, among=self._among)
+                tests.append(_customers.c.id.in_(those))
         return and_(true(), *tests)
 
     def _figure(
@@ -267,103 +277,33 @@ class _Compiler:
     ) -> Test:
         match aggregate:
             case "count":
-                return _numeric(func.coalesce(figure("count"), 0), comparison, 1)
+                return numeric(func.coalesce(figure("count"), 0), comparison, 1)
             case "sum":
-                return _numeric(func.coalesce(figure("sum"), 0), comparison, MICRO)
+                return numeric(func.coalesce(figure("sum"), 0), comparison, MICRO)
             case "average":
                 # sum against value x amounts: whole numbers, the same on both databases
                 amounts = func.coalesce(figure("amounts"), 0)
-                return and_(amounts > 0, _numeric(figure("sum"), comparison, MICRO, amounts))
+                return and_(amounts > 0, numeric(figure("sum"), comparison, MICRO, amounts))
             case _:
                 column = figure(aggregate)
-                return and_(column.is_not(None), _within(column, span_compared(comparison, self._now, self._zone)))
+                return and_(column.is_not(None), within(column, span_compared(comparison, self._now, self._zone)))
 
     def _field(self, field: str, comparison: Comparison) -> Test:
         if field.startswith(ATTRIBUTE):
-            return _attribute(field.removeprefix(ATTRIBUTE), comparison)
+            return attribute(_customers.c.attributes, field.removeprefix(ATTRIBUTE), comparison, self._day)
+        if FIELDS[field] == "age":
+            return age(_customers.c.birthday, comparison, self._day)
         column: ColumnElement[Any] = _customers.c[field]
+        if comparison.word in STRETCHES:
+            return birthday(column, comparison, self._day)
         if FIELDS[field] == "moment":
-            return _within(column, span_compared(comparison, self._now, self._zone))
-        return _text(column, comparison)
+            return within(column, span_compared(comparison, self._now, self._zone))
+        return textual(column, comparison)
 
 
-def _within(column: ColumnElement[Any], span: Span) -> Test:
-    tests = []
-    if span.start is not None:
-        tests.append(column >= span.start)
-    if span.end is not None:
-        tests.append(column <= span.end)
-    return and_(true(), *tests)
-
-
-def _numeric(
-    column: ColumnElement[Any], comparison: Comparison, unit: int, times: ColumnElement[Any] | None = None
-) -> Test:
-    def bound(value: Value) -> ColumnElement[Any]:
-        # Whole by construction: counts are read as whole numbers, amounts have at most six decimals.
-        number = literal(int(value * unit) if isinstance(value, Decimal) else 0, BigInteger())
-        return number if times is None else times * number
-
-    return _ordered(column, comparison, bound)
-
-
-def _ordered(column: ColumnElement[Any], comparison: Comparison, bound: Callable[[Value], ColumnElement[Any]]) -> Test:
-    first = bound(comparison.values[0])
-    match comparison.word:
-        case "is":
-            return column == first
-        case "is_not":
-            return column != first
-        case "above":
-            return column > first
-        case "at_least":
-            return column >= first
-        case "below":
-            return column < first
-        case "at_most":
-            return column <= first
-        case _:
-            return and_(column >= first, column <= bound(comparison.values[1]))
-
-
-def _text(column: ColumnElement[Any], comparison: Comparison) -> Test:
-    there: Test = and_(column.is_not(None), column != "")
-    texts = [value.isoformat() if isinstance(value, date) else value for value in comparison.values]
-    match comparison.word:
-        case "is_set":
-            return there if texts[0] is True else not_(there)
-        case "is" | "in":
-            return and_(there, column.in_(texts))
-        case "is_not" | "not_in":
-            return not_(and_(there, column.in_(texts)))
-        case "contains":
-            return and_(there, func.replace(column, texts[0], "") != column)
-        case "starts_with":
-            return and_(there, func.substr(column, 1, len(str(texts[0]))) == texts[0])
-        case _:
-            return and_(there, _ordered(column, comparison, lambda value: literal(str(value))))
-
-
-def _attribute(key: str, comparison: Comparison) -> Test:
-    column = _customers.c.attributes
-    text, number, flag = attribute_text(column, key), attribute_number(column, key), attribute_flag(column, key)
-    word, values = comparison.word, comparison.values
-    if word == "is_set":
-        there = or_(and_(text.is_not(None), text != ""), number.is_not(None), flag.is_not(None))
-        return there if values[0] is True else not_(there)
-    if word in ("is", "in", "is_not", "not_in"):
-        equal = or_(false(), *(_equal(text, number, flag, value) for value in values))
-        return equal if word in ("is", "in") else not_(equal)
-    if isinstance(values[0], Decimal):
-        return and_(
-            number.is_not(None), _ordered(number, comparison, lambda value: literal(float(str(value)), Double()))
-        )
-    return _text(text, comparison)
-
-
-def _equal(text: ColumnElement[str], number: ColumnElement[float], flag: ColumnElement[bool], value: Value) -> Test:
-    if isinstance(value, bool):
-        return and_(flag.is_not(None), flag == value)
-    if isinstance(value, Decimal):
-        return and_(number.is_not(None), number == float(value))
-    return and_(text.is_not(None), text == str(value))
+def _drawn(part: Share) -> Test:
+    """Whether the customer's salted draw lies in the share: :func:`core.draws.salted_draw` in SQL."""
+    a, b = (literal(number, BigInteger()) for number in salt_coefficients(part.salt))
+    drawn = (a * _customers.c.draw + b) % literal(DRAW_MODULUS, BigInteger())
+    low, high = (int(bound * DRAW_MODULUS / 100) for bound in (part.low, part.high))
+    return and_(drawn >= literal(low, BigInteger()), drawn < literal(high, BigInteger()))

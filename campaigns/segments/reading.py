@@ -1,7 +1,6 @@
 """``segments.yaml`` → syntax trees, with a line for every problem. The grammar is in ``docs/segments.md``."""
 
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 from typing import Any
 
 from campaigns.reading.fields import Fields
@@ -9,34 +8,23 @@ from campaigns.reading.names import name
 from campaigns.reading.problems import Problems, did_you_mean
 from campaigns.reading.yaml import Mapping as YamlMapping
 from campaigns.reading.yaml import Node, Sequence, from_plain
-from campaigns.segments.comparisons import AT_LEAST_ONE, COUNT_WORDS, WORDS, day, read_comparisons
+from campaigns.segments.leaves import LEAVES
 from campaigns.segments.syntax import (
-    ATTRIBUTE,
-    FIELDS,
-    Aggregate,
-    Comparison,
     Condition,
-    Consented,
     Either,
     EventTest,
     Every,
-    FieldTest,
     InSegment,
-    Kind,
     Negation,
-    Reachable,
     SegmentDefinition,
-    Window,
     walk,
 )
 from core.messages import CHANNELS
-from core.purposes import Purpose
 
 MAX_CONDITIONS = 200
 MAX_EVENTS = 20
-LATER = ("where", "sequence", "funnel", "near", "top", "sample")
-_HEADS = ("all", "any", "not", "segment", "field", "event", "consent", "channel")
-_AGGREGATES: tuple[Aggregate, ...] = ("count", "sum", "average", "first", "last")
+LATER = ("sequence", "funnel", "near", "top", "sample")
+_HEADS = ("all", "any", "not", "segment", *LEAVES)
 
 
 def read_segments(
@@ -112,7 +100,7 @@ class _Reader:
         parts = list(walk(condition))
         if (
             len(parts) > MAX_CONDITIONS
-            or len({part.event for part in parts if isinstance(part, EventTest)}) > MAX_EVENTS
+            or len({(part.event, part.where) for part in parts if isinstance(part, EventTest)}) > MAX_EVENTS
         ):
             self._problems.add(
                 self._file,
@@ -128,29 +116,22 @@ class _Reader:
         fields = Fields.of(node, self._file, self._problems, "a condition", LATER)
         if fields is None:
             return None
-        head = next((key for key in _HEADS if key in fields.node.entries), None)
+        head = next((key for key in _HEADS if key in fields.node.entries), "")
         before = len(self._problems)
-        match head:
-            case "all" | "any":
-                made = self._group(head, fields.get(head))
-            case "not":
-                made = self._not(fields)
-            case "segment":
-                made = self._reference(fields)
-            case "field":
-                made = self._field(fields)
-            case "event":
-                made = self._event(fields)
-            case "consent":
-                made = self._consent(fields)
-            case "channel":
-                made = Reachable(self._channel(fields), fields.flag("reachable", default=True))
-            case _:
-                first = next(iter(fields.node.entries), "")
-                near = did_you_mean(first, _HEADS)
-                hint = near or f"; begin it with one of {', '.join(_HEADS)}"
-                self._problems.add(self._file, node.line, f"{first!r} begins no condition{hint}")
-                return None
+        if head in LEAVES:
+            made = LEAVES[head](fields, self._channels)
+        elif head in ("all", "any"):
+            made = self._group(head, fields.get(head))
+        elif head == "not":
+            made = self._not(fields)
+        elif head == "segment":
+            made = self._reference(fields)
+        else:
+            first = next(iter(fields.node.entries), "")
+            near = did_you_mean(first, _HEADS)
+            hint = near or f"; begin it with one of {', '.join(_HEADS)}"
+            self._problems.add(self._file, node.line, f"{first!r} begins no condition{hint}")
+            return None
         fields.finish()
         return made if len(self._problems) == before else None
 
@@ -177,71 +158,6 @@ class _Reader:
         if other:
             self.references.setdefault(other, fields.line("segment"))
         return InSegment(other)
-
-    def _field(self, fields: Fields) -> Condition | None:
-        field = fields.text("field", limit=100)
-        kind = _kind(field)
-        if kind is None:
-            own = f" (known: {', '.join(FIELDS)}; the shop's own columns as {ATTRIBUTE}NAME)"
-            hint = did_you_mean(field, FIELDS) or own
-            fields.problem("field", f"unknown field {field!r}{hint}")
-            for word in WORDS:
-                fields.get(word)
-            return None
-        return FieldTest(field, read_comparisons(fields, kind, f"field {field!r}"))
-
-    def _event(self, fields: Fields) -> Condition:
-        event = fields.parsed("event", name, "")
-        window = Window(
-            within=fields.period("within"),
-            not_within=fields.period("not_within"),
-            since=fields.parsed("since", day, None),
-            before=fields.parsed("before", day, None),
-        )
-        figures: list[tuple[Aggregate, tuple[Comparison, ...]]] = []
-        for aggregate in _AGGREGATES:
-            node = fields.get(aggregate)
-            if node is None:
-                continue
-            kind: Kind = "moment" if aggregate in ("first", "last") else "attribute"
-            inner = node if isinstance(node, YamlMapping) else _shorthand(node)
-            words = Fields(inner, self._file, self._problems, repr(aggregate))
-            comparisons = read_comparisons(words, kind, repr(aggregate), COUNT_WORDS if kind == "attribute" else None)
-            if aggregate == "count":
-                self._whole(words, comparisons)
-            words.finish()
-            figures.append((aggregate, comparisons))
-        return EventTest(event, tuple(figures) or (("count", AT_LEAST_ONE),), window)
-
-    def _whole(self, words: Fields, comparisons: tuple[Comparison, ...]) -> None:
-        for comparison in comparisons:
-            if any(isinstance(value, Decimal) and value % 1 for value in comparison.values):
-                words.problem(comparison.word, "events are counted in whole numbers; drop the decimals")
-
-    def _consent(self, fields: Fields) -> Condition:
-        purposes = [purpose.value for purpose in Purpose]
-        purpose = fields.choice("consent", purposes, Purpose.MARKETING.value)
-        return Consented(purpose, self._channel(fields) if fields.get("channel") is not None else "")
-
-    def _channel(self, fields: Fields) -> str:
-        channel = fields.parsed("channel", name, "")
-        if channel and self._channels and channel not in self._channels:
-            hint = did_you_mean(channel, self._channels) or f" (known: {', '.join(self._channels)})"
-            fields.problem("channel", f"unknown channel {channel!r}{hint}")
-        return channel
-
-
-def _kind(field: str) -> Kind | None:
-    if field in FIELDS:
-        return FIELDS[field]
-    key = field.removeprefix(ATTRIBUTE)
-    named = key != field and key.replace("_", "a").replace("-", "a").replace(" ", "a").isalnum() and len(key) <= 63
-    return "attribute" if named else None
-
-
-def _shorthand(node: Node) -> YamlMapping:
-    # count: 3 means count: {is: 3}
-    return YamlMapping(node.line, node.column, {"is": node}, {"is": node.line})
 
 
 def _check_references(

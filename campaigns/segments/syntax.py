@@ -25,18 +25,31 @@ Word = Literal[
     "contains",
     "starts_with",
     "is_set",
+    "within_next",
+    "within_last",
+    "this",
 ]
 Aggregate = Literal["count", "sum", "average", "first", "last"]
-Kind = Literal["text", "day", "moment", "attribute"]
+Kind = Literal["text", "day", "moment", "attribute", "age"]
 Value = str | bool | Decimal | date | Period
+Deed = Literal[
+    "received", "delivered", "failed", "opened", "clicked", "replied", "converted", "opted_out", "complained",
+    "entered", "in_progress", "answered", "completed", "exited",
+]  # fmt: skip
+"""What a campaign knows of a customer: of its messages, of their responses, of the journey."""
+GrantState = Literal["open", "redeemed", "expired", "withdrawn"]
+"""How an offer that was given stands."""
 
 FIELDS: Mapping[str, Kind] = {
     "id": "text", "external_id": "text", "first_name": "text", "last_name": "text", "locale": "text", "zone": "text",
     "country": "text", "city": "text", "gender": "text", "stage": "text", "birthday": "day", "created_at": "moment",
+    "age": "age",
 }  # fmt: skip
-"""Columns of a customer that a segment may ask for, with how they compare."""
+"""What a segment may ask of a customer, with how it compares: columns, and ``age``, which the birthday gives."""
 ATTRIBUTE = "attributes."
 """Before the name of one of the shop's own columns."""
+AMOUNT = "amount"
+"""The property of an event that is its amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +82,71 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class EventTest:
-    """Figures of one event name within a window, each against its comparisons.
+class PropertyTest:
+    """A property of an event against every comparison; :data:`AMOUNT` is the event's own amount."""
 
-    ``count`` and ``sum`` of no events are 0; ``average``, ``first`` and ``last`` of none satisfy nothing.
+    key: str
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventTest:
+    """Figures of one event name within a window, each against its comparisons; ``where`` says which events count.
+
+    ``count`` and ``sum`` of no events are 0; ``average``, ``first`` and ``last`` of none satisfy nothing. ``of`` is the
+    property that ``sum`` and ``average`` are of, empty for the amount. ``latest`` and ``earliest`` ask the last and the
+    first event that counts (of those at one instant the one written down later is the last).
     """
 
     event: str
     figures: tuple[tuple[Aggregate, tuple[Comparison, ...]], ...]
     window: Window = Window()
+    where: tuple[PropertyTest, ...] = ()
+    of: str = ""
+    latest: tuple[PropertyTest, ...] = ()
+    earliest: tuple[PropertyTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Behaved:
+    """Every deed of ``did`` and none of ``did_not`` in a campaign (empty: in any), each within the window.
+
+    ``step`` and ``channel`` narrow it to messages of that step or channel and to responses that are credited to them.
+    ``count`` compares how often, for a single deed.
+    """
+
+    campaign: str
+    did: tuple[Deed, ...]
+    did_not: tuple[Deed, ...] = ()
+    step: str = ""
+    channel: str = ""
+    window: Window = Window()
+    count: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Was given the offer within the window; ``state`` (None: any) is how that grant stands."""
+
+    offer: str
+    state: GrantState | None = None
+    window: Window = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Has the tag."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The customers between two hundredths of a draw, ``low`` inclusive, ``high`` not; ``salt`` names the draw."""
+
+    low: Decimal
+    high: Decimal
+    salt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +193,20 @@ class Negation:
     condition: "Condition"
 
 
-Condition = FieldTest | EventTest | Reachable | Consented | InSegment | Every | Either | Negation
+Condition = (
+    FieldTest
+    | EventTest
+    | Behaved
+    | Granted
+    | Tagged
+    | Share
+    | Reachable
+    | Consented
+    | InSegment
+    | Every
+    | Either
+    | Negation
+)
 
 
 @dataclass(frozen=True, slots=True)
