@@ -36,13 +36,11 @@ class Bulk(Protocol):
         """Rows whose ``key`` is one of ``values``, and ``also`` (column, value); ``lock`` holds them, in id order."""
         ...
 
-    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows that are known not to be there."""
         ...
 
-    async def update(
-        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, keys: int = 1
-    ) -> None:
+    async def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, keys: int = 1) -> None:
         """Set ``columns`` where the first ``keys`` of them are equal."""
         ...
 
@@ -78,13 +76,11 @@ class SqliteBulk:
         )
         return [tuple(row) for row in found]
 
-    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             await self._visit(_insert_rows, table, tuple(columns), rows)
 
-    async def update(
-        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, keys: int = 1
-    ) -> None:
+    async def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, keys: int = 1) -> None:
         if rows:
             places = [f"{column} = ?{number}" for number, column in enumerate(columns, 1)]
             sql = f"UPDATE {table} SET {', '.join(places[keys:])} WHERE {' AND '.join(places[:keys])}"
@@ -96,7 +92,7 @@ class SqliteBulk:
 
 
 def _insert_rows(
-    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]
 ) -> None:
     """In the driver's thread: insert ``rows``, many a statement.
 
@@ -135,13 +131,11 @@ class PostgresBulk:
         )
         return [tuple(row) for row in found]
 
-    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             await self._driver.copy_records_to_table(table, records=rows, columns=list(columns))
 
-    async def update(
-        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, keys: int = 1
-    ) -> None:
+    async def update(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, keys: int = 1) -> None:
         if not rows:
             return
         names = ", ".join(columns)

@@ -10,11 +10,8 @@ from storage.imports.bulk import Bulk
 from storage.imports.customer_writer import CUSTOMER_COLUMNS, new_customer
 from storage.imports.events import EventRecord
 
-_COLUMNS = (
-    "id", "customer_id", "name", "at", "amount_micros", "currency",
-    "source", "external_id", "properties", "content_hash", "recorded_at",
-)  # fmt: skip
 _CHANGED = ("id", "customer_id", "name", "at", "amount_micros", "currency", "properties", "content_hash")
+_COLUMNS = (*_CHANGED, "source", "external_id", "recorded_at")
 _KNOWN_LIMIT = 200_000
 
 
@@ -43,42 +40,56 @@ class EventWriter:
         self._known.clear()
         self._new = False
 
-    async def write(self, bulk: Bulk, records: Sequence[EventRecord], now: int) -> EventTally:
-        """One chunk, in the transaction of ``bulk``; no two records of it have the same id."""
-        tally = EventTally()
-        rows = () if self._new else await bulk.select(
-            "events", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records],
-            also=("source", self._source),
-        )  # fmt: skip
-        existing = {external_id: (id_, digest) for external_id, id_, digest in rows}
-        pending: list[tuple[int, EventRecord]] = []
-        for number, record in enumerate(records):
-            found = existing.get(record.external_id)
-            if found is not None and found[1] == record.digest:
-                tally.unchanged += 1
-            else:
-                pending.append((number, record))
-        await self._meet(bulk, [record.customer for _, record in pending], now, tally)
-        inserts: list[tuple[Any, ...]] = []
-        updates: list[tuple[Any, ...]] = []
-        ids = iter(new_ids(len(pending)))
-        for number, r in pending:
-            customer = self._known.get(r.customer)
+    def prepare(self, records: Sequence[EventRecord], now: int) -> list[list[Any]] | None:
+        """The rows of a chunk that is taken to be new, made before its transaction; may run in another thread."""
+        return self._rows(records, now) if self._new else None
+
+    async def write(
+        self, bulk: Bulk, records: Sequence[EventRecord], now: int, prepared: list[list[Any]] | None = None
+    ) -> EventTally:
+        """One chunk, in the transaction of ``bulk``; no two records of it have the same id.
+
+        ``prepared`` is what :meth:`prepare` made of it, and goes unless the store has objected meanwhile.
+        """
+        existing: dict[str, tuple[str, str]] = {}
+        numbers: Sequence[int] = range(len(records))
+        if self._new and prepared is not None:
+            rows = prepared
+        else:
+            for external_id, id_, digest in await bulk.select(
+                "events", ("external_id", "id", "content_hash"), "external_id", [r.external_id for r in records],
+                also=("source", self._source),
+            ):  # fmt: skip
+                existing[external_id] = (id_, digest)
+            numbers = [n for n, r in enumerate(records) if existing.get(r.external_id, ("", ""))[1] != r.digest]
+            rows = self._rows([records[number] for number in numbers], now)
+        tally = EventTally(unchanged=len(records) - len(rows))
+        await self._meet(bulk, [row[1] for row in rows], now, tally)
+        inserts: list[list[Any]] = []
+        updates: list[list[Any]] = []
+        for number, row in zip(numbers, rows, strict=True):
+            customer = self._known.get(row[1])
             if customer is None:
                 tally.refused.append(number)
                 continue
-            found = existing.get(r.external_id)
+            row[1] = customer
+            found = existing.get(records[number].external_id) if existing else None
             if found is None:
-                inserts.append(
-                    (next(ids), customer, r.name, r.at, r.amount, r.currency,
-                     self._source, r.external_id, r.properties, r.digest, now)
-                )  # fmt: skip
+                inserts.append(row)
             else:
-                updates.append((found[0], customer, r.name, r.at, r.amount, r.currency, r.properties, r.digest))
+                updates.append([found[0], *row[1 : len(_CHANGED)]])
         await bulk.insert("events", _COLUMNS, inserts)
         await bulk.update("events", _CHANGED, updates)
         tally.created, tally.updated = len(inserts), len(updates)
         return tally
+
+    def _rows(self, records: Sequence[EventRecord], now: int) -> list[list[Any]]:
+        """Rows of :data:`_COLUMNS`, in which the customer is still the external one."""
+        return [
+            [id_, r.customer, r.name, r.at, r.amount, r.currency, r.properties, r.digest,
+             self._source, r.external_id, now]
+            for id_, r in zip(new_ids(len(records)), records, strict=True)
+        ]  # fmt: skip
 
     async def _meet(self, bulk: Bulk, wanted: list[str], now: int, tally: EventTally) -> None:
         """Learn the ids of the customers named in a chunk, making those that nobody knows."""

@@ -135,12 +135,11 @@ async def import_events(
     """
     seen = await inspect(path, "events", options)
     writer = EventWriter(options.source_name, create_customers=options.unknown_customers == "create")
-    loader = _Loader[EventRecord](
-        store, seen, event_reader(seen.columns, options, typed=seen.source.typed), options, on_progress
-    )
+    read = event_reader(seen.columns, options, typed=seen.source.typed)
+    loader = _Loader[EventRecord](store, seen, read, options, on_progress, prepare=writer.prepare)
 
     async def write(bulk: Bulk, chunk: _Chunk[EventRecord], now: int) -> EventTally:
-        return await writer.write(bulk, chunk.records, now)
+        return await writer.write(bulk, chunk.records, now, chunk.prepared)
 
     def count(summary: ImportSummary, chunk: _Chunk[EventRecord], tally: EventTally, rejects: RejectedRows) -> None:
         summary.created += tally.created
@@ -168,7 +167,7 @@ class _Loader(Generic[R]):
         read: Callable[[list[Any]], R],
         options: ImportOptions,
         on_progress: OnProgress | None,
-        prepare: Callable[[Sequence[R], int], Any] | None = None,
+        prepare: Callable[[Sequence[R], int], Any],
     ) -> None:
         self._store = store
         self._seen = seen
@@ -280,8 +279,7 @@ class _Loader(Generic[R]):
                     ids.add(record.external_id)
             if len(records) + len(chunk.broken) >= limit:
                 break
-        if self._prepare is not None:
-            chunk.prepared = self._prepare(chunk.records, now)
+        chunk.prepared = self._prepare(chunk.records, now)
         return chunk
 
 
