@@ -26,7 +26,7 @@ from storage.imports.events import EventRecord, event_reader
 from storage.imports.options import CustomerOptions, EventOptions, ImportOptions, ImportSummary, Progress
 from storage.imports.rejects import RejectedRows, rejected_path, restored
 from storage.imports.sources import BrokenRow, Row, Source, first_rows, open_source
-from storage.imports.tallies import channel_counts, record_import
+from storage.imports.tallies import channel_counts, record_import, refresh_statistics
 from storage.store import Store
 
 _TRIES = 4
@@ -211,7 +211,9 @@ class _Loader(Generic[R]):
                 if not reading.cancelled():
                     reading.exception()
             summary.rejected_file = path if rejects.count else None
-        await record_import(self._store, self._seen.columns.kind, self._seen.path.name, summary, now)
+        kind = self._seen.columns.kind
+        await record_import(self._store, kind, self._seen.path.name, summary, now)
+        await refresh_statistics(self._store, kind, summary)
         summary.channels = await channel_counts(self._store)
         return summary
 

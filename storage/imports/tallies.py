@@ -1,6 +1,6 @@
 """What the store holds after an import, and the audit's line about it."""
 
-from sqlalchemy import and_, case, func, insert, select
+from sqlalchemy import and_, case, func, insert, select, text
 
 from core.actors import Actor
 from core.clock import from_micros
@@ -10,6 +10,20 @@ from storage.imports.columns import Kind
 from storage.imports.options import ChannelCount, ImportSummary
 from storage.store import Store
 from storage.tables import Audit, Consent, Identity
+
+_WORTH_ANALYSING = 1000
+_WRITTEN = {"customers": "customers, identities, consents, consent_records", "events": "customers, events"}
+
+
+async def refresh_statistics(store: Store, kind: Kind, summary: ImportSummary) -> None:
+    """Tell PostgreSQL's planner how the tables look now, if much of them is new; autovacuum may take minutes to.
+
+    SQLite keeps no statistics here: every store has the plans that the tests look at.
+    """
+    written = summary.created + summary.updated + summary.customers_created
+    if store.dialect == "postgresql" and written >= _WORTH_ANALYSING:
+        async with store.unhurried() as connection:
+            await connection.execute(text(f"ANALYZE {_WRITTEN[kind]}"))
 
 
 async def channel_counts(store: Store) -> list[ChannelCount]:

@@ -1,7 +1,9 @@
 """The short cuts of an import give what the long way gives."""
 
 import base64
+import io
 import uuid
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -13,7 +15,9 @@ from core.addresses import email_address, parsed_phone, phone_country, phone_num
 from core.ids import new_id, new_ids
 from core.money import _parsed_micros, parse_micros
 from core.zones import single_zone
+from storage.imports import delimited
 from storage.imports.dates import _read_micros, instant_micros
+from storage.imports.encodings import Encoding
 from storage.imports.rejects import inert, restored
 
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
@@ -103,3 +107,13 @@ def test_inert_cells_come_back(cell):
 )
 def test_zone_of_a_country_with_one_time(country, zone):
     assert single_zone(country) == zone
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.text('ab;"\n\r \ufffd\0', max_size=40), st.booleans(), st.integers(1, 12))
+def test_rows_read_by_the_block(text, clean, block):
+    encoding = Encoding("utf-8", clean=clean)
+    with patch.object(delimited, "_BLOCK", block):
+        short = list(delimited._rows(io.StringIO(text, newline=""), 3, ";", encoding))
+    with patch.object(delimited, "_plain_block", lambda *_: None):
+        assert short == list(delimited._rows(io.StringIO(text, newline=""), 3, ";", encoding))

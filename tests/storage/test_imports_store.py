@@ -257,3 +257,31 @@ async def test_chunks_made_ahead_of_a_meeting_with_what_is_there_are_made_again(
     names = {row["id"]: name for name, row in (await customers(store)).items()}
     owners = {row["address"]: names[row["customer_id"]] for row in await rows(store, Identity)}
     assert owners == {f"c{number}@example.org": str(number) for number in range(1503)}
+
+
+async def test_postgresql_knows_its_tables_after_a_large_import(store, tmp_path):
+    if store.dialect != "postgresql":
+        pytest.skip("SQLite keeps no statistics")
+    path = written(tmp_path, "id,email\n" + "".join(f"{number},c{number}@example.org\n" for number in range(1200)))
+    await import_customers(store, path, CUSTOMERS)
+    async with store.read() as connection:
+        found = await connection.execute(
+            text("SELECT relname, reltuples FROM pg_class WHERE relname IN ('customers', 'identities')")
+        )
+        assert {tuple(row) for row in found} == {("customers", 1200), ("identities", 1200)}
+
+
+@pytest.mark.parametrize("customers_first", [False, True])
+async def test_events_made_ahead_of_a_meeting_with_what_is_there_are_made_again(store, tmp_path, customers_first):
+    lines = [f"O{number},{number // 3},2026-01-05" for number in range(1503)]
+    header = "order id,customer,date"
+    if customers_first:
+        people = "".join(f"{number}\n" for number in range(501))
+        await import_customers(store, written(tmp_path, f"id\n{people}", "people.csv"), CUSTOMERS)
+    first = written(tmp_path, f"{header}\n{lines[0]}\n{lines[1201]},\n", "first.csv")
+    await import_events(store, first, EVENTS)
+    summary = await import_events(store, written(tmp_path, "\n".join([header, *lines]) + "\n"), EVENTS)
+    assert counts(summary) == (1503, 1501, 0, 2, 0)
+    names = {row["id"]: name for name, row in (await customers(store)).items()}
+    owners = {row["external_id"]: names[row["customer_id"]] for row in await rows(store, Event)}
+    assert owners == {f"O{number}": str(number // 3) for number in range(1503)}
