@@ -110,8 +110,13 @@ def test_zone_of_a_country_with_one_time(country, zone):
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.text('ab;"\n\r \ufffd\0', max_size=40), st.booleans(), st.integers(1, 12))
-def test_rows_read_by_the_block(text, clean, block):
+@given(
+    st.lists(st.sampled_from(["a", ";", "\n", "\r\n", "\r", '"', '"b\nc"', '"d;"', " ", "\ufffd", "\0"]), max_size=20),
+    st.booleans(),
+    st.integers(1, 30),
+)
+def test_rows_read_by_the_block(pieces, clean, block):
+    text = "".join(pieces)
     encoding = Encoding("utf-8", clean=clean)
     with patch.object(delimited, "_BLOCK", block):
         short = list(delimited._rows(io.StringIO(text, newline=""), 3, ";", encoding))
