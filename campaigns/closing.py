@@ -14,12 +14,12 @@ from core.machines.enrolment import EnrolmentState
 from core.machines.message import CANCEL
 from core.transitions import Transition
 from storage.outbox.columns import table
-from storage.tables import Enrolment, EnrolmentHistory, Hold, Message
+from storage.outbox.holds import release
+from storage.tables import Enrolment, EnrolmentHistory, Message
 
 _ENROLMENTS = table(Enrolment)
 _HISTORY = table(EnrolmentHistory)
 _MESSAGES = table(Message)
-_HOLDS = table(Hold)
 
 
 async def close_enrolments(
@@ -94,7 +94,5 @@ async def cancel_planned(connection: AsyncConnection, which: ColumnElement[bool]
             .where(_MESSAGES.c.id.in_(ids), _MESSAGES.c.state.in_(CANCEL.sources))
             .values(state=CANCEL.target, reason=reason, lease_until=None, worker="")
         )
-        await connection.execute(
-            update(_HOLDS).where(_HOLDS.c.message_id.in_(ids), _HOLDS.c.state == "held").values(state="released")
-        )
+        await release(connection, ids)
     return ids

@@ -20,14 +20,14 @@ from core.messages import DeliveryReport
 from core.statuses import REPORTABLE, can_raise, highest
 from core.text import clipped
 from storage.outbox.columns import table
+from storage.outbox.holds import spend
 from storage.outbox.journeys import lock_journeys, wake_after
 from storage.statements import chunks, insert_into, lock_customers
-from storage.tables import Hold, Message, ReceiptRow
+from storage.tables import Message, ReceiptRow
 from storage.types import Instant
 
 _RECEIPTS = table(ReceiptRow)
 _MESSAGES = table(Message)
-_HOLDS = table(Hold)
 _PER_STATEMENT = 300
 _KINDS = frozenset(kind.value for kind in PermanentKind)
 SWEEP_BACK = timedelta(days=7)
@@ -187,9 +187,7 @@ async def _raise(connection: AsyncConnection, said: dict[str, list[Said]], now: 
                 lease_until=None,
             )
         )
-        await connection.execute(
-            update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids), _HOLDS.c.state == "held").values(state="spent")
-        )
+        await spend(connection, message_ids)
     for state, message_ids in raised.items():
         await wake_after(connection, message_ids, now)
         if state is MessageState.FAILED:

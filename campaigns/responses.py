@@ -11,14 +11,14 @@ from campaigns.attribution import NOTHING, Attribution
 from core.ids import new_id
 from core.machines.message import DELIVER, MessageState
 from storage.outbox.columns import table
+from storage.outbox.holds import spend
 from storage.statements import insert_into
-from storage.tables import Hold, Message, Response
+from storage.tables import Message, Response
 
 ResponseKind = Literal["reply", "auto_reply", "click", "open", "conversion", "opt_out", "complaint"]
 
 _RESPONSES = table(Response)
 _MESSAGES = table(Message)
-_HOLDS = table(Hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,4 @@ async def settle_unknown(connection: AsyncConnection, message_id: str | None, no
         .returning(_MESSAGES.c.id)
     )
     if settled is not None:
-        await connection.execute(
-            update(_HOLDS).where(_HOLDS.c.message_id == message_id, _HOLDS.c.state == "held").values(state="spent")
-        )
+        await spend(connection, [message_id])

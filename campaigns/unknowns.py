@@ -13,16 +13,16 @@ from core.errors import Refused
 from core.ids import new_id
 from core.machines.message import ACCEPT, REJECT, MessageState
 from storage.outbox.columns import table
+from storage.outbox.holds import hold_again, release, spend
 from storage.outbox.journeys import note, wake_after
 from storage.statements import lock_customers
-from storage.tables import Audit, Campaign, Customer, Enrolment, Hold, Identity, Message
+from storage.tables import Audit, Campaign, Customer, Enrolment, Identity, Message
 
 _MESSAGES = table(Message)
 _CUSTOMERS = table(Customer)
 _CAMPAIGNS = table(Campaign)
 _IDENTITIES = table(Identity)
 _ENROLMENTS = table(Enrolment)
-_HOLDS = table(Hold)
 
 Verdict = Literal["sent", "not-sent", "resend"]
 
@@ -105,11 +105,7 @@ async def settle(
             .where(_MESSAGES.c.id == row.id)
             .values(state=target, reason="" if verdict == "sent" else f"settled as {verdict}", settled_at=now)
         )
-        await connection.execute(
-            update(_HOLDS)
-            .where(_HOLDS.c.message_id == row.id)
-            .values(state="spent" if verdict == "sent" else "released")
-        )
+        await (spend if verdict == "sent" else release)(connection, [row.id])
         await note(connection, [row.id], "UnknownSettled", verdict, now)
         await connection.execute(
             table(Audit).insert(),
@@ -167,12 +163,7 @@ async def _plan_again(connection: AsyncConnection, row: Row[Any], now: datetime)
             "created_at": now,
         },
     )
-    hold = (await connection.execute(_HOLDS.select().where(_HOLDS.c.message_id == message["id"]))).first()
-    if hold is not None:
-        await connection.execute(
-            _HOLDS.insert(),
-            {**hold._mapping, "message_id": new, "send_at": now, "state": "held"},  # noqa: SLF001  as above
-        )
+    await hold_again(connection, message["id"], new, now)
     await connection.execute(
         update(_ENROLMENTS).where(_ENROLMENTS.c.id == enrolment.id).values(message_id=new, due_at=now)
     )

@@ -29,9 +29,10 @@ from core.outcomes import OutcomeKind
 from storage.given import IDS, given, given_ids, insert_given, run_given
 from storage.outbox.columns import send_columns, table
 from storage.outbox.gates import DispatchGate
+from storage.outbox.holds import release, spend
 from storage.outbox.journeys import lock_journeys, note, wake_after
 from storage.statements import lease_clock, lock_customers
-from storage.tables import Attempt, Hold, Identity, Message, ReceiptRow
+from storage.tables import Attempt, Identity, Message, ReceiptRow
 from storage.types import Instant
 
 MICROSECONDS = 1_000_000
@@ -40,7 +41,6 @@ LONGEST_BACK_OFF = timedelta(minutes=5)
 _ENDS_REACHABILITY = frozenset(kind.value for kind in ENDS_REACHABILITY)
 _OUTBOX = table(Message)
 _ATTEMPTS = table(Attempt)
-_HOLDS = table(Hold)
 _RECEIPTS = table(ReceiptRow)
 _IS_UNKNOWN = _ATTEMPTS.c.outcome == OutcomeKind.UNKNOWN
 
@@ -170,7 +170,7 @@ async def _stop(connection: AsyncConnection, message_ids: Sequence[str], gate: D
     )
     await note(connection, message_ids, "SendStopped", gate.name, now)
     if target is not UNCLAIM.target:
-        await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids)).values(state="released"))
+        await release(connection, message_ids)
     if target is SKIP.target:
         await wake_after(connection, message_ids, now)
 
@@ -183,7 +183,7 @@ async def refuse(connection: AsyncConnection, message_ids: Sequence[str], reason
         .where(_OUTBOX.c.id.in_(message_ids), _OUTBOX.c.state.in_(SKIP.sources))
         .values(state=SKIP.target, reason=reason[:500], worker="", lease_until=None)
     )
-    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(message_ids)).values(state="released"))
+    await release(connection, message_ids)
     await wake_after(connection, message_ids, now)
 
 
@@ -251,7 +251,7 @@ async def _accept(
     given_rows = [{"id": end.message_id, "provider_id": end.outcome.provider_id or None} for end in ended]
     await run_given(connection, _accepted(connection.dialect.name), given_rows, now=now)
     ids = [end.message_id for end in ended]
-    await connection.execute(_SPENT, {IDS: ids})
+    await spend(connection, ids)
     if on_accepted is not None:
         rows = (await connection.execute(_AWAITED, {IDS: ids})).all()
         if rows:
@@ -275,7 +275,6 @@ def _accepted(dialect: str) -> Any:
     )
 
 
-_SPENT = update(_HOLDS).where(given_ids(_HOLDS.c.message_id)).values(state="spent")
 _AWAITED = select(_OUTBOX.c.account, _OUTBOX.c.provider_id).where(
     given_ids(_OUTBOX.c.id),
     _OUTBOX.c.provider_id.is_not(None),
@@ -304,8 +303,7 @@ async def _reject(connection: AsyncConnection, ended: Sequence[Ended], now: date
         .values(state=REJECT.target, reason=bindparam("why"), settled_at=now, lease_until=None),
         [{"message": end.message_id, "why": _in_words(end)} for end in ended],
     )
-    ids = [end.message_id for end in ended]
-    await connection.execute(update(_HOLDS).where(_HOLDS.c.message_id.in_(ids)).values(state="released"))
+    await release(connection, [end.message_id for end in ended])
     identities = table(Identity)
     for end in ended:
         if end.outcome.kind_of_failure in _ENDS_REACHABILITY:
