@@ -1,0 +1,116 @@
+"""Writers that wait for each other share a commit, and nothing else: not their failures, not their cancellation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError
+
+from core.errors import TransactionLost
+from storage import migrate
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Setting
+from tests.conftest import NOW
+
+_SETTINGS = table(Setting)
+
+
+@pytest.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Store]:
+    """A SQLite store: PostgreSQL has as many writers as it likes."""
+    async with await Store.open(f"sqlite:///{tmp_path / 'turns.sqlite3'}") as store:
+        await migrate.upgrade(store)
+        yield store
+
+
+async def _keep(store: Store, name: str) -> None:
+    async with store.write() as connection:
+        await connection.execute(_SETTINGS.insert().values(name=name, value={}, updated_at=NOW))
+
+
+async def _kept(store: Store) -> set[str]:
+    async with store.read() as connection:
+        return set(await connection.scalars(select(_SETTINGS.c.name)))
+
+
+def _count_commits(store: Store) -> list[str]:
+    commits: list[str] = []
+    event.listen(store._writer.sync_engine, "commit", lambda _: commits.append("commit"))  # noqa: SLF001
+    return commits
+
+
+async def test_those_who_wait_share_a_commit(alone: Store) -> None:
+    commits = _count_commits(alone)
+    names = {f"n{number}" for number in range(20)}
+    await asyncio.gather(*(_keep(alone, name) for name in names))
+    assert names <= await _kept(alone)
+    assert len(commits) < len(names) / 2
+
+
+async def test_what_a_block_wrote_is_there_when_it_is_left(alone: Store) -> None:
+    async def keep_and_look(name: str) -> bool:
+        await _keep(alone, name)
+        return name in await _kept(alone)
+
+    assert all(await asyncio.gather(*(keep_and_look(f"n{number}") for number in range(20))))
+
+
+async def test_a_failure_takes_back_its_own_work_only(alone: Store) -> None:
+    async def fail(name: str) -> None:
+        async with alone.write() as connection:
+            await connection.execute(_SETTINGS.insert().values(name=name, value={}, updated_at=NOW))
+            raise RuntimeError
+
+    await _keep(alone, "twice")
+    results = await asyncio.gather(
+        fail("bad0"), _keep(alone, "good1"), fail("bad2"), _keep(alone, "twice"), _keep(alone, "good3"), fail("bad4"),
+        return_exceptions=True,
+    )  # fmt: skip
+    kept = await _kept(alone)
+    assert {"good1", "good3"} <= kept
+    assert not {"bad0", "bad2", "bad4"} & kept
+    assert [type(result) for result in results] == [
+        RuntimeError, type(None), RuntimeError, IntegrityError, type(None), RuntimeError,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_is_cancelled_keeps_nobody_waiting(alone: Store, steps: int) -> None:
+    """The last in the queue goes away at any step: whoever left the transaction open is not left in the dark."""
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with alone.write() as connection:
+            await connection.execute(_SETTINGS.insert().values(name="first", value={}, updated_at=NOW))
+            inside.set()
+            await go_on.wait()
+
+    one = asyncio.create_task(first())
+    await inside.wait()
+    waiting = asyncio.create_task(_keep(alone, "waiting"))
+    await asyncio.sleep(0)
+    go_on.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    (told,) = await asyncio.wait_for(asyncio.gather(one, return_exceptions=True), 5)
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert told is None or isinstance(told, TransactionLost)  # a statement that is cancelled takes the connection along
+    assert ("first" in await _kept(alone)) == (told is None)
+    await asyncio.wait_for(_keep(alone, "afterwards"), 5)
+
+
+async def test_a_lost_commit_is_told_to_everybody(alone: Store) -> None:
+    def refuse(_: object) -> None:
+        raise OSError("the disk is full")
+
+    event.listen(alone._writer.sync_engine, "commit", refuse)  # noqa: SLF001
+    results = await asyncio.gather(*(_keep(alone, f"n{number}") for number in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [TransactionLost] * 3
+    event.remove(alone._writer.sync_engine, "commit", refuse)  # noqa: SLF001
+    await _keep(alone, "afterwards")
+    assert await _kept(alone) >= {"afterwards"}
+    assert not {"n0", "n1", "n2"} & await _kept(alone)
