@@ -20,21 +20,35 @@ class Problem:
 
 
 class WorkspaceInvalid(OtklikError):
-    """A workspace that cannot be used; ``problems`` has all of them, in the order of files and lines."""
+    """A workspace that cannot be used; ``problems`` has all of them, in the order of files and lines.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``warnings`` are what would not have kept it from being used.
+    """
+
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(sorted(set(problems)))
+        self.warnings = tuple(sorted(set(warnings)))
         super().__init__("\n".join(map(str, self.problems)))
 
 
 class Problems:
-    """Collects problems while reading goes on."""
+    """Collects problems while reading goes on, and apart from them warnings: what is likely not meant, but works."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
+        self._warned: list[Problem] = []
 
     def add(self, file: str, line: int, message: str) -> None:
         self._found.append(Problem(file, line, message))
+
+    def warn(self, file: str, line: int, message: str) -> None:
+        """Note what does not count as a problem."""
+        self._warned.append(Problem(file, line, message))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What was warned of, once each, in the order of files and lines."""
+        return tuple(sorted(set(self._warned)))
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -49,7 +63,7 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise :class:`WorkspaceInvalid` with everything found, if anything was."""
         if self._found:
-            raise WorkspaceInvalid(self._found)
+            raise WorkspaceInvalid(self._found, self._warned)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -47,19 +47,23 @@ def check_file(path: str, text: str, problems: Problems) -> TemplateSource | Non
 def check_templates(
     templates: Mapping[str, str],
     purpose: Purpose,
-    lines: Mapping[Leg, int],
+    wanted: Mapping[tuple[str, str], int],
     *,
     file: str,
     default_locale: str,
     problems: Problems,
 ) -> None:
-    """Note everything wrong with a campaign's templates. ``lines`` says where ``file`` names each leg."""
+    """Note everything wrong with a campaign's templates.
+
+    ``wanted`` are (template, channel), each with the line of ``file`` that asks for it.
+    """
     sources = {path: check_file(path, text, problems) for path, text in templates.items()}
-    for leg, line in lines.items():
+    for (template, channel), line in wanted.items():
+        leg = Leg(channel=channel, template=template)
         own = [path for path in sources if path.startswith(f"{leg.template}/") and _channel(path) == leg.channel]
         if not own:
-            wanted = " or ".join(f"{leg.channel}.{kind}" for kind in extensions(leg.channel))
-            message = f"no template for {leg.channel}; write templates/{leg.template}/{wanted}"
+            files = " or ".join(f"{leg.channel}.{kind}" for kind in extensions(leg.channel))
+            message = f"no template for {leg.channel}; write templates/{leg.template}/{files}"
             problems.add(file, line, message)
             continue
         if not {_locale(path) for path in own} & {"", default_locale, default_locale.partition("-")[0]}:

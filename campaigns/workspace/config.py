@@ -1,34 +1,30 @@
 """``otklik.yaml`` → :class:`campaigns.definition.WorkspaceConfig`."""
 
-import re
 from collections.abc import Collection
+from decimal import Decimal
 
 from campaigns.definition import Brand, ChannelPolicy, SendingHours, WorkspaceConfig
 from campaigns.periods import Period, zone_named
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import Problems, did_you_mean
+from campaigns.reading.problems import Problems
 from campaigns.reading.yaml import Node
+from campaigns.workspace.locales import locale_code
+from campaigns.workspace.policies import (
+    read_budgets,
+    read_caps,
+    read_hours,
+    read_no_send,
+    read_rates,
+    read_staff,
+    read_utm,
+)
+from campaigns.workspace.sends import unknown_channel
+from campaigns.workspace.values import country, currency, share, web_address
 from core.money import parse_micros
 
-LATER = ("caps", "budgets", "flows", "answers", "locales", "senders", "offers")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-_URL = re.compile(r"https?://[^\s<>\"']{1,500}")
-
-
-def locale_code(text: str) -> str:
-    """A locale in the form that template files use: ``ru``, ``pt-br``.
-
-    Raises:
-        ValueError: if it is not known to the CLDR.
-    """
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        Locale.parse(text.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        raise ValueError(f"{text[:80]!r} is not a locale; write one such as en, ru, fa or pt-BR") from None
-    return text.replace("_", "-").lower()
+LATER = ("flows", "answers", "locales", "senders")
+MAX_LISTED = 1000
 
 
 def read_config(node: Node | None, file: str, problems: Problems, channels: Collection[str]) -> WorkspaceConfig | None:
@@ -37,17 +33,46 @@ def read_config(node: Node | None, file: str, problems: Problems, channels: Coll
     if fields is None:
         return None
     before = len(problems)
+    own = fields.parsed("currency", currency, "USD")
     config = WorkspaceConfig(
         brand=_brand(fields),
         zone=fields.parsed("zone", lambda text: str(zone_named(text)), "UTC"),
         locale=fields.parsed("locale", locale_code, "en"),
-        currency=fields.parsed("currency", _currency, "USD"),
-        sending_hours=_hours(fields),
+        currency=own,
+        sending_hours=read_hours(fields, "sending_hours", SendingHours()),
+        no_send=read_no_send(fields),
         attribution_window=fields.period("attribution_window") or Period(7, "d"),
         channels=_channels(fields, channels),
+        caps=read_caps(fields, channels),
+        budgets=read_budgets(fields),
+        rates=read_rates(fields, own),
+        holdout=fields.parsed("holdout", share, Decimal(0)),
+        staff=read_staff(fields),
+        utm=read_utm(fields),
+        mode="allowlist" if fields.choice("mode", ("live", "allowlist"), "live") == "allowlist" else "live",
+        allowlist=_allowlist(fields),
+        approval=fields.flag("approval"),
     )
     fields.finish()
+    _check(config, fields)
     return config if len(problems) == before else None
+
+
+def _check(config: WorkspaceConfig, fields: Fields) -> None:
+    if config.holdout == 1:
+        fields.problem("holdout", "a holdout of 100% writes to nobody; write less, such as 5%")
+    if config.mode == "allowlist" and not config.allowlist:
+        hint = "add allowlist: [NUMBER, …], the shop's own numbers of those who may"
+        fields.problems.warn(fields.file, fields.line("mode"), f"mode: allowlist, but nobody is listed; {hint}")
+    rated = {rate.currency for rate in config.rates}
+    for channel, policy in config.channels.items():
+        if policy.currency and policy.currency != config.currency and policy.currency not in rated:
+            hint = f"add rates: [{{from: 2026-01-01, {policy.currency}: …}}], what one is worth in {config.currency}"
+            fields.problem("channels", f"{channel} is paid in {policy.currency}, which has no rate; {hint}")
+    for budget in config.budgets:
+        if budget.currency and budget.currency != config.currency:
+            hint = f"budgets are kept in the workspace's currency; write it in {config.currency}"
+            fields.problem("budgets", f"budget {budget.name!r} is in {budget.currency}; {hint}")
 
 
 def _brand(fields: Fields) -> Brand:
@@ -59,23 +84,11 @@ def _brand(fields: Fields) -> Brand:
         return Brand(name="")
     made = Brand(
         name=brand.text("name", required=True, limit=100),
-        url=brand.parsed("url", _url, ""),
+        url=brand.parsed("url", web_address, ""),
         postal_address=brand.text("postal_address", limit=300),
     )
     brand.finish()
     return made
-
-
-def _hours(fields: Fields) -> SendingHours:
-    hours = fields.mapping("sending_hours")
-    if hours is None:
-        return SendingHours()
-    opens, closes = hours.parsed("from", _clock, "08:00"), hours.parsed("to", _clock, "21:00")
-    if opens >= closes:
-        fields.problem("sending_hours", f"sending hours end ({closes}) before they begin ({opens}); swap them")
-        opens, closes = "08:00", "21:00"
-    hours.finish()
-    return SendingHours(opens=opens, closes=closes)
 
 
 def _channels(fields: Fields, known: Collection[str]) -> dict[str, ChannelPolicy]:
@@ -94,43 +107,38 @@ def _channels(fields: Fields, known: Collection[str]) -> dict[str, ChannelPolicy
 
 def _policy(policy: Fields) -> ChannelPolicy:
     countries = policy.words("countries") or []
-    for country in countries:
-        if not re.fullmatch(r"[A-Z]{2}", country):
-            policy.problem("countries", f"{country[:40]!r} is not a country; write two capitals such as DE")
+    for word in countries:
+        _is_country(policy, "countries", word)
+    prices = policy.mapping("prices")
     made = ChannelPolicy(
         account=policy.parsed("account", name, ""),
         price=policy.parsed("price", _price, "0"),
+        prices={key: prices.parsed(key, _price, "0") for key in prices.node.entries} if prices else {},
+        currency=policy.parsed("currency", currency, ""),
         countries=frozenset(countries),
         on_unknown="reconcile" if policy.choice("on_unknown", ("hold", "reconcile"), "hold") == "reconcile" else "hold",
     )
+    for word in prices.node.entries if prices else ():
+        _is_country(prices, word, word) if prices else None
     policy.finish()
     return made
 
 
-def unknown_channel(channel: str, known: Collection[str]) -> str:
-    """What to say of a channel that does not exist."""
-    return f"unknown channel {channel[:80]!r}{did_you_mean(channel, known) or ' (known: ' + ', '.join(known) + ')'}"
-
-
-def _currency(text: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", text):
-        raise ValueError(f"{text[:40]!r} is not a currency; write its three letters, such as EUR")
-    return text
-
-
-def _clock(text: str) -> str:
-    if not _CLOCK.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is not a time of day; write one such as 08:00")
-    return text
-
-
-def _url(text: str) -> str:
-    if not _URL.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is not a web address; write one that begins with https://")
-    return text
+def _is_country(fields: Fields, key: str, word: str) -> None:
+    try:
+        country(word)
+    except ValueError as error:
+        fields.problem(key, str(error))
 
 
 def _price(text: str) -> str:
     if parse_micros(text) < 0:
         raise ValueError("a price cannot be negative")
     return text
+
+
+def _allowlist(fields: Fields) -> frozenset[str]:
+    listed = fields.words("allowlist") or []
+    if len(listed) > MAX_LISTED:
+        fields.problem("allowlist", f"more than {MAX_LISTED} customers are listed; go live with mode: live instead")
+    return frozenset(listed)

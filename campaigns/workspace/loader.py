@@ -1,48 +1,64 @@
 """A folder → :class:`Workspace`, or every problem of every file at once. Nothing is read outside the folder."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaigns.definition import CampaignBody, WorkspaceConfig
-from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid, did_you_mean
+from campaigns.definition import CampaignBody, Offer, WorkspaceConfig
+from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
 from campaigns.reading.yaml import MAX_BYTES, Node, read_yaml
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
 from campaigns.templates.sources import file_parts
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
+from campaigns.workspace.checking import Known, check_campaign, check_references, check_workspace
 from campaigns.workspace.config import read_config
+from campaigns.workspace.offers import read_offers
+from campaigns.workspace.texts import Wanted, resolved, templates_of
 from core.messages import CHANNELS
 
 CONFIG = "otklik.yaml"
 SEGMENTS = "segments.yaml"
+OFFERS = "offers.yaml"
 MAX_TEMPLATE_BYTES = 256_000
 MAX_FILES = 2_000
+HANDLED = frozenset({"handoff", "webhook"})
+"""Kinds of commands that somebody carries out in this release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What a folder says, whole and without a problem. ``campaigns`` and ``segments`` are by name."""
+    """What a folder says, whole and without a problem; all by name.
+
+    ``files`` is where each campaign stands, ``tests`` what its file says under ``tests:`` (those that have some).
+    """
 
     config: WorkspaceConfig
     segments: Mapping[str, SegmentDefinition]
     campaigns: Mapping[str, CampaignBody]
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    tests: Mapping[str, Node] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
 
-def load_workspace(folder: Path, channels: Collection[str] = CHANNELS) -> Workspace:
-    """Read and check a whole workspace; ``channels`` are the channel names that exist.
+def load_workspace(
+    folder: Path, channels: Collection[str] = CHANNELS, handlers: Collection[str] = HANDLED
+) -> Workspace:
+    """Read and check a whole workspace; ``channels`` and ``handlers`` are the names that exist.
 
     Raises:
         WorkspaceInvalid: with all problems.
     """
-    return _Loader(folder, channels).load()
+    return _Loader(folder, channels, handlers).load()
 
 
 class _Loader:
-    def __init__(self, folder: Path, channels: Collection[str]) -> None:
+    def __init__(self, folder: Path, channels: Collection[str], handlers: Collection[str]) -> None:
         self._root = folder
         self._channels = channels
+        self._handlers = handlers
         self._problems = Problems()
 
     def load(self) -> Workspace:
@@ -53,17 +69,36 @@ class _Loader:
         if not (self._root / CONFIG).is_file():
             hint = "this is no workspace; make one with: otklik init DIR"
             raise WorkspaceInvalid([Problem(CONFIG, 0, f"there is no such file in {self._root}; {hint}")])
-        config = read_config(self._yaml(CONFIG), CONFIG, self._problems, self._channels)
-        before = len(self._problems)
-        has_segments = (self._root / SEGMENTS).is_file()
-        node = self._yaml(SEGMENTS) if has_segments else None
-        segments = read_segments(node, SEGMENTS, self._problems, self._channels)
-        # Where segments.yaml itself is broken, an audience that it may define is not called missing.
-        known = set(segments) if len(self._problems) == before else None
-        campaigns = self._campaigns(known, config.locale if config else "en")
-        self._problems.raise_if_any()
+        problems = self._problems
+        config = read_config(self._yaml(CONFIG), CONFIG, problems, self._channels)
+        before = len(problems)
+        segments = read_segments(self._optional(SEGMENTS), SEGMENTS, problems, self._channels)
+        # Where a file itself is broken, a name that it may define is not called missing.
+        known_segments = set(segments) if len(problems) == before else None
+        before = len(problems)
+        offers = read_offers(self._optional(OFFERS), OFFERS, problems)
+        known = Known(
+            segments=known_segments,
+            offers=set(offers) if len(problems) == before else None,
+            budgets={budget.name for budget in config.budgets} if config else None,
+            handlers=self._handlers,
+        )
+        read, campaigns = self._campaigns(known, config, offers)
+        check_workspace(campaigns, read, config, problems)
+        problems.raise_if_any()
         assert config is not None  # noqa: S101  without it there was a problem
-        return Workspace(config, segments, campaigns)
+        return Workspace(
+            config=config,
+            segments=segments,
+            campaigns=campaigns,
+            offers=offers,
+            files={title: found.file for title, found in read.items()},
+            tests={title: found.tests for title, found in read.items() if found.tests is not None},
+            warnings=problems.warnings,
+        )
+
+    def _optional(self, file: str) -> Node | None:
+        return self._yaml(file) if (self._root / file).is_file() else None
 
     def _yaml(self, file: str) -> Node | None:
         text = self._read(file, MAX_BYTES)
@@ -92,9 +127,12 @@ class _Loader:
             return None
         return content
 
-    def _campaigns(self, segments: Collection[str] | None, locale: str) -> dict[str, CampaignBody]:
+    def _campaigns(
+        self, known: Known, config: WorkspaceConfig | None, offers: Mapping[str, Offer]
+    ) -> tuple[dict[str, ReadCampaign], dict[str, CampaignBody]]:
+        """What could be read, by name, and those of it that are whole."""
         found: dict[str, CampaignBody] = {}
-        files: dict[str, str] = {}
+        every: dict[str, ReadCampaign] = {}
         for path in self._listed("campaigns"):
             file = path.relative_to(self._root).as_posix()
             if path.suffix not in (".yaml", ".yml"):
@@ -107,45 +145,60 @@ class _Loader:
             read = read_campaign(node, file, self._problems, self._channels)
             if read is None:
                 continue
-            self._check_audience(read, segments)
-            templates = self._templates(read, locale)
+            check_references(read, known, self._problems)
+            texts, available = self._templates(read, config.locale if config else "en")
+            if read.name in every:
+                first = every[read.name].file
+                self._problems.add(file, 1, f"campaign {read.name!r} is in {first} already; rename one")
+                continue
+            if read.name:
+                every[read.name] = read
             if read.definition is None:
                 continue
-            title = read.definition.name
-            if title in found:
-                self._problems.add(file, 1, f"campaign {title!r} is in {files[title]} already; rename one")
-                continue
-            found[title] = CampaignBody(definition=read.definition, templates=templates)
-            files[title] = file
-        return found
+            definition = resolved(read.definition, available)
+            check_campaign(definition, read, config, self._problems)
+            granted = {reference.name for reference in read.references if reference.kind == "offer"}
+            own = {name: offer for name, offer in offers.items() if name in granted}
+            found[definition.name] = CampaignBody(definition=definition, templates=texts, offers=own)
+        return every, found
 
-    def _check_audience(self, read: ReadCampaign, segments: Collection[str] | None) -> None:
-        audience = read.audience
-        if segments is not None and audience and audience not in segments:
-            hint = did_you_mean(audience, segments) or "; define it in segments.yaml"
-            self._problems.add(read.file, read.audience_line, f"there is no segment {audience!r}{hint}")
-
-    def _templates(self, read: ReadCampaign, locale: str) -> dict[str, str]:
-        wanted = {(leg.template, leg.channel) for leg in read.leg_lines}
+    def _templates(self, read: ReadCampaign, locale: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """The texts that the campaign can use, by path, and the channels that each of its templates speaks on."""
+        names = sorted({template for leg, _ in read.legs for template in templates_of(leg)})
+        files = {template: self._template_files(template) for template in names}
+        available = {
+            template: [channel for channel in self._channels if channel in {spoken for spoken, _ in listed}]
+            for template, listed in files.items()
+        }
+        wanted = Wanted()
+        for leg, line in read.legs:
+            wanted.ask(leg, line, available, read.file, self._problems)
+        wanted.beside(read.legs, available)
         texts: dict[str, str] = {}
-        for template in sorted({leg.template for leg in read.leg_lines}):
-            for path in self._listed(f"templates/{template}"):
-                below = f"{template}/{path.name}"
-                stray = stray_file(below)
-                if stray:
-                    self._problems.add(f"templates/{below}", 0, stray)
-                    continue
-                parts = file_parts(below)
-                if parts is None or (template, parts[0]) not in wanted:
-                    continue
-                text = self._template(below)
+        for template, listed in files.items():
+            for channel, below in listed:
+                text = self._template(below) if (template, channel) in wanted.lines else None
                 if text is not None:
-                    texts[f"{template}/{_canonical(path.name)}"] = text
+                    texts[f"{template}/{_canonical(below.rpartition('/')[2])}"] = text
         texts = dict(sorted(texts.items()))
         check_templates(
-            texts, read.purpose, read.leg_lines, file=read.file, default_locale=locale, problems=self._problems
+            texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=self._problems
         )
-        return texts
+        return texts, available
+
+    def _template_files(self, template: str) -> list[tuple[str, str]]:
+        """(channel, path below ``templates/``) of every file of a template whose name says what it is."""
+        found = []
+        for path in self._listed(f"templates/{template}"):
+            below = f"{template}/{path.name}"
+            stray = stray_file(below)
+            if stray:
+                self._problems.add(f"templates/{below}", 0, stray)
+                continue
+            parts = file_parts(below)
+            if parts is not None:
+                found.append((parts[0], below))
+        return found
 
     def _template(self, below: str) -> str | None:
         content = self._read(f"templates/{below}", MAX_TEMPLATE_BYTES)

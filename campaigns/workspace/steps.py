@@ -1,0 +1,213 @@
+"""``steps:``: a list with branches in it → one flat list, in which the arms of a branch meet again by ``then``."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.definition import END, Action, Arm, BranchStep, Step, When
+from campaigns.reading.fields import Fields
+from campaigns.reading.names import name
+from campaigns.reading.problems import did_you_mean
+from campaigns.reading.yaml import Node, Sequence
+from campaigns.workspace.actions import CHANGES, READERS
+from campaigns.workspace.conditions import read_when
+from campaigns.workspace.scope import Scope
+from campaigns.workspace.sends import Defaults, read_send
+
+MAX_STEPS = 200
+MAX_DEPTH = 5
+HEADS = ("send", "branch", *READERS)
+"""What a step may begin with; ``wait`` begins one only where nothing else does."""
+_ACTIONS = tuple(key for key in READERS if key not in ("wait", "end"))
+_NUMBERED = ("branch", "end")
+"""Nobody ever stands at these, so that their default ids may shift."""
+
+
+@dataclass(slots=True)
+class _Arm:
+    when: When | None
+    steps: list["_Read"]
+
+
+@dataclass(slots=True)
+class _Read:
+    """A step as it stands in the file, with the arms that stand in it. ``step`` is None where it is broken."""
+
+    id: str
+    line: int
+    step: Step | None = None
+    arms: list[_Arm] = field(default_factory=list)
+    otherwise: _Arm | None = None
+
+
+class StepReader:
+    """Reads the steps of one campaign. ``lines`` is where each step stands, by its id."""
+
+    def __init__(self, scope: Scope, defaults: Defaults) -> None:
+        self._scope = scope
+        self._defaults = defaults
+        self._prefix = ""
+        self.lines: dict[str, int] = {}
+
+    def steps(self, fields: Fields) -> list[Step]:
+        """The campaign's steps; those that are broken are left out, and noted."""
+        node = fields.get("steps")
+        if not isinstance(node, Sequence) or not node.items:
+            fields.problem("steps", "a campaign needs steps; write a list, such as steps: [{send: email}]")
+            return []
+        return _flat(self._list(node.items, 1), END, top=True)
+
+    def actions(self, fields: Fields) -> list[Action]:
+        """What ``on_answer`` does."""
+        node = fields.get("on_answer")
+        if node is None:
+            return []
+        if not isinstance(node, Sequence) or not node.items:
+            fields.problem("on_answer", "'on_answer' takes a list, such as [{handoff: true}, {tag: answered}]")
+            return []
+        found: list[Any] = []
+        self._prefix = "answer-"
+        for item in node.items:
+            inner = Fields.of(item, self._scope.file, self._scope.problems, "an action")
+            if inner is None:
+                continue
+            head = next((key for key in inner.node.entries if key in HEADS), "")
+            if head and head not in _ACTIONS:
+                inner.problem(head, f"{head!r} cannot be done on an answer; write one of {', '.join(_ACTIONS)}")
+                continue
+            read = self._step(inner, 1)
+            if read is not None and read.step is not None:
+                found.append(read.step)
+        return found
+
+    def _list(self, items: list[Node], depth: int) -> list[_Read]:
+        found = []
+        for item in items:
+            fields = Fields.of(item, self._scope.file, self._scope.problems, "a step")
+            read = self._step(fields, depth) if fields else None
+            if read is not None:
+                found.append(read)
+                if len(self.lines) > MAX_STEPS:
+                    self._scope.problem(read.line, f"more than {MAX_STEPS} steps; make two campaigns of this one")
+                    break
+        return found
+
+    def _step(self, fields: Fields, depth: int) -> _Read | None:
+        head = self._head(fields)
+        if not head:
+            return None
+        base: dict[str, Any] = {"id": "x", "when": read_when(fields, "when", self._scope)}
+        own = fields.parsed("id", name, "")
+        read = _Read("", fields.node.line)
+        if head == "branch":
+            self._claim(read, own, "branch")  # before the branches inside it take that name
+            step = self._branch(fields, base, read, depth)
+        else:
+            made = read_send(fields, base, self._defaults, self._scope) if head == "send" else None
+            title, step = made or READERS[head](fields, base, self._scope)
+            self._claim(read, own, title)
+        fields.finish()
+        broken_id = fields.get("id") is not None and not own
+        read.step = step.model_copy(update={"id": read.id}) if step is not None and not broken_id else None
+        return read
+
+    def _head(self, fields: Fields) -> str:
+        present = [key for key in HEADS if key in fields.node.entries]
+        if present and present[0] == "send":
+            present = [key for key in present if key != "wait"]
+        if present and present[0] in CHANGES:
+            present = [present[0], *(key for key in present if key not in CHANGES)]
+        if len(present) > 1:
+            fields.problem(present[1], f"a step does one thing, not {' and '.join(map(repr, present))}; make two steps")
+            return ""
+        if present:
+            return present[0]
+        first = next((key for key in fields.node.entries if key not in ("id", "when")), "")
+        near = did_you_mean(first, HEADS)
+        hint = f"{near} " if near else "; "
+        fields.problem(first, f"{first!r} begins no step{hint}(it begins with one of {', '.join(HEADS)})")
+        return ""
+
+    def _branch(self, fields: Fields, base: dict[str, Any], read: _Read, depth: int) -> Step | None:
+        node = fields.get("branch")
+        if depth >= MAX_DEPTH:
+            fields.problem("branch", f"branches stand in each other {MAX_DEPTH} deep; make two campaigns of this one")
+            return None
+        if not isinstance(node, Sequence) or not node.items:
+            hint = "write branch: [{when: vip, steps: […]}, {else: […]}]"
+            fields.problem("branch", f"a branch is a list of ways on; {hint}")
+            return None
+        before = len(self._scope.problems)
+        for place, item in enumerate(node.items):
+            inner = Fields.of(item, self._scope.file, self._scope.problems, "a way of a branch")
+            if inner is None:
+                continue
+            if "else" in inner.node.entries:
+                if place + 1 != len(node.items):
+                    inner.problem("else", "'else' is the last way of a branch; what follows it is never taken")
+                read.otherwise = _Arm(None, self._arm_steps(inner, "else", depth))
+            else:
+                read.arms.append(self._arm(inner, depth))
+            inner.finish()
+        if not read.arms and len(self._scope.problems) == before:
+            fields.problem("branch", "the branch has only an 'else'; drop the branch, or add {when: …, steps: […]}")
+        if len(self._scope.problems) != before:
+            return None
+        return BranchStep(**base, arms=tuple(Arm(when=arm.when or When(), first=END) for arm in read.arms))
+
+    def _arm(self, inner: Fields, depth: int) -> _Arm:
+        if inner.get("when") is None:
+            inner.problem("", "a way of a branch has no 'when'; add it, or write else: […] for all the others")
+        when = read_when(inner, "when", self._scope)
+        if inner.get("steps") is None and "steps" not in inner.node.entries:
+            inner.problem("", "a way of a branch has no 'steps'; add them (steps: [] goes on behind the branch)")
+        return _Arm(when, self._arm_steps(inner, "steps", depth))
+
+    def _arm_steps(self, inner: Fields, key: str, depth: int) -> list[_Read]:
+        node = inner.get(key)
+        if node is None:
+            return []
+        if not isinstance(node, Sequence):
+            inner.problem(key, f"{key!r} takes a list of steps; begin each with '- '")
+            return []
+        return self._list(node.items, depth + 1)
+
+    def _title(self, title: str) -> str:
+        title = (self._prefix + title)[:60].strip("-")
+        if title not in _NUMBERED or title not in self.lines:
+            return title
+        return next(made for number in range(2, MAX_STEPS + 9) if (made := f"{title}-{number}") not in self.lines)
+
+    def _claim(self, read: _Read, own: str, title: str) -> None:
+        read.id = own or self._title(title)
+        first = self.lines.get(read.id)
+        if first is not None:
+            hint = "rename one" if own else f"give one of them an id of its own, such as id: {read.id[:50]}-2"
+            self._scope.problem(read.line, f"step {read.id!r} is in line {first} already; {hint}")
+        self.lines.setdefault(read.id, read.line)
+
+
+def _flat(listed: list[_Read], after: str, *, top: bool = False) -> list[Step]:
+    """The steps in order, ends of arms led to ``after``; broken ones left out."""
+    whole = [read for read in listed if read.step is not None]
+    found: list[Step] = []
+    for place, read in enumerate(whole):
+        following = whole[place + 1].id if place + 1 < len(whole) else after
+        step = read.step
+        if isinstance(step, BranchStep):
+            found += _branched(step, read, following)
+        elif step is not None:
+            is_last = place + 1 == len(whole)
+            found.append(step.model_copy(update={"then": after}) if is_last and not top else step)
+    return found
+
+
+def _branched(step: BranchStep, read: _Read, following: str) -> list[Step]:
+    ways = [*read.arms, *([read.otherwise] if read.otherwise else [])]
+    inside = [_flat(way.steps, following) for way in ways]
+    firsts = [steps[0].id if steps else following for steps in inside]
+    arms = tuple(
+        arm.model_copy(update={"first": first}) for arm, first in zip(step.arms, firsts[: len(step.arms)], strict=True)
+    )
+    otherwise = firsts[-1] if read.otherwise else following
+    head = step.model_copy(update={"arms": arms, "otherwise": otherwise, "then": following})
+    return [head, *(inner for steps in inside for inner in steps)]
