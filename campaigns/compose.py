@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.definition import CampaignBody, WorkspaceConfig
+from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
 from campaigns.links import LinkTargets, MessageLinks
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
@@ -128,7 +128,7 @@ class _Batch:
         self._config = config
         self._by_version = by_version
         self._now = now
-        self._letters: dict[tuple[str, str, str, str], tuple[str, Letter]] = {}
+        self._letters: dict[tuple[str, ...], tuple[str, Letter]] = {}
 
     def rendered(
         self, claim: Claim, customer: Mapping[str, Any], orders: OrderFigures, links: Mapping[str, str]
@@ -147,7 +147,8 @@ class _Batch:
 
     def _letter(self, claim: Claim, locale: str) -> tuple[str, Letter]:
         """(campaign, letter)."""
-        key = (claim.version, claim.step, claim.leg, locale)
+        channel = claim.to.channel
+        key = (claim.version, claim.step, claim.leg, claim.template, channel, locale)
         found = self._letters.get(key)
         if found is None:
             body = self._by_version.get(claim.version)
@@ -155,6 +156,8 @@ class _Batch:
             leg = step.leg(claim.leg) if step is not None else None
             if body is None or leg is None:
                 raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")
+            # which channel and template was decided when the message was planned: best, a variant, less money
+            leg = Leg(channel=channel, template=claim.template or leg.template)
             config = self._config
             letter = letter_for(body.templates, leg, locale, default_locale=config.locale, currency=config.currency)
             found = self._letters[key] = body.definition.name, letter

@@ -8,7 +8,7 @@ first.
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -105,6 +105,12 @@ def resolve(local: datetime, zone: ZoneInfo) -> datetime:
         else:
             high = middle
     return high.replace(microsecond=0)
+
+
+def day_of(instant: datetime, zone: ZoneInfo) -> tuple[date, datetime]:
+    """The day that ``instant`` lies in on the zone's calendar, and the UTC instant at which the next one begins."""
+    day = instant.astimezone(zone).date()
+    return day, resolve(datetime.combine(day + timedelta(days=1), time()), zone)
 
 
 @lru_cache(maxsize=1024)

@@ -27,6 +27,7 @@ class Claim:
     version: str = ""
     step: str = ""
     leg: str = ""
+    template: str = ""
     send_at: datetime | None = None
     content: dict[str, Any] | None = None
     window_from: datetime | None = None

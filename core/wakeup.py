@@ -39,6 +39,7 @@ class LocalWakeup:
 
 
 JOURNEYS = "journeys"
+COMMANDS = "commands"
 INBOUND = "inbound"
 STARTS = "starts"
 

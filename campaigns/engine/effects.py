@@ -11,7 +11,10 @@ from core.purposes import Purpose
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Plan one message: (enrolment, ``step``, ``leg``) is its key. ``price`` is reserved from ``budget``."""
+    """Plan one message: (enrolment, ``step``, ``leg``) is its key.
+
+    ``price_micros`` is what it may cost at the most; ``parts`` counts SMS segments.
+    """
 
     step: str
     leg: str
@@ -24,7 +27,6 @@ class SendMessage:
     not_after: datetime
     price_micros: int = 0
     parts: int = 1
-    budget: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,6 @@ class Plan:
             return
         if self._money is not None:
             self._money -= chosen.price.micros
-        budget = self._definition.budget
         self.effects.append(
             SendMessage(
                 step=step.id,
@@ -87,7 +86,6 @@ class Plan:
                 not_after=window.closes,
                 price_micros=chosen.price.micros,
                 parts=chosen.price.parts,
-                budget=budget.name if budget is not None else "",
             )
         )
 

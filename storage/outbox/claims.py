@@ -56,13 +56,14 @@ async def claim(
             version=version,
             step=step,
             leg=leg,
+            template=template,
             send_at=send_at,
             content=content,
             window_from=window_from,
         )
         for (
-            id_, fence, customer_id, identity_id, purpose, campaign_id, enrolment_id, version, step, leg, send_at,
-            content, to_channel, address, scope, window_from,
+            id_, fence, customer_id, identity_id, purpose, campaign_id, enrolment_id, version, step, leg, template,
+            send_at, content, to_channel, address, scope, window_from,
         ) in rows
     ]  # fmt: skip
 
@@ -75,7 +76,8 @@ def _wanted(gates: tuple[DispatchGate, ...], dialect: str) -> Any:
     wanted = (
         select(
             message.id, message.fence, message.customer_id, message.identity_id, message.purpose, message.campaign_id,
-            message.enrolment_id, message.version, message.step, message.leg, message.send_at, message.content,
+            message.enrolment_id, message.version, message.step, message.leg, message.template,
+            message.send_at, message.content,
             identity.channel, identity.address, identity.scope, identity.window_from,
         )
         .select_from(columns.joined())

@@ -29,7 +29,7 @@ from core.messages import CHANNELS
 from core.purposes import Purpose
 
 FOLDER = Path(__file__).parent / "cases"
-KINDS = [step.model_fields["kind"].default for step in (get_args(definitions.Step) or (definitions.Step,))]
+KINDS = [step.model_fields["kind"].default for step in get_args(get_args(definitions.Step)[0])]
 
 WORDS = frozenset(
     {"name", "steps", "purpose", "zone", "hours", "identities", "countries", "journey", "message", "now", "expect"}

@@ -1,7 +1,7 @@
-"""Facts for the engine: what a batch of due journeys needs to know, in a few set-based queries."""
+"""Due journeys: found by index, locked, and loaded with their customers and addresses in a few set-based queries."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Integer, and_, bindparam, e
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import WorkspaceConfig
-from campaigns.engine import Facts, IdentityFacts, Journey, MessageFacts
+from campaigns.engine import IdentityFacts, Journey, MessageFacts
 from campaigns.gates.paused import RUNNING
 from campaigns.periods import zone_named
 from core.addresses import phone_country
@@ -36,7 +36,7 @@ _PHONES = frozenset({SMS, WHATSAPP})
 
 @dataclass(frozen=True, slots=True)
 class DueJourney:
-    """A due enrolment with all that the engine asks about it."""
+    """A due enrolment with what is its own. ``country`` is the customer's, empty where it is not known."""
 
     enrolment_id: str
     campaign_id: str
@@ -46,17 +46,7 @@ class DueJourney:
     journey: Journey
     zone: ZoneInfo
     message: MessageFacts | None
-
-    def facts(self, config: WorkspaceConfig, unserved: Mapping[str, frozenset[str]]) -> Facts:
-        """What the engine may know of this customer."""
-        return Facts(
-            zone=self.zone,
-            sending_hours=config.sending_hours,
-            identities=self.identities,
-            message=self.message,
-            countries={name: policy.countries for name, policy in config.channels.items() if policy.countries},
-            unserved=unserved,
-        )
+    country: str = ""
 
 
 def due_condition(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
@@ -86,10 +76,14 @@ _WANTED = (
         _ENROLMENTS.c.state,
         _ENROLMENTS.c.step,
         _ENROLMENTS.c.leg,
+        _ENROLMENTS.c.step_at,
+        _ENROLMENTS.c.variant,
+        _ENROLMENTS.c.ghost,
         _ENROLMENTS.c.due_at,
         _ENROLMENTS.c.message_id,
         _CUSTOMERS.c.zone,
         _CUSTOMERS.c.zone_guess,
+        _CUSTOMERS.c.country,
         _MESSAGES.c.state.label("message_state"),
         _MESSAGES.c.created_at.label("message_planned_at"),
         _MESSAGES.c.send_at,
@@ -130,12 +124,16 @@ async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: da
             customer_id=row.customer_id,
             version=row.version,
             identities=identities.get(row.customer_id, ()),
-            journey=Journey(row.state, row.step, row.leg, row.due_at),
+            journey=Journey(
+                row.state, row.step, row.leg, row.due_at, row.step_at,
+                variant=row.variant, ghost=bool(row.ghost), id=row.id,
+            ),
             zone=zone_named(row.zone or row.zone_guess or config.zone),
             message=_message(row),
+            country=row.country,
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def _message(row: Any) -> MessageFacts | None:

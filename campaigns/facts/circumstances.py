@@ -1,0 +1,119 @@
+"""What a batch knows around its journeys: chats, caps, conditions, grants, money, quotas.
+
+Loaded once a batch, set-based, and only what its campaigns ask about. What a decision uses up is counted here at once,
+so that the next one of the same batch sees it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from campaigns.budgets import Limit
+from campaigns.definition import CampaignBody, WorkspaceConfig
+from campaigns.engine import (
+    ChannelHistory,
+    Decision,
+    Facts,
+    GrantFacts,
+    GrantOffer,
+    IdentityFacts,
+    Price,
+    SendMessage,
+    Sent,
+    TakeQuota,
+)
+from campaigns.facts.journeys import DueJourney
+from core.money import parse_micros
+from core.purposes import NEEDS_CONSENT
+
+Served = Mapping[str, frozenset[str]]
+
+
+@dataclass(slots=True)
+class Circumstances:
+    """By customer id where nothing else is said; ``holding`` by (version or empty, condition), ``quota_left`` by
+    (campaign, step), ``limits`` by version, ``money_left`` by the limit's name."""
+
+    config: WorkspaceConfig
+    unserved: Served = field(default_factory=dict)
+    sent: dict[str, list[Sent]] = field(default_factory=dict)
+    live_chats: frozenset[str] = frozenset()
+    quiet_until: Mapping[str, datetime] = field(default_factory=dict)
+    listed: frozenset[str] | None = None
+    holding: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    customers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    grants: dict[str, list[GrantFacts]] = field(default_factory=dict)
+    codes_left: dict[str, int] = field(default_factory=dict)
+    history: Mapping[str, Mapping[str, ChannelHistory]] = field(default_factory=dict)
+    quota_left: dict[tuple[str, str], int] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    money_left: dict[str, int] = field(default_factory=dict)
+    tomorrow: datetime | None = None
+    _served: Served = field(init=False)
+    _prices: dict[str, Price] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._served = {name: policy.countries for name, policy in self.config.channels.items() if policy.countries}
+
+    def facts(self, item: DueJourney, body: CampaignBody) -> Facts:
+        """What the engine may know for this journey, as of now."""
+        customer = item.customer_id
+        return Facts(
+            zone=item.zone,
+            sending_hours=self.config.sending_hours,
+            identities=item.identities,
+            message=item.message,
+            countries=self._served,
+            unserved=self.unserved,
+            country=_country(item),
+            no_send=self.config.no_send,
+            caps=self.config.caps,
+            sent=tuple(self.sent.get(customer, ())),
+            conditions={
+                name: customer in who
+                for (version, name), who in self.holding.items()
+                if version in ("", item.version)
+            },
+            live_chat=customer in self.live_chats,
+            quiet_until=self.quiet_until.get(customer),
+            listed=self.listed is None or customer in self.listed,
+            price_of=self._price,
+            money_left=self.money_left[limit.name] if (limit := self.limits.get(item.version)) else None,
+            offers=body.offers,
+            grants=tuple(self.grants.get(customer, ())),
+            codes_left=self.codes_left,
+            attributes=self.customers.get(customer, {}).get("attributes") or {},
+            history=self.history.get(customer, {}),
+            quota_left={s: left for (campaign, s), left in self.quota_left.items() if campaign == item.campaign_id},
+            tomorrow=self.tomorrow,
+        )  # fmt: skip
+
+    def _price(self, channel: str, _identity: IdentityFacts, _template: str) -> Price:
+        if channel not in self._prices:
+            self._prices[channel] = Price(parse_micros(self.config.policy(channel).price))
+        return self._prices[channel]
+
+    def used(self, item: DueJourney, decision: Decision) -> None:
+        """Count what ``decision`` took."""
+        for effect in decision.effects:
+            match effect:
+                case SendMessage():
+                    if effect.purpose in NEEDS_CONSENT and self.config.caps:
+                        self.sent.setdefault(item.customer_id, []).append(Sent("", effect.channel, effect.send_at))
+                    limit = self.limits.get(item.version)
+                    if limit is not None:
+                        self.money_left[limit.name] -= effect.price_micros
+                case GrantOffer():
+                    grant = GrantFacts(effect.offer, effect.product, item.enrolment_id)
+                    self.grants.setdefault(item.customer_id, []).append(grant)
+                    if effect.offer in self.codes_left:
+                        self.codes_left[effect.offer] -= 1
+                case TakeQuota():
+                    key = item.campaign_id, effect.step
+                    self.quota_left[key] = self.quota_left.get(key, 0) - 1
+
+
+def _country(item: DueJourney) -> str:
+    """The customer's own country, else that of their phone: whose holidays are kept."""
+    return item.country or next((identity.country for identity in item.identities if identity.country), "")

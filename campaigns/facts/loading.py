@@ -1,0 +1,286 @@
+"""Loading a batch's circumstances: one query a topic, and only for topics that its campaigns have."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.budgets import give_back, grant, limit_of
+from campaigns.customers import customers_by_id
+from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
+from campaigns.engine import ChannelHistory, GrantFacts, Sent
+from campaigns.facts.circumstances import Circumstances, Served
+from campaigns.facts.journeys import DueJourney
+from campaigns.granting import end_expired
+from campaigns.periods import day_of, zone_named
+from campaigns.segments.compiling import compile_condition
+from campaigns.segments.reading import read_stored
+from campaigns.segments.refresh import stored_segments
+from campaigns.segments.syntax import InSegment
+from core.machines.conversation import LIVE_CHAT
+from core.machines.message import MessageState
+from core.messages import SMS
+from core.purposes import NEEDS_CONSENT
+from core.statuses import SENT
+from storage.given import IDS, given_ids
+from storage.outbox.columns import table
+from storage.statements import insert_missing
+from storage.tables import Conversation, Customer, Grant, Identity, Message, OfferCode, QuotaUse, Response
+from storage.types import Instant
+
+_CONVERSATIONS, _MESSAGES, _RESPONSES = table(Conversation), table(Message), table(Response)
+_GRANTS, _CODES, _QUOTAS = table(Grant), table(OfferCode), table(QuotaUse)
+_CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
+
+REST = timedelta(hours=24)
+"""Campaigns stay quiet this long after a live chat was resolved."""
+HISTORY = timedelta(days=365)
+"""How far back the customer's own answers count for ``send: best``."""
+_COUNTS = (MessageState.PLANNED, MessageState.CLAIMED, *SENT)
+
+
+async def load_circumstances(
+    connection: AsyncConnection,
+    config: WorkspaceConfig,
+    due: Sequence[DueJourney],
+    bodies: Mapping[str, CampaignBody],
+    now: datetime,
+    *,
+    unserved: Served,
+) -> Circumstances:
+    """What the engine will ask about these journeys."""
+    ids = sorted({item.customer_id for item in due})
+    met = [bodies[version] for version in sorted({item.version for item in due})]
+    around = Circumstances(config=config, unserved=unserved)
+    around.live_chats, around.quiet_until = await _chats(connection, ids, now)
+    if config.caps:
+        around.sent = await _sent(connection, config, ids, now)
+    around.holding = await _holding(connection, config, due, bodies, now)
+    if any(_asks_history(body) for body in met):
+        around.history = await _history(connection, ids, now)
+    if any(body.offers for body in met):
+        around.grants = await _grants(connection, ids, now)
+        around.codes_left = await _codes_left(connection, met, len(due))
+    quotas = {(item.campaign_id, step) for item in due for step in _quota_steps(bodies[item.version])}
+    if quotas:
+        around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now)
+    if any(_asks_customer(body) for body in met):
+        around.customers = await customers_by_id(connection, ids)
+    around.limits = {
+        version: limit_of(body.definition.budget, body.definition.name, config, now)
+        for version, body in bodies.items()
+        if body.definition.budget is not None
+    }
+    # two versions of a campaign may name two amounts for the one budget: the last applied is not known here, the larger
+    for limit in sorted(around.limits.values()):
+        taken = around.money_left.get(limit.name, 0)
+        more = await grant(connection, limit.name, limit.period_from, limit.amount_micros, limit.amount_micros)
+        around.money_left[limit.name] = taken + more
+    if config.mode == "allowlist":
+        around.listed = await _listed(connection, config, ids)
+    return around
+
+
+def _sends(body: CampaignBody) -> Iterable[SendStep]:
+    return (step for step in body.definition.steps if isinstance(step, SendStep))
+
+
+def _asks_history(body: CampaignBody) -> bool:
+    return any(leg.channel == BEST for step in _sends(body) for leg in step.legs)
+
+
+def _asks_customer(body: CampaignBody) -> bool:
+    """SMS is priced by the text that the customer will read; a personal offer by an attribute."""
+    by_score = body.definition.offer is not None and body.definition.offer.by == "score"
+    return by_score or any(SMS in (leg.channel, *leg.among) for step in _sends(body) for leg in step.legs)
+
+
+def _quota_steps(body: CampaignBody) -> dict[str, int]:
+    return {
+        step.id: step.max.number
+        for step in body.definition.steps
+        if isinstance(step, HandoffStep | TaskStep) and step.max is not None
+    }
+
+
+_OPEN_CHATS = select(_CONVERSATIONS.c.customer_id).where(
+    given_ids(_CONVERSATIONS.c.customer_id), _CONVERSATIONS.c.state.in_([state.value for state in LIVE_CHAT])
+)
+_ENDED_CHATS = (
+    select(_CONVERSATIONS.c.customer_id, func.max(_CONVERSATIONS.c.resolved_at, type_=Instant()).label("at"))
+    .where(
+        given_ids(_CONVERSATIONS.c.customer_id),
+        _CONVERSATIONS.c.agent != "",
+        _CONVERSATIONS.c.resolved_at > bindparam("since", type_=Instant()),
+    )
+    .group_by(_CONVERSATIONS.c.customer_id)
+)
+
+
+async def _chats(
+    connection: AsyncConnection, ids: Sequence[str], now: datetime
+) -> tuple[frozenset[str], dict[str, datetime]]:
+    """Who talks with a person of ours now, and until when those rest who did lately."""
+    talking = frozenset(await connection.scalars(_OPEN_CHATS, {IDS: ids}))
+    ended = await connection.execute(_ENDED_CHATS, {IDS: ids, "since": now - REST})
+    return talking, {row.customer_id: row.at + REST for row in ended}
+
+
+_SENT = select(
+    _MESSAGES.c.customer_id,
+    _MESSAGES.c.id,
+    _MESSAGES.c.channel,
+    func.coalesce(_MESSAGES.c.sent_at, _MESSAGES.c.send_at, type_=Instant()).label("at"),
+).where(
+    given_ids(_MESSAGES.c.customer_id),
+    _MESSAGES.c.direction == "out",
+    _MESSAGES.c.purpose.in_([purpose.value for purpose in NEEDS_CONSENT]),
+    _MESSAGES.c.state.in_(_COUNTS),
+    _MESSAGES.c.send_at > bindparam("since", type_=Instant()),
+)
+
+
+async def _sent(
+    connection: AsyncConnection, config: WorkspaceConfig, ids: Sequence[str], now: datetime
+) -> dict[str, list[Sent]]:
+    """Marketing that went out, or will, within the longest cap."""
+    # A message may leave a good while after its plan: two days more than the longest cap.
+    since = now - max(cap.per.rough for cap in config.caps) * 1.1 - timedelta(days=2)
+    found: dict[str, list[Sent]] = defaultdict(list)
+    for row in await connection.execute(_SENT, {IDS: ids, "since": since}):
+        found[row.customer_id].append(Sent(row.id, row.channel, row.at))
+    return dict(found)
+
+
+async def _holding(
+    connection: AsyncConnection,
+    config: WorkspaceConfig,
+    due: Sequence[DueJourney],
+    bodies: Mapping[str, CampaignBody],
+    now: datetime,
+) -> dict[tuple[str, str], frozenset[str]]:
+    """Per condition that a campaign asks about: for whom of the batch it holds."""
+    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for item in due:
+        definition = bodies[item.version].definition
+        for name in definition.asked_conditions:
+            key = item.version if name in definition.conditions else "", name
+            wanted[key].add(item.customer_id)
+    if not wanted:
+        return {}
+    segments = await stored_segments(connection)
+    zone = zone_named(config.zone)
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for (version, name), who in wanted.items():
+        if version:
+            condition = read_stored(name, {"where": bodies[version].definition.conditions[name]}).condition
+        elif name in segments:
+            condition = InSegment(name)
+        else:  # the segment was removed after the campaign was applied: nobody is in it
+            continue
+        statement: Any = compile_condition(condition, segments, now=now, zone=zone, among=given_ids)
+        found[version, name] = frozenset(await connection.scalars(statement, {IDS: sorted(who)}))
+    return found
+
+
+_ARRIVED = (
+    select(_MESSAGES.c.customer_id, _MESSAGES.c.channel, func.count().label("number"))
+    .where(
+        given_ids(_MESSAGES.c.customer_id),
+        _MESSAGES.c.direction == "out",
+        _MESSAGES.c.enrolment_id.is_not(None),
+        _MESSAGES.c.state.in_([MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ]),
+        _MESSAGES.c.created_at > bindparam("since", type_=Instant()),
+    )
+    .group_by(_MESSAGES.c.customer_id, _MESSAGES.c.channel)
+)
+_ANSWERED = _ARRIVED.where(
+    exists(
+        select(_RESPONSES.c.id).where(
+            _RESPONSES.c.message_id == _MESSAGES.c.id, _RESPONSES.c.kind.in_(["reply", "click", "conversion"])
+        )
+    )
+)
+
+
+async def _history(
+    connection: AsyncConnection, ids: Sequence[str], now: datetime
+) -> dict[str, dict[str, ChannelHistory]]:
+    """Per customer and channel: campaign messages that arrived within a year, and those that were answered."""
+    since = {IDS: ids, "since": now - HISTORY}
+    answered = {(row.customer_id, row.channel): row.number for row in await connection.execute(_ANSWERED, since)}
+    found: dict[str, dict[str, ChannelHistory]] = defaultdict(dict)
+    for row in await connection.execute(_ARRIVED, since):
+        one = ChannelHistory(row.number, answered.get((row.customer_id, row.channel), 0))
+        found[row.customer_id][row.channel] = one
+    return dict(found)
+
+
+_IN_FORCE = select(
+    _GRANTS.c.customer_id, _GRANTS.c.offer, _GRANTS.c.product, _GRANTS.c.enrolment_id, _GRANTS.c.code
+).where(given_ids(_GRANTS.c.customer_id), _GRANTS.c.ended_at.is_(None))
+
+
+async def _grants(connection: AsyncConnection, ids: Sequence[str], now: datetime) -> dict[str, list[GrantFacts]]:
+    """Offers in force; what has run out is ended first, so that its product is free again."""
+    await end_expired(connection, ids, now)
+    found: dict[str, list[GrantFacts]] = defaultdict(list)
+    for row in await connection.execute(_IN_FORCE, {IDS: ids}):
+        found[row.customer_id].append(GrantFacts(row.offer, row.product, row.enrolment_id, row.code))
+    return dict(found)
+
+
+async def _codes_left(connection: AsyncConnection, met: Sequence[CampaignBody], most: int) -> dict[str, int]:
+    """Free codes of each offer that hands out single ones; counted no further than the batch can take."""
+    names = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
+    left = {}
+    for name in sorted(names):
+        free = select(_CODES.c.code).where(_CODES.c.offer == name, _CODES.c.taken_at.is_(None)).limit(most)
+        left[name] = await connection.scalar(select(func.count()).select_from(free.subquery())) or 0
+    return left
+
+
+async def return_unused(connection: AsyncConnection, around: Circumstances) -> None:
+    """Give back what the batch did not spend of its budgets."""
+    unused = {(limit.name, limit.period_from): around.money_left[limit.name] for limit in around.limits.values()}
+    await give_back(connection, unused)
+
+
+async def _listed(connection: AsyncConnection, config: WorkspaceConfig, ids: Sequence[str]) -> frozenset[str]:
+    """Who of the batch may be written to before going live: by external id or by an address."""
+    named = or_(_CUSTOMERS.c.external_id.in_(config.allowlist), _IDENTITIES.c.address.in_(config.allowlist))
+    wanted = (
+        select(_CUSTOMERS.c.id)
+        .outerjoin(_IDENTITIES, _IDENTITIES.c.customer_id == _CUSTOMERS.c.id)
+        .where(given_ids(_CUSTOMERS.c.id), named)
+    )
+    return frozenset(await connection.scalars(wanted, {IDS: ids}))
+
+
+async def _quotas(
+    connection: AsyncConnection,
+    config: WorkspaceConfig,
+    due: Sequence[DueJourney],
+    bodies: Mapping[str, CampaignBody],
+    now: datetime,
+) -> tuple[datetime, dict[tuple[str, str], int]]:
+    """What steps with a ``max`` may still do on the organisation's today, and when its tomorrow begins."""
+    today, tomorrow = day_of(now, zone_named(config.zone))
+    steps = {item.campaign_id: _quota_steps(bodies[item.version]) for item in due}
+    left = {(campaign, step): number for campaign, quotas in steps.items() for step, number in quotas.items()}
+    # there before they are locked: two workers must not both begin to count at none
+    begun = [{"campaign_id": campaign, "step": step, "day": today.isoformat(), "used": 0} for campaign, step in left]
+    await insert_missing(connection, _QUOTAS, sorted(begun, key=lambda row: (row["campaign_id"], row["step"])))
+    rows = await connection.execute(
+        select(_QUOTAS.c.campaign_id, _QUOTAS.c.step, _QUOTAS.c.used)
+        .where(_QUOTAS.c.campaign_id.in_({campaign for campaign, _ in left}), _QUOTAS.c.day == today.isoformat())
+        .order_by(_QUOTAS.c.campaign_id, _QUOTAS.c.step)
+        .with_for_update()
+    )
+    for row in rows:
+        if (row.campaign_id, row.step) in left:
+            left[row.campaign_id, row.step] -= row.used
+    return tomorrow, left
