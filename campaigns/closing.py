@@ -37,6 +37,9 @@ async def close_enrolments(
     """
     if not enrolment_ids:
         return []
+    if connection.dialect.name == "postgresql":  # an UPDATE locks as it finds; outcomes are recorded in id order
+        wanted = _ENROLMENTS.c.id.in_(sorted(enrolment_ids))
+        await connection.execute(select(_ENROLMENTS.c.id).where(wanted).order_by(_ENROLMENTS.c.id).with_for_update())
     moved = await connection.execute(
         update(_ENROLMENTS)
         .where(

@@ -93,6 +93,7 @@ async def _settle(connection: AsyncConnection, which: ColumnElement[bool], now: 
                 and_(_MESSAGES.c.account == _RECEIPTS.c.account, _MESSAGES.c.provider_id == _RECEIPTS.c.provider_id),
             )
             .where(_RECEIPTS.c.message_id.is_(None), _MESSAGES.c.direction == "out", which)
+            .order_by(_RECEIPTS.c.id)
         )
     ).all()
     if not rows:

@@ -130,7 +130,8 @@ class Intake:
 
     async def _write(self, rows: list[dict[str, Any]]) -> None:
         async with asyncio.timeout(COMMIT_SECONDS), self._store.write() as connection:
-            await insert_missing(connection, _INBOUND, rows)
+            # in one order everywhere: two processes may be given the same deliveries
+            await insert_missing(connection, _INBOUND, sorted(rows, key=lambda row: (row["account"], row["key"])))
 
 
 def _fail(delivery: _Delivery, error: StoreUnavailable) -> None:

@@ -44,8 +44,10 @@ _ATTEMPTS = table(Attempt)
 _RECEIPTS = table(ReceiptRow)
 _IS_UNKNOWN = _ATTEMPTS.c.outcome == OutcomeKind.UNKNOWN
 
-AcceptedHook = Callable[[AsyncConnection, Sequence[tuple[str, str]], datetime], Awaitable[None]]
-"""Called in the recording transaction with (account, provider id) of what was accepted and has receipts parked."""
+Parked = Sequence[tuple[str, str]]
+"""(account, provider id) of messages that were accepted and have receipts parked."""
+AcceptedHook = Callable[[AsyncConnection, Parked, datetime], Awaitable[None]]
+"""Applies the parked receipts, in a transaction after the recording one: a failure among them locks customers first."""
 
 
 async def begin(
@@ -158,7 +160,11 @@ def _gated(gates: tuple[DispatchGate, ...], dialect: str) -> Any:
             )
         )
     )
-    return statement.with_for_update(of=columns.message) if dialect == "postgresql" else statement
+    return (
+        statement.order_by(columns.message.c.id).with_for_update(of=columns.message)
+        if dialect == "postgresql"
+        else statement
+    )
 
 
 async def _stop(connection: AsyncConnection, message_ids: Sequence[str], gate: DispatchGate, now: datetime) -> None:
@@ -193,9 +199,11 @@ async def record(
     *,
     now: datetime,
     machine_now: datetime,
-    on_accepted: AcceptedHook | None = None,
-) -> None:
-    """Write the outcomes of attempts, settle their messages and wake the journeys that waited for them."""
+) -> Parked:
+    """Write the outcomes of attempts, settle their messages and wake the journeys that waited for them.
+
+    Gives what is to be settled next, in a transaction of its own.
+    """
     message_ids = [end.message_id for end in ended]
     await lock_journeys(connection, message_ids)
     await run_given(
@@ -215,7 +223,7 @@ async def record(
     by_kind: dict[OutcomeKind, list[Ended]] = defaultdict(list)
     for end in ended:
         by_kind[end.outcome.kind].append(end)
-    await _accept(connection, by_kind[OutcomeKind.ACCEPTED], now, on_accepted)
+    parked = await _accept(connection, by_kind[OutcomeKind.ACCEPTED], now)
     await _reject(connection, by_kind[OutcomeKind.REJECTED], now)
     await _return(connection, by_kind[OutcomeKind.NOT_SENT], machine_now)
     lost = [end.message_id for end in by_kind[OutcomeKind.UNKNOWN]]
@@ -226,6 +234,7 @@ async def record(
             .values(state=LOSE_SIGHT.target, reason="outcome unknown", lease_until=None)
         )
     await wake_after(connection, message_ids, now)
+    return parked
 
 
 @cache
@@ -243,19 +252,14 @@ def _ended(dialect: str) -> Any:
     )
 
 
-async def _accept(
-    connection: AsyncConnection, ended: Sequence[Ended], now: datetime, on_accepted: AcceptedHook | None
-) -> None:
+async def _accept(connection: AsyncConnection, ended: Sequence[Ended], now: datetime) -> Parked:
     if not ended:
-        return
+        return ()
     given_rows = [{"id": end.message_id, "provider_id": end.outcome.provider_id or None} for end in ended]
     await run_given(connection, _accepted(connection.dialect.name), given_rows, now=now)
     ids = [end.message_id for end in ended]
     await spend(connection, ids)
-    if on_accepted is not None:
-        rows = (await connection.execute(_AWAITED, {IDS: ids})).all()
-        if rows:
-            await on_accepted(connection, [(row.account, row.provider_id) for row in rows], now)
+    return [(row.account, row.provider_id) for row in await connection.execute(_AWAITED, {IDS: ids})]
 
 
 @cache

@@ -24,13 +24,16 @@ _HISTORY = table(EnrolmentHistory)
 async def lock_journeys(connection: AsyncConnection, message_ids: Sequence[str]) -> None:
     """Lock the journeys that stand at these messages, so that a runner in their midst is not overtaken."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(
-            select(_ENROLMENTS.c.id)
-            .join(_MESSAGES, _MESSAGES.c.enrolment_id == _ENROLMENTS.c.id)
-            .where(_MESSAGES.c.id.in_(message_ids))
-            .order_by(_ENROLMENTS.c.id)
-            .with_for_update(of=_ENROLMENTS)
-        )
+        await connection.execute(_LOCKED, {IDS: list(message_ids)})
+
+
+_LOCKED = (
+    select(_ENROLMENTS.c.id)
+    .join(_MESSAGES, _MESSAGES.c.enrolment_id == _ENROLMENTS.c.id)
+    .where(given_ids(_MESSAGES.c.id))
+    .order_by(_ENROLMENTS.c.id)
+    .with_for_update(of=_ENROLMENTS)
+)
 
 
 async def wake_after(connection: AsyncConnection, message_ids: Sequence[str], now: datetime) -> None:

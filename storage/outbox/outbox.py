@@ -1,13 +1,15 @@
 """The outbox of one worker: short transactions around the statements of this package."""
 
+import contextlib
 from collections.abc import Sequence
 
 from sqlalchemy import update
 
 from core.clock import Clock, machine_now
 from core.dispatching import Claim, Ended, Ready
+from core.errors import StoreUnavailable
 from storage.outbox import attempts, claims, recovery
-from storage.outbox.attempts import AcceptedHook
+from storage.outbox.attempts import AcceptedHook, Parked
 from storage.outbox.columns import table
 from storage.outbox.gates import DispatchGate
 from storage.outbox.recovery import JournalMarks, Recovered
@@ -102,24 +104,29 @@ class Outbox:
     async def record(self, ended: Sequence[Ended]) -> None:
         """Write outcomes and wake the journeys that waited for them."""
         async with self.store.write() as connection:
-            await attempts.record(
-                connection, ended, now=self.clock.now(), machine_now=machine_now(), on_accepted=self._on_accepted
-            )
+            parked = await attempts.record(connection, ended, now=self.clock.now(), machine_now=machine_now())
+        await self._settle(parked)
+
+    async def _settle(self, parked: Parked) -> None:
+        """Apply the receipts that were faster than the outcomes; the sweep of parked receipts finds what is left."""
+        if parked and self._on_accepted is not None:
+            with contextlib.suppress(StoreUnavailable):
+                async with self.store.write() as connection:
+                    await self._on_accepted(connection, parked, self.clock.now())
 
     async def recover(self, worker: str, marks: JournalMarks | None) -> Recovered:
         """Settle what a dead worker held, by its journal's marks where they can be trusted."""
         async with self.store.write() as connection:
-            return await recovery.recover(
-                connection,
-                worker,
-                marks,
-                now=self.clock.now(),
-                machine_now=machine_now(),
-                on_accepted=self._on_accepted,
+            found, parked = await recovery.recover(
+                connection, worker, marks, now=self.clock.now(), machine_now=machine_now()
             )
+        await self._settle(parked)
+        return found
 
     async def sweep(self) -> int:
         """Free what outlived its lease, and wake journeys whose message missed its window."""
+        now = self.clock.now()
         async with self.store.write() as connection:
-            now = self.clock.now()
-            return await recovery.reap(connection, now) + await recovery.wake_expired(connection, now)
+            freed = await recovery.reap(connection, now)
+        async with self.store.write() as connection:  # its own: journeys are locked before messages
+            return freed + await recovery.wake_expired(connection, now)

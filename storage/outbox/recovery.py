@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
 from core.machines.message import LOSE_SIGHT, UNCLAIM
 from core.outcomes import Outcome, OutcomeKind
-from storage.outbox.attempts import AcceptedHook, record
+from storage.given import IDS, given_ids
+from storage.outbox.attempts import Parked, record
 from storage.outbox.columns import is_in_flight, is_planned, table
-from storage.outbox.journeys import wake_after
+from storage.outbox.journeys import lock_journeys, wake_after
 from storage.statements import chunks, lease_clock
 from storage.tables import Attempt, Enrolment, Message, Worker
 
@@ -50,8 +51,7 @@ async def recover(
     *,
     now: datetime,
     machine_now: datetime,
-    on_accepted: AcceptedHook | None = None,
-) -> Recovered:
+) -> tuple[Recovered, Parked]:
     """Settle everything that a dead ``worker`` held. ``marks`` None: its journal is lost or of another boot."""
     open_attempts = (
         await connection.execute(
@@ -62,8 +62,11 @@ async def recover(
     ).all()
     ended = [Ended(row.id, row.message_id, _outcome(row.id, marks)) for row in open_attempts]
     late = () if marks is None else await _late_outcomes(connection, worker, marks)
+    parked: list[tuple[str, str]] = []
+    # all journeys before any message, as everywhere
+    await lock_journeys(connection, [end.message_id for end in (*ended, *late)])
     for group in chunks([*ended, *late], 200):
-        await record(connection, group, now=now, machine_now=machine_now, on_accepted=on_accepted)
+        parked += await record(connection, group, now=now, machine_now=machine_now)
     await connection.execute(
         update(_OUTBOX)
         .where(is_in_flight(_OUTBOX), _OUTBOX.c.worker == worker, _OUTBOX.c.state.in_(UNCLAIM.sources))
@@ -71,11 +74,12 @@ async def recover(
     )
     await connection.execute(update(table(Worker)).where(table(Worker).c.id == worker).values(stopped_at=machine_now))
     kinds = [end.outcome.kind for end in ended]
-    return Recovered(
+    found = Recovered(
         outcomes=sum(kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED) for kind in kinds) + len(late),
         returned=kinds.count(OutcomeKind.NOT_SENT),
         unknown=kinds.count(OutcomeKind.UNKNOWN),
     )
+    return found, parked
 
 
 def _outcome(attempt: str, marks: JournalMarks | None) -> Outcome:
@@ -103,17 +107,24 @@ async def _late_outcomes(connection: AsyncConnection, worker: str, marks: Journa
 async def reap(connection: AsyncConnection, now: datetime) -> int:
     """Free what outlived its lease: claims go back to planned, attempts under way become unknown. Gives the number."""
     expired = _OUTBOX.c.lease_until < lease_clock()
+    found = (await connection.scalars(select(_OUTBOX.c.id).where(is_in_flight(_OUTBOX), expired))).all()
+    if not found:
+        return 0
+    await lock_journeys(connection, found)
+    expired = and_(given_ids(_OUTBOX.c.id), expired)
     freed = await connection.execute(
         update(_OUTBOX)
         .where(is_in_flight(_OUTBOX), _OUTBOX.c.state.in_(UNCLAIM.sources), expired)
-        .values(state=UNCLAIM.target, worker="", lease_until=None)
+        .values(state=UNCLAIM.target, worker="", lease_until=None),
+        {IDS: list(found)},
     )
     lost = (
         await connection.execute(
             update(_OUTBOX)
             .where(is_in_flight(_OUTBOX), _OUTBOX.c.state.in_(LOSE_SIGHT.sources), expired)
             .values(state=LOSE_SIGHT.target, reason="the worker did not report within its lease", lease_until=None)
-            .returning(_OUTBOX.c.id)
+            .returning(_OUTBOX.c.id),
+            {IDS: list(found)},
         )
     ).scalars().all()  # fmt: skip
     for group in chunks(lost):
@@ -125,8 +136,8 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
     """Make journeys due whose planned message missed its window: the engine gives it another, or gives it up."""
     missed = select(_OUTBOX.c.id, _OUTBOX.c.enrolment_id).where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
     found = missed.cte("missed")
-    result = await connection.execute(
-        update(_ENROLMENTS)
+    sleeping = (
+        select(_ENROLMENTS.c.id)
         .where(
             # by key, from the few that missed: all open journeys are many
             _ENROLMENTS.c.id.in_(select(found.c.enrolment_id)),
@@ -134,6 +145,12 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
             _ENROLMENTS.c.closed_at.is_(None),
             or_(_ENROLMENTS.c.due_at.is_(None), _ENROLMENTS.c.due_at > now),
         )
-        .values(due_at=now)
+        .order_by(_ENROLMENTS.c.id)
+        .with_for_update(skip_locked=True)
     )
-    return int(result.rowcount)
+    ids = (await connection.scalars(sleeping)).all()
+    if ids:
+        await connection.execute(
+            update(_ENROLMENTS).where(given_ids(_ENROLMENTS.c.id)).values(due_at=now), {IDS: list(ids)}
+        )
+    return len(ids)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, func, select, text
+from sqlalchemy import Executable, func, select, text, update
 
 from bot.processing import Processor
 from campaigns.compose import Composer
@@ -184,3 +184,19 @@ async def test_a_processor_processes_what_it_lost(store: Store) -> None:
     async with store.read() as connection:
         inbound = table(Inbound)
         assert (await connection.execute(select(inbound.c.state, inbound.c.tries))).one() == ("processed", 0)
+
+
+async def test_a_sweep_and_an_outcome_lock_in_the_same_order(store: Store, tmp_path: Path) -> None:
+    await fill(store, tmp_path, CUSTOMERS)
+    await Scheduler(store, SystemClock()).tick()
+    await Runner(store, SystemClock(), LocalWakeup()).run_once()
+    outbox = Outbox(store, SystemClock(), DISPATCH_GATES, worker=new_id(), lease_seconds=0)
+    claims = await outbox.claim(EMAIL, CUSTOMERS)
+    async with store.write() as connection:  # as a worker left them that stands still
+        dispatching = update(table(Message)).values(state=MessageState.DISPATCHING)
+        await connection.execute(dispatching)
+    held = asyncio.Event()
+    crossing = asyncio.create_task(cross(store, _LOCK_ENROLMENTS, _LOCK_MESSAGES, held))
+    await held.wait()
+    assert await outbox.sweep() == len(claims) == CUSTOMERS
+    await crossing
