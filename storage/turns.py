@@ -116,7 +116,8 @@ class Turns:
             await savepoint.rollback()
         except (SQLAlchemyError, OSError):
             return
-        shared.broken, shared.error = False, None
+        if not shared.connection.invalidated:  # as it is when a statement was cancelled in its midst
+            shared.broken, shared.error = False, None
 
     def _end(self, shared: _Shared) -> asyncio.Task[None]:
         """Commit, or roll back what is broken, whoever is cancelled meanwhile; then give the turn on."""

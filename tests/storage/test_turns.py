@@ -38,7 +38,7 @@ async def _kept(store: Store) -> set[str]:
 
 def _count_commits(store: Store) -> list[str]:
     commits: list[str] = []
-    event.listen(store._writer.sync_engine, "commit", lambda _: commits.append("commit"))  # noqa: SLF001
+    event.listen(store._writer.sync_engine, "commit", lambda _: commits.append("commit"))
     return commits
 
 
@@ -107,10 +107,10 @@ async def test_a_lost_commit_is_told_to_everybody(alone: Store) -> None:
     def refuse(_: object) -> None:
         raise OSError("the disk is full")
 
-    event.listen(alone._writer.sync_engine, "commit", refuse)  # noqa: SLF001
+    event.listen(alone._writer.sync_engine, "commit", refuse)
     results = await asyncio.gather(*(_keep(alone, f"n{number}") for number in range(3)), return_exceptions=True)
     assert [type(result) for result in results] == [TransactionLost] * 3
-    event.remove(alone._writer.sync_engine, "commit", refuse)  # noqa: SLF001
+    event.remove(alone._writer.sync_engine, "commit", refuse)
     await _keep(alone, "afterwards")
     assert await _kept(alone) >= {"afterwards"}
     assert not {"n0", "n1", "n2"} & await _kept(alone)
