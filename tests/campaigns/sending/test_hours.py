@@ -61,9 +61,7 @@ def open_minutes(zone: str, start: datetime, hours: SendingHours, closed: frozen
         last = day if hours.closes > hours.opens else day + timedelta(days=1)
         begin, end = (first_reading(zone, start, f"{d} {c}") for d, c in ((day, hours.opens), (last, hours.closes)))
         found |= {
-            start - BEFORE + MINUTE * place
-            for place in range(begin, end)
-            if walls(zone, start)[place][:10] not in shut
+            start - BEFORE + MINUTE * place for place in range(begin, end) if walls(zone, start)[place][:10] not in shut
         }
     return frozenset(found)
 
