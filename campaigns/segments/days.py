@@ -74,7 +74,7 @@ def birthdays_of_ages(comparison: Comparison, day: date) -> tuple[str | None, st
     ``is_not`` gives what ``is`` does: the caller turns it round.
     """
     ages = [int(value) for value in comparison.values if isinstance(value, Decimal)]
-    low, high = min(ages), max(ages)
+    low, high = ages[0], ages[-1]
     match comparison.word:
         case "above":
             return None, born_by(low + 1, day)

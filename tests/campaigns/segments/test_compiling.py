@@ -16,8 +16,9 @@ from core.ids import new_id
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Consent, Customer, Event, Identity
+from storage.tables import Customer, Event
 from tests.campaigns.segments.evaluator import Person, World
+from tests.campaigns.segments.settling import settle
 from tests.campaigns.segments.strategies import BASE, ZONE, conditions, town
 from tests.conftest import NOW
 
@@ -41,31 +42,7 @@ async def people(store: Store) -> Town:
     """A town of 300 in the store, by customer id."""
     found = Town({new_id(): person for person in town(300, seed=7)})
     async with store.write() as connection:
-        for id_, person in found.items():
-            row = Customer(id=id_, attributes=dict(person.attributes), updated_at=NOW, **person.fields)
-            await connection.execute(insert(table(Customer)).values(row.model_dump()))
-            for name, at, amount in person.events:
-                event = Event(
-                    customer_id=id_,
-                    name=name,
-                    at=at,
-                    amount_micros=amount,
-                    source="t",
-                    external_id=new_id(),
-                    recorded_at=NOW,
-                )
-                await connection.execute(insert(table(Event)).values(event.model_dump()))
-            for channel, reachable, agreed in person.reach:
-                identity = Identity(
-                    customer_id=id_, channel=channel, address=id_, key=id_, reachable=reachable, created_at=NOW
-                )
-                await connection.execute(insert(table(Identity)).values(identity.model_dump()))
-                for purpose in agreed:
-                    consent = Consent(identity_id=identity.id, purpose=purpose, granted=True, at=NOW)
-                    await connection.execute(insert(table(Consent)).values(consent.model_dump()))
-                if not agreed:
-                    consent = Consent(identity_id=identity.id, purpose="marketing", granted=False, at=NOW)
-                    await connection.execute(insert(table(Consent)).values(consent.model_dump()))
+        await settle(connection, found)
     return found
 
 
@@ -75,6 +52,10 @@ async def people(store: Store) -> Town:
 @given(condition=conditions)
 @example(condition={"not": {"event": "order", "average": {"below": 20}}})
 @example(condition={"field": "attributes.points", "is": 10})
+@example(condition={"field": "age", "is_not": 30})
+@example(condition={"not": {"campaign": "any", "did": "received", "count": {"at_most": 1}}})
+@example(condition={"event": "visit", "sum": {"above": 20}, "of": "price", "where": {"category": "books"}})
+@example(condition={"event": "order", "latest": {"amount": {"above": 20}}, "earliest": {"category": ["books", "toys"]}})
 @example(condition={"event": "order", "last": {"at_most": "2026-10-25"}})
 async def test_the_sql_agrees_with_plain_python(condition: dict[str, Any], store: Store, people: Town) -> None:
     asked = {**SEGMENTS, "asked": segment("asked", condition)}
