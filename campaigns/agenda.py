@@ -46,7 +46,8 @@ async def agenda(store: Store, now: datetime) -> Agenda:
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.CLAIMED).label("claimed"),
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.DISPATCHING).label("dispatching"),
         _number(_INBOUND, is_stored(_INBOUND)).label("inbound"),
-        _number(_COMMANDS, _COMMANDS.c.done_at.is_(None)).label("commands"),
+        # one that has failed waits for machine time: a clock of ours must not wait for it
+        _number(_COMMANDS, _COMMANDS.c.done_at.is_(None), _COMMANDS.c.tries < 2).label("commands"),
         _first(_ENROLMENTS.c.due_at, open_journey, _ENROLMENTS.c.due_at > now).label("journey_at"),
         _first(_MESSAGES.c.not_before, waits, _MESSAGES.c.not_before > now).label("send_at"),
         _first(_MESSAGES.c.not_after, waits, _MESSAGES.c.not_after > now).label("late_at"),

@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.answering import ask_on_answer
 from core.ids import new_id
-from core.machines.enrolment import EnrolmentState
+from core.machines.enrolment import ANSWER, CONVERT, EnrolmentState
 from core.machines.message import CANCEL
 from core.transitions import Transition
 from storage.outbox.columns import table
@@ -54,7 +55,7 @@ async def close_enrolments(
             due_at=None,
             revision=_ENROLMENTS.c.revision + 1,
         )
-        .returning(_ENROLMENTS.c.id, _ENROLMENTS.c.step, _ENROLMENTS.c.leg)
+        .returning(_ENROLMENTS.c.id, _ENROLMENTS.c.step, _ENROLMENTS.c.leg, _ENROLMENTS.c.version, _ENROLMENTS.c.ghost)
     )
     rows = moved.all()
     if not rows:
@@ -74,6 +75,8 @@ async def close_enrolments(
             for row in rows
         ],
     )
+    if transition in (ANSWER, CONVERT):
+        await ask_on_answer(connection, rows, now)
     closed = [row.id for row in rows]
     await cancel_planned(connection, _MESSAGES.c.enrolment_id.in_(closed), reason)
     return closed

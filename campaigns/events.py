@@ -20,6 +20,7 @@ from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.responses import Incident, log_response, mark_answered
 from campaigns.versions import definitions
+from campaigns.waiting import wake_waiting
 from core.draws import customer_draw
 from core.errors import StoreUnavailable
 from core.ids import new_id
@@ -96,7 +97,7 @@ async def _customer(connection: AsyncConnection, external_id: str, now: datetime
 
 
 async def events_arrived(connection: AsyncConnection, arrivals: Iterable[Arrival], now: datetime) -> int:
-    """Convert the journeys whose goal these events are; gives how many were open and ended.
+    """Convert the journeys whose goal these events are and move those that wait for them; gives how many ended.
 
     Set-based and by index, so that an import may call it after each chunk. Events that lie before a journey's entry are
     not its doing.
@@ -106,6 +107,7 @@ async def events_arrived(connection: AsyncConnection, arrivals: Iterable[Arrival
         by_customer[customer_id].append((name, at))
     ended = 0
     for part in chunks(sorted(by_customer)):
+        ended += len(await wake_waiting(connection, {id_: by_customer[id_] for id_ in part}, now))
         reached = await _reached(connection, part, by_customer)
         if not reached:
             continue

@@ -16,13 +16,19 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.handoffs import Handoffs
 from bot.processing import Processor
+from campaigns.answering import ON_ANSWER, AnswerActions
+from campaigns.calling import WebhookCaller
+from campaigns.commands import CommandRunner
 from campaigns.compose import Composer
+from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
 from campaigns.links import MessageLinks
 from campaigns.receipts import settle_parked, sweep_parked
 from campaigns.runner import Runner
 from campaigns.scheduler import Scheduler, end_finished
+from campaigns.waiting import release_held
 from channels.adapter import Adapter, Polls
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead
@@ -30,7 +36,7 @@ from channels.rates import RateGate
 from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
-from core.wakeup import INBOUND, JOURNEYS, STARTS, LocalWakeup
+from core.wakeup import COMMANDS, INBOUND, JOURNEYS, STARTS, LocalWakeup
 from otklik.accounts import Account, make_accounts, unserved_countries
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
@@ -63,6 +69,7 @@ class Service:
     runner: Runner
     scheduler: Scheduler
     processor: Processor
+    commands: CommandRunner
     accounts: list[Account]
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
@@ -109,6 +116,7 @@ class Service:
                     tasks.create_task(self._poll(account.name, source), name=f"poll {account.name}")
             tasks.create_task(self._loop(JOURNEYS, self.runner.run_once), name="runner")
             tasks.create_task(self._loop(INBOUND, self._process), name="processor")
+            tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
             tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
             tasks.create_task(self._ticks(), name="ticks")
 
@@ -163,8 +171,9 @@ class Service:
             scheduler.shutdown(wait=False)
 
     async def sweep(self) -> None:
-        """Free expired leases; wake journeys whose message missed its window."""
-        if await self.outbox.sweep():
+        """Free expired leases; wake journeys whose message missed its window, or whose live chat is over."""
+        woken = await self.outbox.sweep()
+        if woken or await release_held(self.store, self.clock.now()):
             self.wakeup.notify(JOURNEYS)
 
     async def _settle_late_receipts(self) -> None:
@@ -230,6 +239,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
     links = MessageLinks(addresses(configuration))
     async with AsyncExitStack() as stack:
         accounts = make_accounts(configuration)
+        caller = WebhookCaller(store, clock, configuration.secret)
+        stack.push_async_callback(caller.close)
         intake = await stack.enter_async_context(Intake(store, clock))
         service = Service(
             configuration=configuration,
@@ -243,6 +254,15 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             scheduler=Scheduler(store, clock),
             processor=Processor(
                 store, {account.name: account.parse for account in accounts}, clock, configuration.secret
+            ),
+            commands=CommandRunner(
+                store,
+                clock,
+                {
+                    HANDOFF: Handoffs(store, clock),
+                    WEBHOOK: caller,
+                    ON_ANSWER: AnswerActions(store, clock, wakeup),
+                },
             ),
             accounts=accounts,
         )

@@ -14,6 +14,7 @@ from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.engine import (
     ChannelHistory,
     Decision,
+    Effect,
     Facts,
     GrantFacts,
     GrantOffer,
@@ -97,21 +98,25 @@ class Circumstances:
     def used(self, item: DueJourney, decision: Decision) -> None:
         """Count what ``decision`` took."""
         for effect in decision.effects:
-            match effect:
-                case SendMessage():
-                    if effect.purpose in NEEDS_CONSENT and self.config.caps:
-                        self.sent.setdefault(item.customer_id, []).append(Sent("", effect.channel, effect.send_at))
-                    limit = self.limits.get(item.version)
-                    if limit is not None:
-                        self.money_left[limit.name] -= effect.price_micros
-                case GrantOffer():
-                    grant = GrantFacts(effect.offer, effect.product, item.enrolment_id)
-                    self.grants.setdefault(item.customer_id, []).append(grant)
-                    if effect.offer in self.codes_left:
-                        self.codes_left[effect.offer] -= 1
-                case TakeQuota():
-                    key = item.campaign_id, effect.step
-                    self.quota_left[key] = self.quota_left.get(key, 0) - 1
+            self.used_by(item, effect)
+
+    def used_by(self, item: DueJourney, effect: Effect) -> None:
+        """Count what one effect took."""
+        match effect:
+            case SendMessage():
+                if effect.purpose in NEEDS_CONSENT and self.config.caps:
+                    self.sent.setdefault(item.customer_id, []).append(Sent("", effect.channel, effect.send_at))
+                limit = self.limits.get(item.version)
+                if limit is not None:
+                    self.money_left[limit.name] -= effect.price_micros
+            case GrantOffer():
+                grant = GrantFacts(effect.offer, effect.product, item.enrolment_id)
+                self.grants.setdefault(item.customer_id, []).append(grant)
+                if effect.offer in self.codes_left:
+                    self.codes_left[effect.offer] -= 1
+            case TakeQuota():
+                key = item.campaign_id, effect.step
+                self.quota_left[key] = self.quota_left.get(key, 0) - 1
 
 
 def _country(item: DueJourney) -> str:

@@ -1,7 +1,7 @@
 """Due journeys: found by index, locked, and loaded with their customers and addresses in a few set-based queries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,38 +67,35 @@ _CANDIDATES = (
     .order_by(_ENROLMENTS.c.due_at)
     .limit(bindparam("most", type_=Integer()))
 )
-_WANTED = (
-    select(
-        _ENROLMENTS.c.id,
-        _ENROLMENTS.c.campaign_id,
-        _ENROLMENTS.c.customer_id,
-        _ENROLMENTS.c.version,
-        _ENROLMENTS.c.state,
-        _ENROLMENTS.c.step,
-        _ENROLMENTS.c.leg,
-        _ENROLMENTS.c.step_at,
-        _ENROLMENTS.c.variant,
-        _ENROLMENTS.c.ghost,
-        _ENROLMENTS.c.due_at,
-        _ENROLMENTS.c.message_id,
-        _CUSTOMERS.c.zone,
-        _CUSTOMERS.c.zone_guess,
-        _CUSTOMERS.c.country,
-        _MESSAGES.c.state.label("message_state"),
-        _MESSAGES.c.created_at.label("message_planned_at"),
-        _MESSAGES.c.send_at,
-        _MESSAGES.c.not_after,
-        _MESSAGES.c.sent_at,
-        _MESSAGES.c.reason.label("message_reason"),
+_ANY = select(
+    _ENROLMENTS.c.id,
+    _ENROLMENTS.c.campaign_id,
+    _ENROLMENTS.c.customer_id,
+    _ENROLMENTS.c.version,
+    _ENROLMENTS.c.state,
+    _ENROLMENTS.c.step,
+    _ENROLMENTS.c.leg,
+    _ENROLMENTS.c.step_at,
+    _ENROLMENTS.c.variant,
+    _ENROLMENTS.c.ghost,
+    _ENROLMENTS.c.due_at,
+    _ENROLMENTS.c.message_id,
+    _CUSTOMERS.c.zone,
+    _CUSTOMERS.c.zone_guess,
+    _CUSTOMERS.c.country,
+    _MESSAGES.c.channel.label("message_channel"),
+    _MESSAGES.c.state.label("message_state"),
+    _MESSAGES.c.created_at.label("message_planned_at"),
+    _MESSAGES.c.send_at,
+    _MESSAGES.c.not_after,
+    _MESSAGES.c.sent_at,
+    _MESSAGES.c.reason.label("message_reason"),
+).select_from(
+    _ENROLMENTS.join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id).outerjoin(
+        _MESSAGES, _MESSAGES.c.id == _ENROLMENTS.c.message_id
     )
-    .select_from(
-        _ENROLMENTS.join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id).outerjoin(
-            _MESSAGES, _MESSAGES.c.id == _ENROLMENTS.c.message_id
-        )
-    )
-    .where(given_ids(_ENROLMENTS.c.id), _IS_DUE)
-    .order_by(_ENROLMENTS.c.due_at, _ENROLMENTS.c.id)
 )
+_WANTED = _ANY.where(given_ids(_ENROLMENTS.c.id), _IS_DUE).order_by(_ENROLMENTS.c.due_at, _ENROLMENTS.c.id)
 _WANTED_LOCKED = _WANTED.with_for_update(of=_ENROLMENTS, skip_locked=True)
 
 
@@ -117,23 +114,33 @@ async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: da
     wanted = _WANTED_LOCKED if connection.dialect.name == "postgresql" else _WANTED
     rows = (await connection.execute(wanted, {"now": now, IDS: [row.id for row in candidates]})).all()
     identities = await _identities(connection, customer_ids)
-    return [
-        DueJourney(
-            enrolment_id=row.id,
-            campaign_id=row.campaign_id,
-            customer_id=row.customer_id,
-            version=row.version,
-            identities=identities.get(row.customer_id, ()),
-            journey=Journey(
-                row.state, row.step, row.leg, row.due_at, row.step_at,
-                variant=row.variant, ghost=bool(row.ghost), id=row.id,
-            ),
-            zone=zone_named(row.zone or row.zone_guess or config.zone),
-            message=_message(row),
-            country=row.country,
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_due(row, identities, config) for row in rows]
+
+
+def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: WorkspaceConfig) -> DueJourney:
+    return DueJourney(
+        enrolment_id=row.id,
+        campaign_id=row.campaign_id,
+        customer_id=row.customer_id,
+        version=row.version,
+        identities=identities.get(row.customer_id, ()),
+        journey=Journey(
+            row.state, row.step, row.leg, row.due_at, row.step_at, variant=row.variant, ghost=bool(row.ghost), id=row.id
+        ),
+        zone=zone_named(row.zone or row.zone_guess or config.zone),
+        message=_message(row),
+        country=row.country,
+    )
+
+
+async def load_one(connection: AsyncConnection, config: WorkspaceConfig, enrolment_id: str) -> DueJourney | None:
+    """One journey, due or not, open or closed, with its customer locked; None if there is none."""
+    row = (await connection.execute(_ANY.where(_ENROLMENTS.c.id == enrolment_id))).first()
+    if row is None:
+        return None
+    await lock_customers(connection, [row.customer_id], shared=False)
+    identities = await _identities(connection, [row.customer_id])
+    return _due(row, identities, config)
 
 
 def _message(row: Any) -> MessageFacts | None:
@@ -147,6 +154,7 @@ def _message(row: Any) -> MessageFacts | None:
         not_after=row.not_after,
         sent_at=row.sent_at,
         reason=row.message_reason,
+        channel=row.message_channel,
     )
 
 

@@ -49,12 +49,13 @@ async def load_circumstances(
     bodies: Mapping[str, CampaignBody],
     now: datetime,
     *,
-    unserved: Served,
+    unserved: Served | None = None,
+    spending: bool = True,
 ) -> Circumstances:
-    """What the engine will ask about these journeys."""
+    """What the engine will ask about these journeys; budgets are taken only where it is ``spending``."""
     ids = sorted({item.customer_id for item in due})
     met = [bodies[version] for version in sorted({item.version for item in due})]
-    around = Circumstances(config=config, unserved=unserved)
+    around = Circumstances(config=config, unserved=unserved or {})
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:
         around.sent = await _sent(connection, config, ids, now)
@@ -69,16 +70,8 @@ async def load_circumstances(
         around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now)
     if any(_asks_customer(body) for body in met):
         around.customers = await customers_by_id(connection, ids)
-    around.limits = {
-        version: limit_of(body.definition.budget, body.definition.name, config, now)
-        for version, body in bodies.items()
-        if body.definition.budget is not None
-    }
-    # two versions of a campaign may name two amounts for the one budget: the last applied is not known here, the larger
-    for limit in sorted(around.limits.values()):
-        taken = around.money_left.get(limit.name, 0)
-        more = await grant(connection, limit.name, limit.period_from, limit.amount_micros, limit.amount_micros)
-        around.money_left[limit.name] = taken + more
+    if spending:
+        await _take_money(connection, around, bodies, now)
     if config.mode == "allowlist":
         around.listed = await _listed(connection, config, ids)
     return around
@@ -241,6 +234,22 @@ async def _codes_left(connection: AsyncConnection, met: Sequence[CampaignBody], 
         free = select(_CODES.c.code).where(_CODES.c.offer == name, _CODES.c.taken_at.is_(None)).limit(most)
         left[name] = await connection.scalar(select(func.count()).select_from(free.subquery())) or 0
     return left
+
+
+async def _take_money(
+    connection: AsyncConnection, around: Circumstances, bodies: Mapping[str, CampaignBody], now: datetime
+) -> None:
+    """Take what is left of every budget that these versions spend from, until the batch ends."""
+    around.limits = {
+        version: limit_of(body.definition.budget, body.definition.name, around.config, now)
+        for version, body in bodies.items()
+        if body.definition.budget is not None
+    }
+    # two versions of a campaign may name two amounts for the one budget: the last applied is not known here, the larger
+    for limit in sorted(around.limits.values()):
+        taken = around.money_left.get(limit.name, 0)
+        more = await grant(connection, limit.name, limit.period_from, limit.amount_micros, limit.amount_micros)
+        around.money_left[limit.name] = taken + more
 
 
 async def return_unused(connection: AsyncConnection, around: Circumstances) -> None:

@@ -12,6 +12,7 @@ from core.machines.enrolment import EnrolmentState
 from storage.types import Id, Instant, Json, Word
 
 _OPEN = text("closed_at IS NULL")
+_HELD = text("state = 'held'")
 
 
 class Segment(SQLModel, table=True):
@@ -116,6 +117,7 @@ class Enrolment(SQLModel, table=True):
               sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_enrolments_due", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_enrolments_customer", "customer_id"),
+        Index("ix_enrolments_held", "customer_id", sqlite_where=_HELD, postgresql_where=_HELD),
     )  # fmt: skip
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
