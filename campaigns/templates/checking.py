@@ -7,6 +7,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import Leg
 from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
+from campaigns.templates.advice import advise_on_leaving, check_rendered
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
@@ -89,19 +90,22 @@ def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], pr
         if leg.channel == WHATSAPP and not source.content_sid:
             hint = "begin the file with ---, content_sid: HX…, ---"
             problems.add(file, 1, f"outside 24 hours WhatsApp takes approved templates only; {hint}")
+        advise_on_leaving(purpose, source, problems)
 
 
 def _try_out(
     templates: Mapping[str, str], leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
 ) -> None:
-    for locale in dict.fromkeys(source.locale for source in sources):
+    for source in {source.locale: source for source in reversed(sources)}.values():
         for empty in (False, True):
+            who = "for a customer we know nothing of" if empty else "for an example customer"
+            data = sample(empty=empty)
             try:
-                render_templates(templates, leg, locale, sample(empty=empty), default_locale=default_locale)
+                made = render_templates(templates, leg, source.locale, data, default_locale=default_locale)
             except TemplateFailure as error:
-                who = "for a customer we know nothing of" if empty else "for an example customer"
                 problems.add(f"templates/{error.path}", 0, f"{error.reason} ({who})")
                 break
+            check_rendered(leg.channel, source.path, made, who, problems)
 
 
 def stray_file(path: str) -> str | None:

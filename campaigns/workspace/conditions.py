@@ -43,9 +43,12 @@ def _mapping(node: Mapping, scope: Scope) -> When | None:
         return _condition(node, scope)
     inner = Fields(node, scope.file, scope.problems, "'when'")
     line = inner.line("variant")
-    variants = frozenset(scope.variant(word, line) for word in inner.words("variant") or ())
+    words = inner.words("variant") or []
+    variants = frozenset(word for word in words if scope.variant(word, line))
     rest = {key: value for key, value in node.entries.items() if key != "variant"}
     if not rest:
+        if not words:
+            inner.problem("variant", "'variant' names none; write one, such as {variant: warm}")
         return When(variants=variants) if variants else None
     lines = {key: node.key_lines[key] for key in rest}
     other = _mapping(Mapping(node.line, node.column, rest, lines), scope)

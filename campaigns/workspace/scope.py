@@ -45,13 +45,14 @@ class Scope:
         if name:
             self.references.append(Reference(kind, name, line))
 
-    def variant(self, name: str, line: int) -> str:
-        """``name``, after a look at the experiment."""
+    def variant(self, name: str, line: int) -> bool:
+        """Whether the experiment has that variant; a problem where it has not."""
         self.variants_used.add(name)
-        if self.variants is not None and name not in self.variants:
-            known = ", ".join(sorted(self.variants))
-            hint = did_you_mean(name, self.variants) or (
-                f" (variants: {known})" if known else "; add it: experiment: {variants: [a, b]}"
-            )
-            self.problem(line, f"there is no variant {name[:80]!r}{hint}")
-        return name
+        if self.variants is None or name in self.variants:
+            return self.variants is not None
+        known = ", ".join(sorted(self.variants))
+        hint = did_you_mean(name, self.variants) or (
+            f" (variants: {known})" if known else "; add it: experiment: {variants: [a, b]}"
+        )
+        self.problem(line, f"there is no variant {name[:80]!r}{hint}")
+        return False

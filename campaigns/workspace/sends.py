@@ -97,7 +97,7 @@ def _of(fields: Fields, channels: tuple[str, ...], scope: Scope) -> tuple[str, .
             fields.problem("of", unknown_channel(word, scope.channels))
     if not words:
         fields.problem("of", "'of' names no channel; write some, such as of: [email, telegram]")
-    return tuple(dict.fromkeys(words))
+    return tuple(word for word in dict.fromkeys(words) if word in scope.channels)
 
 
 def _wait(fields: Fields) -> Period | None:
@@ -118,10 +118,8 @@ def read_speech(fields: Fields, scope: Scope, default: Speech) -> Speech:
     inner = fields.mapping("template")
     if inner is None:
         return default
-    own = {
-        scope.variant(variant, inner.line(variant)): inner.parsed(variant, name, "")
-        for variant in list(inner.node.entries)
-    }
+    listed = {variant: inner.parsed(variant, name, "") for variant in inner.node.entries}
+    own = {variant: template for variant, template in listed.items() if scope.variant(variant, inner.line(variant))}
     missing = sorted((scope.variants or frozenset()) - set(own)) if scope.variants else []
     if missing and not default.template:
         hint = f"add {missing[0]}: TEMPLATE, or a template: for the whole campaign"
