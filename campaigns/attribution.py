@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.ids import ID_LENGTH
+from core.ids import ANONYMOUS, ID_LENGTH
 from core.messages import EMAIL, InboundMessage
 from core.statuses import SENT
 from core.tokens import Signer
@@ -122,7 +122,8 @@ async def _one(connection: AsyncConnection, by: str, *conditions: ColumnElement[
             _MESSAGES.c.id, _MESSAGES.c.customer_id, _MESSAGES.c.identity_id, _MESSAGES.c.enrolment_id,
             _MESSAGES.c.campaign_id, _MESSAGES.c.version, _MESSAGES.c.step,
         )
-        .where(_MESSAGES.c.direction == "out", *conditions)
+        # what was sent to somebody who was erased since is credited to nobody
+        .where(_MESSAGES.c.direction == "out", _MESSAGES.c.customer_id < ANONYMOUS, *conditions)
         .order_by(_MESSAGES.c.sent_at.desc(), _MESSAGES.c.id.desc())
         .limit(1)
     )  # fmt: skip

@@ -34,12 +34,16 @@ _SUPPRESSIONS = table(Suppression)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How a consent or its withdrawal came about: where, in which words, by whom, when (business time)."""
+    """How a consent or its withdrawal came about: where, in which words, by whom, when (business time).
+
+    ``document`` names the version of the text that was agreed to, such as ``privacy-2026-01``.
+    """
 
     source: str
     wording: str
     actor: Actor
     at: datetime
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +160,15 @@ async def _write(
 ) -> None:
     if not identity_ids:
         return
-    said = {"purpose": purpose.value, "granted": granted, "at": proof.at, "source": proof.source}
+    said = {
+        "purpose": purpose.value, "granted": granted, "at": proof.at, "source": proof.source,
+        "document": proof.document,
+    }  # fmt: skip
     statement = insert_into(connection, _CONSENTS)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[_CONSENTS.c.identity_id, _CONSENTS.c.purpose],
-            set_={name: statement.excluded[name] for name in ("granted", "at", "source", "wording")},
+            set_={name: statement.excluded[name] for name in ("granted", "at", "source", "wording", "document")},
         ),
         [{"identity_id": id_, "wording": proof.wording, **said} for id_ in identity_ids],
     )

@@ -3,7 +3,10 @@
 import os
 import threading
 import time
+from datetime import datetime
 from functools import lru_cache
+
+from core.clock import to_micros
 
 ID_LENGTH = 26
 
@@ -58,6 +61,16 @@ def new_id() -> str:
     return new_ids(1)[0]
 
 
+ANONYMOUS = "v"
+"""Ids from here on lead to nobody: the erased stand after everyone else, so that a look at customers passes them over
+by ``id < 'v'``. A time that begins so lies eight thousand years ahead."""
+
+
+def anonymous_id() -> str:
+    """An identifier that tells nothing, not even when it was made."""
+    return ANONYMOUS + "".join(_DIGITS[byte & 31] for byte in os.urandom(ID_LENGTH - 1))
+
+
 def new_ids(count: int) -> list[str]:
     """``count`` identifiers, in rising order: one draw of randomness for all of them."""
     first = _sequence.take(count)
@@ -69,3 +82,8 @@ def new_ids(count: int) -> list[str]:
         f"{_millisecond(place >> 12)}{_COUNTER[place & 0xFFF]}{start[at]}{middle[11 * at : 11 * at + 11]}{end[at]}"
         for at, place in enumerate(range(first, first + count))
     ]
+
+
+def id_floor(instant: datetime) -> str:
+    """What every id that was made at ``instant`` or later (machine time, by the millisecond) is at or above."""
+    return _millisecond(to_micros(instant) // 1000)

@@ -8,6 +8,7 @@ from otklik.commands import (
     apply,
     backup,
     check,
+    customer,
     demo,
     doctor,
     emergency,
@@ -40,6 +41,7 @@ app.command(name="doctor")(doctor.doctor)
 app.command(name="backup")(backup.backup)
 app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
+app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(imports.app, name="import")
 app.add_typer(segment.app, name="segment")

@@ -54,6 +54,9 @@ def customers(
     ] = "",
     source: Annotated[str, typer.Option("--source", help="With --consent: where they agreed.")] = "",
     wording: Annotated[str, typer.Option("--wording", help="With --consent: the words they agreed to.")] = "",
+    document: Annotated[
+        str, typer.Option("--document", help="With --consent: the version of the text, such as privacy-2026-01.")
+    ] = "",
     file_format: Format = "",
     encoding: Encoding = "",
     delimiter: Delimiter = "",
@@ -64,14 +67,14 @@ def customers(
 ) -> None:
     """Customers with their addresses, by their id; repeating an import changes nothing.
 
-    Consent comes from columns (consent_marketing, consent_email, …, consent_at, consent_source, consent_wording) or
-    from --consent; without either nobody is written to.
+    Consent comes from columns (consent_marketing, consent_email, …, consent_at, consent_source, consent_wording,
+    consent_document) or from --consent; without either nobody is written to.
 
     Example: otklik import customers people.csv --country DE --map external_id="Kunden-Nr"
     """
     with plainly():
         told = _shared(locals())
-        asyncio.run(_customers(file, told, country=country, consent=(consent, source, wording), guess=guess))
+        asyncio.run(_customers(file, told, country=country, consent=(consent, source, wording, document), guess=guess))
 
 
 @app.command("events")
@@ -147,24 +150,24 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
 
 
 async def _customers(
-    file: Path, told: dict[str, Any], *, country: str, consent: tuple[str, str, str], guess: bool
+    file: Path, told: dict[str, Any], *, country: str, consent: tuple[str, str, str, str], guess: bool
 ) -> None:
     from core.errors import Refused
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
     from storage.imports import ConsentGrant, CustomerOptions, import_customers, inspect
 
-    purpose, source, wording = consent
+    purpose, source, wording, document = consent
     if purpose and not (source and wording):
         raise Refused(
             "--consent needs its proof: --source (where they agreed) and --wording (the words they agreed to)"
         )
-    if (source or wording) and not purpose:
-        raise Refused("--source and --wording belong to --consent PURPOSE")
+    if (source or wording or document) and not purpose:
+        raise Refused("--source, --wording and --document belong to --consent PURPOSE")
     _one_of("--consent", purpose, ("", "marketing"))
     configuration = load_settings()
     token = configuration.channels.get("telegram", {}).get("token", "")
-    grant = ConsentGrant(purpose, source, wording) if purpose else None
+    grant = ConsentGrant(purpose, source, wording, document) if purpose else None
     own: dict[str, Any] = {"country": country, "telegram_scope": token.partition(":")[0], "consent": grant}
     console = _console()
     seen = await inspect(file, "customers", CustomerOptions(**told))
@@ -291,12 +294,24 @@ def _show_summary(console: "Console", kind: str, summary: "ImportSummary") -> No
         table.add_row(name, f"{count:,}")
     console.print(table)
     channels = Table(title="addresses in the store", title_justify="left")
-    for header in ("channel", "addresses", "reachable", "consenting to marketing"):
+    suppressed = sum(row.suppressed for row in summary.channels)
+    for header in (
+        "channel",
+        "addresses",
+        "reachable",
+        "consenting to marketing",
+        *["never written to"] * bool(suppressed),
+    ):
         channels.add_column(header, justify="left" if header == "channel" else "right")
     for row in summary.channels:
-        channels.add_row(row.channel, f"{row.identities:,}", f"{row.reachable:,}", f"{row.consented:,}")
+        figures = (row.identities, row.reachable, row.consented, *[row.suppressed] * bool(suppressed))
+        channels.add_row(row.channel, *(f"{figure:,}" for figure in figures))
     if summary.channels:
         console.print(channels)
+        if suppressed:
+            console.print(
+                f"{suppressed:,} addresses are on the list of those never to be written to (erased, complained)."
+            )
     else:
         console.print("The store holds no addresses yet: import customers with an email or phone column.")
     if summary.rejected_file is not None:

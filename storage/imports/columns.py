@@ -61,6 +61,8 @@ CUSTOMER_HEADERS: Mapping[str, str] = {
     " дата согласия, дата подписки, تاریخ رضایت",
     "consent_source": "consent source, opt in source, источник согласия, منبع رضایت",
     "consent_wording": "consent wording, consent text, текст согласия, متن رضایت",
+    "consent_document": "consent document, consent version, privacy version, документ согласия, версия согласия,"
+    " سند رضایت, نسخه رضایت",
     "attributes": "attributes",
 }  # fmt: skip
 EVENT_HEADERS: Mapping[str, str] = {

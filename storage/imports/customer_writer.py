@@ -27,8 +27,9 @@ _CHANGED = ("id", *_MERGED, "search", "attributes", "content_hash", "updated_at"
 _IDENTITY = ("id", "customer_id", "channel", "scope", "address", "key", "verified", "reachable",
              "unreachable_reason", "source", "created_at")  # fmt: skip
 _REACHABILITY = ("id", "reachable", "unreachable_reason", "unreachable_at", "changed_at")
-_CONSENT = ("identity_id", "purpose", "granted", "at", "source", "wording")
-_LEDGER = ("id", "identity_id", "customer_id", "purpose", "granted", "at", "source", "wording", "actor")
+_CONSENT = ("identity_id", "purpose", "granted", "at", "source", "wording", "document")
+_LEDGER = ("id", "identity_id", "customer_id", "purpose", "granted", "at", "source", "wording", "document",
+           "actor")  # fmt: skip
 SOURCE = "import"
 REPLACED = "replaced"
 """Why an imported address is no longer written to: the file has another one for that customer and channel."""
@@ -128,7 +129,7 @@ class _Batch:
         self._owners: dict[str, _Known] = {}  # identities by key
         self._own: dict[str, list[_Known]] = {}  # the stored ones of each customer
         self._names: dict[str, str] = {}  # external ids by id
-        self._standing: dict[tuple[str, str], tuple[bool, int]] = {}  # consents by (identity, purpose)
+        self._standing: dict[tuple[str, str], tuple[bool, int, str]] = {}  # consents by (identity, purpose)
         most = sum(1 + len(record.addresses) + len(record.consents) for record in records)
         self._ids = iter(new_ids(most))
         self._customers: list[tuple[Any, ...]] = []
@@ -157,9 +158,9 @@ class _Batch:
             self._names[id_] = external_id or id_
         if any(record.consents for record in records):
             identities = [identity.id for identity in self._owners.values()]
-            columns = ("identity_id", "purpose", "granted", "at")
-            for identity_id, purpose, granted, at in await bulk.select("consents", columns, "identity_id", identities):
-                self._standing[identity_id, purpose] = (bool(granted), at)
+            columns = ("identity_id", "purpose", "granted", "at", "document")
+            for identity_id, purpose, *said in await bulk.select("consents", columns, "identity_id", identities):
+                self._standing[identity_id, purpose] = (bool(said[0]), said[1], said[2])
 
     def take(self, number: int, record: CustomerRecord, tally: CustomerTally) -> None:
         """Add one record's changes."""
@@ -212,7 +213,7 @@ class _Batch:
         if standing is not None and not _changes(standing, said):
             return False
         at = self._now if said.at is None else said.at
-        row = (identity.id, said.purpose, said.granted, at, said.source, said.wording)
+        row = (identity.id, said.purpose, said.granted, at, said.source, said.wording, said.document)
         (self._granted if standing is None else self._regranted).append(row)
         self._ledger.append((next(self._ids), identity.id, identity.customer_id, *row[1:], SOURCE))
         return True
@@ -270,11 +271,12 @@ class _Batch:
         await bulk.insert("consent_records", _LEDGER, self._ledger)
 
 
-def _changes(standing: tuple[bool, int], said: ImportedConsent) -> bool:
-    """Whether an imported word replaces the standing one: (granted, microseconds)."""
-    granted, at = standing
+def _changes(standing: tuple[bool, int, str], said: ImportedConsent) -> bool:
+    """Whether an imported word replaces the standing one: (granted, microseconds, document)."""
+    granted, at, document = standing
     if granted == said.granted:
-        return False
+        # the same again to another version of the text is worth a line
+        return bool(said.document) and said.document != document and (said.at is None or said.at >= at)
     if said.at is not None:
         return said.at > at
     return not said.granted  # without a time only the safe side wins

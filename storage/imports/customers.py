@@ -47,6 +47,7 @@ class ImportedConsent:
     at: int | None
     source: str
     wording: str
+    document: str = ""
 
 
 class ImportedAddress(NamedTuple):
@@ -235,10 +236,16 @@ def _consents(
                     "consent_at", lambda text: instant_micros(text, home, options.date_order), given["consent_at"]
                 )
             source, wording = given.get("consent_source", "import"), given.get("consent_wording", "")
-            found[address.channel] = ImportedConsent(said, Purpose.MARKETING.value, at, source, wording)
+            document = given.get("consent_document", grant.document if grant else "")
+            found[address.channel] = ImportedConsent(said, Purpose.MARKETING.value, at, source, wording, document)
         elif grant is not None:
             found[address.channel] = ImportedConsent(
-                granted=True, purpose=purpose, at=None, source=grant.source, wording=grant.wording
+                granted=True,
+                purpose=purpose,
+                at=None,
+                source=grant.source,
+                wording=grant.wording,
+                document=given.get("consent_document", grant.document),
             )
     return found
 

@@ -12,11 +12,12 @@ from storage.imports.sources import SourceOptions
 
 @dataclass(frozen=True, slots=True)
 class ConsentGrant:
-    """A consent that the operator vouches for, for every row of the file."""
+    """A consent that the operator vouches for, for every row of the file; ``document`` names its text's version."""
 
     purpose: str
     source: str
     wording: str
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,16 @@ class EventOptions(ImportOptions):
 
 @dataclass(frozen=True, slots=True)
 class ChannelCount:
-    """How many addresses of a channel the store holds; of those reachable, how many consent to marketing."""
+    """How many addresses of a channel the store holds; of those reachable, how many consent to marketing.
+
+    ``suppressed`` are never written to, such as those of people who were erased and came again.
+    """
 
     channel: str
     identities: int
     reachable: int
     consented: int
+    suppressed: int = 0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from core.purposes import Purpose
 from storage.imports.columns import Kind
 from storage.imports.options import ChannelCount, ImportSummary
 from storage.store import Store
-from storage.tables import Audit, Consent, Identity
+from storage.tables import Audit, Consent, Identity, Suppression
 
 _WORTH_ANALYSING = 1000
 _WRITTEN = {"customers": "customers, identities, consents, consent_records", "events": "customers, events"}
@@ -27,7 +27,7 @@ async def refresh_statistics(store: Store, kind: Kind, summary: ImportSummary) -
 
 
 async def channel_counts(store: Store) -> list[ChannelCount]:
-    """Per channel: addresses, those reachable, and those of them that consent to marketing."""
+    """Per channel: addresses, those reachable, those of them that consent to marketing, those never written to."""
     identities, consents = Identity.__table__, Consent.__table__  # type: ignore[attr-defined]
     consenting = and_(
         consents.c.identity_id == identities.c.id, consents.c.purpose == Purpose.MARKETING.value, consents.c.granted
@@ -38,6 +38,7 @@ async def channel_counts(store: Store) -> list[ChannelCount]:
             func.count(),
             func.sum(case((identities.c.reachable, 1), else_=0)),
             func.sum(case((and_(identities.c.reachable, consents.c.identity_id.is_not(None)), 1), else_=0)),
+            func.sum(case((identities.c.key.in_(select(Suppression.__table__.c.key)), 1), else_=0)),  # type: ignore[attr-defined]
         )
         .select_from(identities.outerjoin(consents, consenting))
         .group_by(identities.c.channel)

@@ -137,8 +137,8 @@ async def test_a_new_address_takes_the_place_of_the_imported_one(store, tmp_path
 async def test_consent_comes_from_columns_with_its_proof(store, tmp_path):
     path = written(
         tmp_path,
-        "id,email,phone,consent_marketing,consent_sms,consent_at,consent_source,consent_wording\n"
-        "1,a@example.org,+79000000001,yes,no,2026-01-05,checkout,Send me news\n2,b@example.org,,,,,,\n",
+        "id,email,phone,consent_marketing,consent_sms,consent_at,consent_source,consent_wording,consent_document\n"
+        "1,a@example.org,+79000000001,yes,no,2026-01-05,checkout,Send me news,privacy-1\n2,b@example.org,,,,,,,\n",
     )
     for _ in range(2):
         summary = await import_customers(store, path, CUSTOMERS)
@@ -148,7 +148,8 @@ async def test_consent_comes_from_columns_with_its_proof(store, tmp_path):
     assert {name: row["granted"] for name, row in standing.items()} == {"email": True, "sms": False}
     assert standing["email"]["at"] == datetime(2026, 1, 5, tzinfo=UTC)
     ledger = await rows(store, ConsentRecord)
-    assert {(row["source"], row["wording"], row["actor"]) for row in ledger} == {("checkout", "Send me news", "import")}
+    said = {(row["source"], row["wording"], row["document"], row["actor"]) for row in ledger}
+    assert said == {("checkout", "Send me news", "privacy-1", "import")}
     assert len(ledger) == 2
 
 
@@ -159,6 +160,11 @@ async def test_consent_can_be_vouched_for(store, tmp_path):
     summary = await import_customers(store, path, CustomerOptions(country="RU", now=NOW, consent=grant))
     assert counts(summary) == (1, 0, 1, 0, 0)
     assert summary.channels[0].consented == 1
+    for document in ("privacy-2026-01", "privacy-2026-01", "privacy-2026-02"):
+        again = ConsentGrant("marketing", "paper form", "I agree", document)
+        await import_customers(store, path, CustomerOptions(country="RU", now=NOW, consent=again))
+    assert [row["document"] for row in await rows(store, ConsentRecord)] == ["", "privacy-2026-01", "privacy-2026-02"]
+    assert [row["document"] for row in await rows(store, Consent)] == ["privacy-2026-02"]
 
 
 @pytest.mark.parametrize(
