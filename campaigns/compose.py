@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
 from campaigns.links import LinkTargets, MessageLinks
 from campaigns.live import workspace_config
@@ -22,14 +20,8 @@ from core.clock import Clock
 from core.dispatching import Claim
 from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate
 from core.purposes import Purpose
-from storage.given import IDS, given_ids
-from storage.outbox.columns import inline, table
 from storage.store import Store
-from storage.tables import Customer, Event
-from storage.types import Instant
 
-_CUSTOMERS = table(Customer)
-_EVENTS = table(Event)
 WHATSAPP_WINDOW = timedelta(hours=24)
 
 
@@ -49,8 +41,8 @@ class Composer:
         async with self._store.read() as connection:
             config = await workspace_config(connection)
             by_version = await bodies(connection, {claim.version for claim in claims})
-            customers = await _customers(connection, customer_ids)
-            orders = await _orders(connection, customer_ids, now)
+            customers = await customers_by_id(connection, customer_ids)
+            orders = await orders_of(connection, customer_ids, now)
         batch = _Batch(config, by_version, now)
         targets: dict[str, str] = {}
         composed: dict[str, OutboundMessage | str] = {}
@@ -170,46 +162,3 @@ def _name(customer: Mapping[str, Any]) -> str:
 
 def _window_is_open(claim: Claim, now: datetime) -> bool:
     return claim.window_from is not None and now - claim.window_from < WHATSAPP_WINDOW
-
-
-_CUSTOMERS_WANTED = select(
-    _CUSTOMERS.c.id,
-    _CUSTOMERS.c.external_id,
-    _CUSTOMERS.c.first_name,
-    _CUSTOMERS.c.last_name,
-    _CUSTOMERS.c.locale,
-    _CUSTOMERS.c.zone,
-    _CUSTOMERS.c.zone_guess,
-    _CUSTOMERS.c.country,
-    _CUSTOMERS.c.city,
-    _CUSTOMERS.c.attributes,
-).where(given_ids(_CUSTOMERS.c.id))
-_ORDERS_WANTED = (
-    select(
-        _EVENTS.c.customer_id,
-        func.count().label("number"),
-        func.coalesce(func.sum(_EVENTS.c.amount_micros), 0).label("total"),
-        func.min(_EVENTS.c.at).label("first_at"),
-        func.max(_EVENTS.c.at).label("last_at"),
-    )
-    # the name is a literal: SQLite uses the index of orders only where it can read its condition
-    .where(
-        given_ids(_EVENTS.c.customer_id),
-        _EVENTS.c.name == inline("order"),
-        _EVENTS.c.at <= bindparam("now", type_=Instant()),
-    )
-    .group_by(_EVENTS.c.customer_id)
-)
-
-
-async def _customers(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
-    rows = await connection.execute(_CUSTOMERS_WANTED, {IDS: list(ids)})
-    names = tuple(rows.keys())
-    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
-
-
-async def _orders(connection: AsyncConnection, ids: set[str], now: datetime) -> dict[str, OrderFigures]:
-    return {
-        row.customer_id: OrderFigures(row.number, int(row.total), row.first_at, row.last_at)
-        for row in await connection.execute(_ORDERS_WANTED, {IDS: list(ids), "now": now})
-    }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from campaigns.batch import Batch
 from campaigns.engine import decide
 from campaigns.facts import anything_due, load_circumstances, load_due, return_unused
+from campaigns.links import MessageLinks
 from campaigns.live import workspace_config
 from campaigns.versions import bodies
 from core.clock import Clock
@@ -18,12 +19,19 @@ class Runner:
     """Moves journeys. Several runners may work on one store; a journey is moved by one at a time."""
 
     def __init__(
-        self, store: Store, clock: Clock, wakeup: Wakeup, *, unserved: Mapping[str, frozenset[str]] | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        wakeup: Wakeup,
+        *,
+        unserved: Mapping[str, frozenset[str]] | None = None,
+        links: MessageLinks | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._wakeup = wakeup
         self._unserved = unserved or {}
+        self._links = links
 
     async def run_once(self, limit: int = BATCH) -> int:
         """Move up to ``limit`` due journeys one decision on; gives how many there were."""
@@ -37,7 +45,9 @@ class Runner:
             due = await load_due(connection, config, now, limit)
             if due:
                 by_version = await bodies(connection, {item.version for item in due})
-                around = await load_circumstances(connection, config, due, by_version, now, unserved=self._unserved)
+                around = await load_circumstances(
+                    connection, config, due, by_version, now, unserved=self._unserved, links=self._links
+                )
                 batch = Batch(config, now, around.limits)
                 for item in sorted(due, key=lambda one: -by_version[one.version].definition.priority):
                     body = by_version[item.version]

@@ -250,7 +250,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             outbox=outbox,
             journal=journal,
             intake=intake,
-            runner=Runner(store, clock, wakeup, unserved=unserved_countries(accounts)),
+            runner=Runner(store, clock, wakeup, unserved=unserved_countries(accounts), links=links),
             scheduler=Scheduler(store, clock),
             processor=Processor(
                 store, {account.name: account.parse for account in accounts}, clock, configuration.secret

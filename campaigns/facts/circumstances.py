@@ -7,8 +7,8 @@ so that the next one of the same batch sees it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from campaigns.batch_prices import BatchPrices
 from campaigns.budgets import Limit
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.engine import (
@@ -18,14 +18,11 @@ from campaigns.engine import (
     Facts,
     GrantFacts,
     GrantOffer,
-    IdentityFacts,
-    Price,
     SendMessage,
     Sent,
     TakeQuota,
 )
 from campaigns.facts.journeys import DueJourney
-from core.money import parse_micros
 from core.purposes import NEEDS_CONSENT
 
 Served = Mapping[str, frozenset[str]]
@@ -37,13 +34,13 @@ class Circumstances:
     (campaign, step), ``limits`` by version, ``money_left`` by the limit's name."""
 
     config: WorkspaceConfig
+    prices: BatchPrices
     unserved: Served = field(default_factory=dict)
     sent: dict[str, list[Sent]] = field(default_factory=dict)
     live_chats: frozenset[str] = frozenset()
     quiet_until: Mapping[str, datetime] = field(default_factory=dict)
     listed: frozenset[str] | None = None
     holding: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    customers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     grants: dict[str, list[GrantFacts]] = field(default_factory=dict)
     codes_left: dict[str, int] = field(default_factory=dict)
     history: Mapping[str, Mapping[str, ChannelHistory]] = field(default_factory=dict)
@@ -52,7 +49,6 @@ class Circumstances:
     money_left: dict[str, int] = field(default_factory=dict)
     tomorrow: datetime | None = None
     _served: Served = field(init=False)
-    _prices: dict[str, Price] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._served = {name: policy.countries for name, policy in self.config.channels.items() if policy.countries}
@@ -79,21 +75,16 @@ class Circumstances:
             live_chat=customer in self.live_chats,
             quiet_until=self.quiet_until.get(customer),
             listed=self.listed is None or customer in self.listed,
-            price_of=self._price,
+            price_of=self.prices.price_of(customer, body),
             money_left=self.money_left[limit.name] if (limit := self.limits.get(item.version)) else None,
             offers=body.offers,
             grants=tuple(self.grants.get(customer, ())),
             codes_left=self.codes_left,
-            attributes=self.customers.get(customer, {}).get("attributes") or {},
+            attributes=self.prices.customers.get(customer, {}).get("attributes") or {},
             history=self.history.get(customer, {}),
             quota_left={s: left for (campaign, s), left in self.quota_left.items() if campaign == item.campaign_id},
             tomorrow=self.tomorrow,
         )  # fmt: skip
-
-    def _price(self, channel: str, _identity: IdentityFacts, _template: str) -> Price:
-        if channel not in self._prices:
-            self._prices[channel] = Price(parse_micros(self.config.policy(channel).price))
-        return self._prices[channel]
 
     def used(self, item: DueJourney, decision: Decision) -> None:
         """Count what ``decision`` took."""

@@ -8,21 +8,23 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.batch_prices import BatchPrices, speaks_sms
 from campaigns.budgets import give_back, grant, limit_of
-from campaigns.customers import customers_by_id
+from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
 from campaigns.engine import ChannelHistory, GrantFacts, Sent
 from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
 from campaigns.granting import end_expired
+from campaigns.links import MessageLinks
 from campaigns.periods import day_of, zone_named
+from campaigns.prices import PriceList
 from campaigns.segments.compiling import compile_condition
 from campaigns.segments.reading import read_stored
 from campaigns.segments.refresh import stored_segments
 from campaigns.segments.syntax import InSegment
 from core.machines.conversation import LIVE_CHAT
 from core.machines.message import MessageState
-from core.messages import SMS
 from core.purposes import NEEDS_CONSENT
 from core.statuses import SENT
 from storage.given import IDS, given_ids
@@ -50,12 +52,14 @@ async def load_circumstances(
     now: datetime,
     *,
     unserved: Served | None = None,
+    links: MessageLinks | None = None,
     spending: bool = True,
 ) -> Circumstances:
     """What the engine will ask about these journeys; budgets are taken only where it is ``spending``."""
     ids = sorted({item.customer_id for item in due})
     met = [bodies[version] for version in sorted({item.version for item in due})]
-    around = Circumstances(config=config, unserved=unserved or {})
+    prices = BatchPrices(PriceList.of(config, now), now, links=links)
+    around = Circumstances(config=config, prices=prices, unserved=unserved or {})
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:
         around.sent = await _sent(connection, config, ids, now)
@@ -69,7 +73,8 @@ async def load_circumstances(
     if quotas:
         around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now)
     if any(_asks_customer(body) for body in met):
-        around.customers = await customers_by_id(connection, ids)
+        prices.customers = await customers_by_id(connection, ids)
+        prices.orders = await orders_of(connection, ids, now)
     if spending:
         await _take_money(connection, around, bodies, now)
     if config.mode == "allowlist":
@@ -88,7 +93,7 @@ def _asks_history(body: CampaignBody) -> bool:
 def _asks_customer(body: CampaignBody) -> bool:
     """SMS is priced by the text that the customer will read; a personal offer by an attribute."""
     by_score = body.definition.offer is not None and body.definition.offer.by == "score"
-    return by_score or any(SMS in (leg.channel, *leg.among) for step in _sends(body) for leg in step.legs)
+    return by_score or speaks_sms(body)
 
 
 def _quota_steps(body: CampaignBody) -> dict[str, int]:
