@@ -15,6 +15,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.errors import TransactionLost
+
 _IMPORT_LOCK = 0x6F74_696D  # "otim": imports into one PostgreSQL store go one chunk after the other
 _STATEMENT_ROWS = (256, 64, 16, 4, 1)
 """Rows of one SQLite statement, few sizes so that they stay prepared; 256 rows of 18 columns take a seventh of the
@@ -156,8 +158,8 @@ def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether the rows are there already, or somebody wrote them meanwhile: the chunk should be tried once more."""
-    if isinstance(error, sqlite3.IntegrityError):
+    """Whether the rows are there already, or somebody was in the way: the chunk should be tried once more."""
+    if isinstance(error, sqlite3.IntegrityError | TransactionLost):
         return True
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith("23") or state in ("40001", "40P01")

@@ -1,6 +1,7 @@
 """Imports into both databases: repeatable, counting truly, never taking what is somebody else's."""
 
 import csv
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import select, text
 
 from core.addresses import identity_key
 from core.draws import customer_draw
+from core.errors import TransactionLost
 from core.messages import Address
 from storage.imports import (
     ConsentGrant,
@@ -291,3 +293,24 @@ async def test_events_made_ahead_of_a_meeting_with_what_is_there_are_made_again(
     names = {row["id"]: name for name, row in (await customers(store)).items()}
     owners = {row["external_id"]: names[row["customer_id"]] for row in await rows(store, Event)}
     assert owners == {f"O{number}": str(number // 3) for number in range(1503)}
+
+
+async def test_a_chunk_whose_transaction_was_lost_is_written_again(store, tmp_path, monkeypatch):
+    path = written(tmp_path, "order id,customer,date\n" + "".join(f"O{n},{n // 3},2026-01-05\n" for n in range(900)))
+    write, lost = store.write, []
+
+    @asynccontextmanager
+    async def loses_the_second():
+        async with write() as connection:
+            yield connection
+            lost.append(len(lost) == 1)
+            if lost[-1]:
+                raise TransactionLost("another was in the way")
+
+    monkeypatch.setattr(store, "write", loses_the_second)
+    summary = await import_events(store, path, EVENTS)
+    assert any(lost)
+    assert (counts(summary), summary.customers_created) == ((900, 900, 0, 0, 0), 300)
+    names = {row["id"]: name for name, row in (await customers(store)).items()}
+    owners = {row["external_id"]: names[row["customer_id"]] for row in await rows(store, Event)}
+    assert owners == {f"O{number}": str(number // 3) for number in range(900)}
