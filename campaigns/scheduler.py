@@ -133,9 +133,9 @@ class Scheduler:
         if outcome == SKIPPED:
             log.warning("campaign start skipped", campaign=campaign.name, instant=instant.isoformat(), late=late)
             return 0
-        async with self._store.write() as connection:
+        async with self._store.read() as connection:
             segments = await stored_segments(connection)
-            await refresh_segment(connection, definition.audience, segments, now=now, zone=zone_named(config.zone))
+        await refresh_segment(self._store, definition.audience, segments, now=now, zone=zone_named(config.zone))
         own_zone = zone if definition.start.zone == "customer" else None
         entered = await enrol(self._store, campaign, definition, config, now, zone=own_zone)
         async with self._store.write() as connection:

@@ -87,12 +87,11 @@ async def _prepare(options: DemoOptions, show: Show, stage: Stage, cast: Cast, d
     with show.stage("applied"):
         await apply_workspace(stage, options.now)
     with show.stage("segment", name=AUDIENCE) as said:
-        async with stage.store.write() as connection:
-            segments = await stored_segments(connection)
-            zone = zone_named(stage.workspace.config.zone)
-            await refresh_segment(connection, AUDIENCE, segments, now=options.now, zone=zone)
         async with stage.store.read() as connection:
-            said["size"] = await segment_size(connection, AUDIENCE)
+            segments = await stored_segments(connection)
+        zone = zone_named(stage.workspace.config.zone)
+        refreshed = await refresh_segment(stage.store, AUDIENCE, segments, now=options.now, zone=zone)
+        said["size"] = refreshed.size
     with show.stage("worker"):
         await stage.start_worker(options.now)
         await connect_providers(stage, director)

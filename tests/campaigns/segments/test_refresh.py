@@ -23,9 +23,8 @@ async def _order(store: Store, customer: str, days_ago: int) -> None:
         await connection.execute(insert(table(Event)).values(row.model_dump()))
 
 
-async def _refresh(store: Store, days: int = 0) -> Refreshed:
-    async with store.write() as connection:
-        return await refresh_segment(connection, "dormant", SEGMENTS, now=NOW + timedelta(days=days), zone=ZONE)
+async def _refresh(store: Store, days: int = 0, *, full: bool = True) -> Refreshed:
+    return await refresh_segment(store, "dormant", SEGMENTS, now=NOW + timedelta(days=days), zone=ZONE, full=full)
 
 
 async def _customer(store: Store) -> str:
@@ -39,12 +38,12 @@ async def test_customers_enter_and_leave(store: Store) -> None:
     sleeper, fresh = await _customer(store), await _customer(store)
     await _order(store, sleeper, 40)
     await _order(store, fresh, 10)
-    assert await _refresh(store) == Refreshed(entered=1, left=0, size=1)
-    assert await _refresh(store) == Refreshed(entered=0, left=0, size=1)
+    assert await _refresh(store) == Refreshed(1, 0, 1, full=True)
+    assert await _refresh(store) == Refreshed(0, 0, 1, full=True)
     await _order(store, sleeper, 0)
-    assert await _refresh(store, days=1) == Refreshed(entered=0, left=1, size=0)
-    assert await _refresh(store, days=25) == Refreshed(entered=1, left=0, size=1)
-    assert await _refresh(store, days=40) == Refreshed(entered=1, left=0, size=2)
+    assert await _refresh(store, days=1) == Refreshed(0, 1, 0, full=True)
+    assert await _refresh(store, days=25) == Refreshed(1, 0, 1, full=True)
+    assert await _refresh(store, days=40) == Refreshed(1, 0, 2, full=True)
     memberships = table(SegmentMembership)
     async with store.read() as connection:
         rows = (await connection.execute(select(memberships.c.customer_id, memberships.c.left_at))).all()
@@ -60,4 +59,4 @@ async def test_out_and_back_at_one_instant_goes_on(store: Store) -> None:
     memberships = table(SegmentMembership)
     async with store.write() as connection:
         await connection.execute(memberships.update().values(left_at=NOW))
-    assert await _refresh(store) == Refreshed(entered=1, left=0, size=1)
+    assert await _refresh(store) == Refreshed(1, 0, 1, full=True)
