@@ -28,24 +28,24 @@ class Wire(asyncio.Protocol):
     """Replies in, bytes out. Replies queue up in the order in which they came."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
         self._lines: list[str] = []
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self.lost = ""
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        *lines, rest = bytes(self._buffer).split(b"\n")
-        self._buffer = bytearray(rest)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
         for raw in lines:
-            line = raw.decode("utf-8", "replace").rstrip("\r")
-            if not (line[:3].isascii() and line[:3].isdigit() and "200" <= line[:3] < "600"):
-                self._lose(f"not an SMTP reply: {line[:100]!r}")
+            code = raw[:3]
+            if not (code.isdigit() and b"200" <= code < b"600"):
+                self._lose(f"not an SMTP reply: {raw[:100].decode('utf-8', 'replace').rstrip()!r}")
                 return
-            self._lines.append(line[4:])
-            if line[3:4] != "-":
-                self._replies.append(Reply(int(line[:3]), "\n".join(self._lines)))
+            self._lines.append(raw[4:].decode("utf-8", "replace").rstrip("\r"))
+            if raw[3:4] != b"-":
+                self._replies.append(Reply(int(code), "\n".join(self._lines)))
                 self._lines = []
         if len(self._buffer) + sum(map(len, self._lines)) > _LONGEST_REPLY:
             self._lose("a reply without an end")
@@ -60,29 +60,56 @@ class Wire(asyncio.Protocol):
 
     def _lose(self, why: str) -> None:
         self.lost = self.lost or why
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def reply(self) -> Reply:
-        """The next reply.
+    async def reply(self, deadline: float) -> Reply:
+        """The next reply, before ``deadline`` by the loop's clock.
 
         Raises:
             ConnectionLost: if none can come any more.
+            TimeoutError: if none came.
         """
         while not self._replies:
             if self.lost:
                 raise ConnectionLost(self.lost)
-            self._waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._deadline = deadline
+            if self._alarm is None or self._alarm.when() > deadline:
+                self._set_alarm(loop, deadline)
+            self._waiter = loop.create_future()
             await self._waiter
         return self._replies.popleft()
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        """One timer serves many replies: it looks at the deadline of the moment only when it rings."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_at(at, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarm = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if loop.time() < self._deadline:
+            self._set_alarm(loop, self._deadline)
+        else:
+            self._waiter.set_exception(TimeoutError())
 
     @property
     def in_step(self) -> bool:
         """Whether nothing was said that nobody asked for (a farewell, most of the time)."""
         return not (self._replies or self._lines or self._buffer or self.lost)
+
+
+def _after(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
 
 
 class Session:
@@ -110,9 +137,8 @@ class Session:
         if not self._dirty and uptime() - self._used < self._settings.stale_after:
             return True
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                self._transport.write(b"RSET\r\n")
-                reply = await self._wire.reply()
+            self._transport.write(b"RSET\r\n")
+            reply = await self._wire.reply(_after(self._settings.timeout))
         except (ConnectionLost, TimeoutError):
             return False
         self._dirty, self._used = False, uptime()
@@ -137,8 +163,7 @@ class Session:
             (b"DATA\r\n", "data"),
         )
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                await self._envelope(commands)
+            await self._envelope(commands, _after(self._settings.timeout))
         except TimeoutError:
             self.abort()
             raise TransientFailure(f"no answer within {self._settings.timeout:g} s, before the content") from None
@@ -152,7 +177,7 @@ class Session:
             raise
         return await self._content(raw)
 
-    async def _envelope(self, commands: tuple[tuple[bytes, str], ...]) -> None:
+    async def _envelope(self, commands: tuple[tuple[bytes, str], ...], deadline: float) -> None:
         pipelined = "pipelining" in self.extensions
         if pipelined:
             self._transport.write(b"".join(command for command, _ in commands))
@@ -160,7 +185,7 @@ class Session:
         for command, stage in commands:
             if not pipelined:
                 self._transport.write(command)
-            reply = await self._wire.reply()
+            reply = await self._wire.reply(deadline)
             if reply.code == 421:
                 raise ConnectionLost(f"{stage} refused: {reply}", code=reply.enhanced or "421")
             if refusal is None and not 200 <= reply.code < 400:
@@ -179,9 +204,8 @@ class Session:
             self.abort()
             raise TransientFailure(f"{lost}, before the content")
         try:
-            async with asyncio.timeout(self._settings.final_timeout):
-                self._transport.write(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-                reply = await self._wire.reply()
+            self._transport.write(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            reply = await self._wire.reply(_after(self._settings.final_timeout))
         except TimeoutError:
             self.abort()
             raise UnknownOutcome(f"{_UNCERTAIN} within {self._settings.final_timeout:g} s") from None
