@@ -24,14 +24,17 @@ def advise_on_leaving(purpose: Purpose, source: TemplateSource, problems: Proble
         problems.warn(f"templates/{source.path}", source.body.line, f"nothing tells its reader how to stop it; {hint}")
 
 
+def advise_on_length(channel: str, path: str, rendered: Rendered, problems: Problems) -> None:
+    """Warn of an SMS that is many to the provider."""
+    counted = sms_parts(rendered.text)
+    if channel == SMS and counted.parts > MANY_PARTS:
+        said = f"{counted.parts} SMS for an example customer ({counted.units} units of {counted.encoding})"
+        problems.warn(f"templates/{path}", 0, f"{said}; each is paid for, shorten it")
+
+
 def check_rendered(channel: str, path: str, rendered: Rendered, who: str, problems: Problems) -> None:
-    """Note what a provider refuses of a text that was tried out; warn of what it makes dear. ``who`` it was for."""
+    """Note what a provider refuses of a text that was tried out. ``who`` it was for."""
     file = f"templates/{path}"
-    if channel == SMS:
-        counted = sms_parts(rendered.text)
-        if counted.parts > MANY_PARTS:
-            said = f"{counted.parts} SMS {who} ({counted.units} units of {counted.encoding})"
-            problems.warn(file, 0, f"{said}; each is paid for, shorten it")
     if channel == TELEGRAM:
         for button in rendered.buttons:
             if len(button.value.encode()) > TELEGRAM_BUTTON_BYTES:

@@ -7,7 +7,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import Leg
 from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
-from campaigns.templates.advice import advise_on_leaving, check_rendered
+from campaigns.templates.advice import advise_on_leaving, advise_on_length, check_rendered
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
@@ -19,8 +19,8 @@ from core.purposes import NEEDS_CONSENT, Purpose
 
 
 def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:
-    """The template file taken apart, if nothing is wrong with it; else its problems are noted."""
-    file, before = f"templates/{path}", len(problems)
+    """The template file taken apart, unless it could not be; whatever is wrong with it is noted."""
+    file, is_written = f"templates/{path}", True
     try:
         source = take_apart(path, text)
     except WorkspaceInvalid as error:
@@ -32,17 +32,18 @@ def check_file(path: str, text: str, problems: Problems) -> TemplateSource | Non
             tree = TEXT.tree(piece.source)
         except TemplateSyntaxError as error:
             problems.add(file, piece.line + error.lineno - 1, error.message or "broken template syntax")
+            is_written = False
             continue
         for line, message in unknown_variables(tree):
             problems.add(file, piece.line + line - 1, message)
-    if len(problems) == before:
+    if is_written:
         try:
             compiled(path, text)
         except MarkupProblem as error:
             problems.add(file, source.body.line + error.line - 1, error.message)
         except TemplateSyntaxError as error:
             problems.add(file, source.body.line, f"{error.message} (in the HTML that this becomes)")
-    return source if len(problems) == before else None
+    return source
 
 
 def check_templates(
@@ -58,7 +59,12 @@ def check_templates(
 
     ``wanted`` are (template, channel), each with the line of ``file`` that asks for it.
     """
-    sources = {path: check_file(path, text, problems) for path, text in templates.items()}
+    sources: dict[str, TemplateSource | None] = {}
+    broken: set[str] = set()
+    for path, text in templates.items():
+        before = len(problems)
+        sources[path] = check_file(path, text, problems)
+        broken |= {path} if len(problems) != before else set()
     for (template, channel), line in wanted.items():
         leg = Leg(channel=channel, template=template)
         own = [path for path in sources if path.startswith(f"{leg.template}/") and _channel(path) == leg.channel]
@@ -73,7 +79,7 @@ def check_templates(
             continue
         read = [source for path in own if (source := sources[path])]
         _check_content(purpose, leg, read, problems)
-        if len(read) == len(own):
+        if not broken & set(own):
             _try_out(templates, leg, read, default_locale, problems)
 
 
@@ -106,6 +112,8 @@ def _try_out(
                 problems.add(f"templates/{error.path}", 0, f"{error.reason} ({who})")
                 break
             check_rendered(leg.channel, source.path, made, who, problems)
+            if not empty:
+                advise_on_length(leg.channel, source.path, made, problems)
 
 
 def stray_file(path: str) -> str | None:

@@ -120,8 +120,8 @@ def read_speech(fields: Fields, scope: Scope, default: Speech) -> Speech:
         return default
     listed = {variant: inner.parsed(variant, name, "") for variant in inner.node.entries}
     own = {variant: template for variant, template in listed.items() if scope.variant(variant, inner.line(variant))}
-    missing = sorted((scope.variants or frozenset()) - set(own)) if scope.variants else []
-    if missing and not default.template:
+    missing = sorted((scope.variants or frozenset()) - set(own))
+    if missing and not default.template and len(own) == len(listed):  # else the misspelt one is meant
         hint = f"add {missing[0]}: TEMPLATE, or a template: for the whole campaign"
         fields.problem("template", f"variant {missing[0]!r} has no template here; {hint}")
     variants = {variant: template for variant, template in sorted(own.items()) if template}

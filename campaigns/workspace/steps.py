@@ -123,8 +123,7 @@ class StepReader:
             return present[0]
         first = next((key for key in fields.node.entries if key not in ("id", "when")), "")
         near = did_you_mean(first, HEADS)
-        hint = f"{near} " if near else "; "
-        fields.problem(first, f"{first!r} begins no step{hint}(it begins with one of {', '.join(HEADS)})")
+        fields.problem(first, f"{first!r} begins no step{near or '; begin it with one of ' + ', '.join(HEADS)}")
         return ""
 
     def _branch(self, fields: Fields, base: dict[str, Any], read: _Read, depth: int) -> Step | None:
