@@ -30,7 +30,7 @@ from campaigns.engine.effects import (
     TakeQuota,
 )
 from campaigns.engine.journey import Facts, Journey, MessageFacts
-from campaigns.engine.planning import Plan
+from campaigns.engine.planning import Plan, too_late
 from campaigns.engine.waiting import step_ends, wait_ends
 from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
 from core.machines.message import MessageState
@@ -196,7 +196,7 @@ class _Walk:
             return self._hold(step, leg_name, since)
         opens = self._plan.opening(step, found.channel, since)
         if opens.window is None:
-            self._plan.note("SendSkipped", step.id, leg_name, f"expires before it is free of {opens.deferred_by}")
+            self._plan.note("SendSkipped", step.id, leg_name, too_late(opens))
             return None
         offer = offer_for(definition, self._journey, facts)
         if offer.reason:

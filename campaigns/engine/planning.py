@@ -97,8 +97,13 @@ class Plan:
             return
         opens = self.opening(step, found.channel, since)
         if opens.window is None:
-            self.note("SendSkipped", step.id, leg.channel, f"expires before it is free of {opens.deferred_by}")
+            self.note("SendSkipped", step.id, leg.channel, too_late(opens))
         elif self._money is not None and found.price.micros > self._money:
             self.note("SendSkipped", step.id, leg.channel, "budget")
         else:
             self.send(step, leg.channel, found, opens.window, opens.deferred_by)
+
+
+def too_late(opens: Opening) -> str:
+    """Why there is no window, for the history."""
+    return ": ".join(part for part in (opens.deferred_by, "past its expires") if part)
