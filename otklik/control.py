@@ -67,7 +67,6 @@ def control_router(service: Service, clock: VirtualClock) -> APIRouter:
         _only_from_here(request)
         clock.advance_to(to.now)
         await service.sweep()
-        await service.scheduler.tick()
         for topic in (JOURNEYS, INBOUND, STARTS, *(f"outbox:{each.channel}" for each in service.dispatchers)):
             service.wakeup.notify(topic)
         return {"now": clock.now()}

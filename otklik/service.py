@@ -124,8 +124,8 @@ class Service:
         done: int = await self.processor.run_once()
         if done:
             self.wakeup.notify(JOURNEYS)
-            for dispatcher in self.dispatchers:
-                self.wakeup.notify(f"outbox:{dispatcher.channel}")
+            for channel in self.processor.heard:
+                self.wakeup.notify(f"outbox:{channel}")
         return done
 
     async def _poll(self, account: str, source: Polls) -> None:

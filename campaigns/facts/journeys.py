@@ -14,6 +14,7 @@ from campaigns.definition import WorkspaceConfig
 from campaigns.engine import IdentityFacts, Journey, MessageFacts
 from campaigns.gates.paused import RUNNING
 from campaigns.periods import zone_named
+from campaigns.segments.indexes import unindexed
 from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.messages import SMS, WHATSAPP
@@ -50,12 +51,15 @@ class DueJourney:
 
 
 def due_condition(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """Open journeys of running campaigns whose time has come, unless everything is stopped."""
+    """Open journeys of running campaigns whose time has come, unless everything is stopped.
+
+    By the index of due times: a campaign's open journeys are most of those there are.
+    """
     return and_(
         _ENROLMENTS.c.closed_at.is_(None),
         _ENROLMENTS.c.due_at <= now,
         _ENROLMENTS.c.state == EnrolmentState.WAITING,
-        _ENROLMENTS.c.campaign_id.in_(select(_CAMPAIGNS.c.id).where(_CAMPAIGNS.c.state.in_(RUNNING))),
+        unindexed(_ENROLMENTS.c.campaign_id).in_(select(_CAMPAIGNS.c.id).where(_CAMPAIGNS.c.state.in_(RUNNING))),
         ~emergency_stop(),
     )
 
