@@ -1,24 +1,45 @@
 """Entry: who joins a campaign when it starts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Label, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.assigning import assign, beginnings
 from campaigns.definition import CampaignDefinition, WorkspaceConfig
-from campaigns.periods import zone_named
+from campaigns.periods import day_of, zone_named
 from core.ids import new_id
 from core.machines.enrolment import ENROLMENT
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_missing
 from storage.store import Store
-from storage.tables import Campaign, Customer, Enrolment, EnrolmentHistory, SegmentMembership
+from storage.tables import (
+    Campaign,
+    Customer,
+    Enrolment,
+    EnrolmentHistory,
+    ExperimentWeights,
+    Identity,
+    SegmentMembership,
+)
 
 _ENROLMENTS = table(Enrolment)
 _HISTORY = table(EnrolmentHistory)
 _CUSTOMERS = table(Customer)
 _MEMBERS = table(SegmentMembership)
+_IDENTITIES, _WEIGHTS = table(Identity), table(ExperimentWeights)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer who may enter: as which round, and the draw that decides the variant."""
+
+    customer_id: str
+    round: int
+    draw: int
 
 
 async def enrol(
@@ -37,10 +58,11 @@ async def enrol(
     """
     async with store.read() as connection:
         candidates = await _candidates(connection, campaign, definition, config, now, zone)
+        entry = await _Entry.of(connection, campaign, definition, config, now)
     entered = 0
     for group in chunks(candidates):
         async with store.write() as connection:
-            entered += len(await _insert(connection, campaign, group, now))
+            entered += len(await entry.write(connection, group))
     return entered
 
 
@@ -79,9 +101,10 @@ async def enrol_group(
     """:func:`enrol_customers` for at most a few hundred, in the caller's transaction."""
     barring = _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
     wanted = (
-        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id))
+        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw)
         .where(
             _CUSTOMERS.c.id.in_(customer_ids),
+            *_listed(config),
             ~exists(select(_ENROLMENTS.c.id).where(barring, _bars_reentry(campaign, definition, config, now))),
         )
         .order_by(_CUSTOMERS.c.id)
@@ -92,7 +115,8 @@ async def enrol_group(
         )
         wanted = wanted.where(_CUSTOMERS.c.id.in_(members))
     rows = (await connection.execute(wanted)).all()
-    return await _insert(connection, campaign, [(row.id, row.round) for row in rows], now, trigger)
+    entry = await _Entry.of(connection, campaign, definition, config, now, trigger)
+    return await entry.write(connection, [Candidate(row.id, row.round, row.draw) for row in rows])
 
 
 async def _candidates(
@@ -102,22 +126,32 @@ async def _candidates(
     config: WorkspaceConfig,
     now: datetime,
     zone: str | None,
-) -> list[tuple[str, int]]:
-    """(customer id, number of the round) of every member that may enter."""
-    barring = _ENROLMENTS.c.customer_id == _MEMBERS.c.customer_id
+) -> list[Candidate]:
+    """Every member that may enter; every customer where the campaign has no audience."""
+    barring = _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
     wanted = (
-        select(_MEMBERS.c.customer_id, _next_round(campaign, _MEMBERS.c.customer_id))
-        .join(_CUSTOMERS, _CUSTOMERS.c.id == _MEMBERS.c.customer_id)
+        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw)
         .where(
-            _MEMBERS.c.segment == definition.audience,
-            _MEMBERS.c.left_at.is_(None),
+            *_listed(config),
             ~exists(select(_ENROLMENTS.c.id).where(barring, _bars_reentry(campaign, definition, config, now))),
         )
-        .order_by(_MEMBERS.c.customer_id)
+        .order_by(_CUSTOMERS.c.id)
     )
+    if definition.audience:
+        wanted = wanted.join(_MEMBERS, _MEMBERS.c.customer_id == _CUSTOMERS.c.id).where(
+            _MEMBERS.c.segment == definition.audience, _MEMBERS.c.left_at.is_(None)
+        )
     if zone is not None:
         wanted = wanted.where(customer_zone(config) == zone)
-    return [(row.customer_id, row.round) for row in await connection.execute(wanted)]
+    return [Candidate(row.id, row.round, row.draw) for row in await connection.execute(wanted)]
+
+
+def _listed(config: WorkspaceConfig) -> list[ColumnElement[bool]]:
+    """Before going live only who is on the allowlist enters, by external id or by an address."""
+    if config.mode != "allowlist":
+        return []
+    by_address = select(_IDENTITIES.c.customer_id).where(_IDENTITIES.c.address.in_(config.allowlist))
+    return [or_(_CUSTOMERS.c.external_id.in_(config.allowlist), _CUSTOMERS.c.id.in_(by_address))]
 
 
 def _next_round(campaign: Campaign, customer: ColumnElement[str]) -> Label[int]:
@@ -151,46 +185,97 @@ def customer_zone(config: WorkspaceConfig) -> ColumnElement[str]:
     )
 
 
-async def _insert(
-    connection: AsyncConnection,
-    campaign: Campaign,
-    group: Sequence[tuple[str, int]],
-    now: datetime,
-    trigger: str | None = None,
-) -> list[str]:
-    """Write the enrolments of (customer id, number of the round); gives the customers who entered."""
-    rows = [
-        {
+@dataclass(slots=True)
+class _Entry:
+    """One wave: everybody gets an assignment, and a beginning at the campaign's pace."""
+
+    campaign: Campaign
+    definition: CampaignDefinition
+    config: WorkspaceConfig
+    now: datetime
+    trigger: str | None
+    weights: Mapping[str, float]
+    begins: Iterator[datetime]
+
+    @classmethod
+    async def of(
+        cls,
+        connection: AsyncConnection,
+        campaign: Campaign,
+        definition: CampaignDefinition,
+        config: WorkspaceConfig,
+        now: datetime,
+        trigger: str | None = None,
+    ) -> "_Entry":
+        weights = await weights_of(connection, campaign.id, definition, config, now)
+        return cls(campaign, definition, config, now, trigger, weights, beginnings(definition, config, now))
+
+    async def write(self, connection: AsyncConnection, group: Sequence[Candidate]) -> list[str]:
+        """Write the enrolments; gives the customers who entered: another scheduler may have been faster."""
+        rows = [self._row(candidate) for candidate in group]
+        await insert_missing(connection, _ENROLMENTS, rows)
+        written = select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id).where(
+            _ENROLMENTS.c.id.in_([row["id"] for row in rows])
+        )
+        kept = {row.id: row.customer_id for row in await connection.execute(written)}
+        lines = [
+            {"id": new_id(), "enrolment_id": row["id"], "at": self.now, "event": "Entered", "step": "", "leg": "",
+             "detail": _told(row)}
+            for row in rows
+            if row["id"] in kept
+        ]  # fmt: skip
+        if lines:
+            await connection.execute(_HISTORY.insert(), lines)
+        return sorted(kept.values())
+
+    def _row(self, candidate: Candidate) -> dict[str, Any]:
+        assigned = assign(self.definition, self.config, candidate.draw, self.weights)
+        return {
             "id": new_id(),
-            "campaign_id": campaign.id,
-            "customer_id": customer_id,
-            "round": number,
-            "version": campaign.version,
+            "campaign_id": self.campaign.id,
+            "customer_id": candidate.customer_id,
+            "round": candidate.round,
+            "version": self.campaign.version,
             "state": ENROLMENT.initial,
             "reason": "",
-            "variant": "",
-            "ghost": False,
+            "variant": assigned.variant,
+            "ghost": assigned.ghost,
             "step": "",
             "leg": "",
-            "event_id": trigger,
-            "due_at": now,
-            "entered_at": now,
+            "event_id": self.trigger,
+            "due_at": self.now if assigned.ghost else next(self.begins),
+            "entered_at": self.now,
             "revision": 0,
         }
-        for customer_id, number in group
-    ]
-    await insert_missing(connection, _ENROLMENTS, rows)
-    written = select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id).where(
-        _ENROLMENTS.c.id.in_([row["id"] for row in rows])
-    )
-    kept = {row.id: row.customer_id for row in await connection.execute(written)}
-    lines = [
-        {"id": new_id(), "enrolment_id": id_, "at": now, "event": "Entered", "step": "", "leg": "", "detail": ""}
-        for id_ in sorted(kept)
-    ]
-    if lines:
-        await connection.execute(_HISTORY.insert(), lines)
-    return sorted(kept.values())
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    parts = (row["variant"] and f"variant {row['variant']}", "held out" if row["ghost"] else "")
+    return ", ".join(part for part in parts if part)
+
+
+async def weights_of(
+    connection: AsyncConnection,
+    campaign_id: str,
+    definition: CampaignDefinition,
+    config: WorkspaceConfig,
+    now: datetime,
+) -> Mapping[str, float]:
+    """The variants' weights for entries of today: the last that a draw stored, else those of the definition."""
+    experiment = definition.experiment
+    if experiment is None:
+        return {}
+    if experiment.winner == "thompson":
+        today, _ = day_of(now, zone_named(config.zone))
+        stored = await connection.scalar(
+            select(_WEIGHTS.c.weights)
+            .where(_WEIGHTS.c.campaign_id == campaign_id, _WEIGHTS.c.day <= today.isoformat())
+            .order_by(_WEIGHTS.c.day.desc())
+            .limit(1)
+        )
+        if stored and stored.keys() == experiment.variants.keys():
+            return {name: float(weight) for name, weight in stored.items()}
+    return {name: float(weight) for name, weight in experiment.variants.items()}
 
 
 MISFIRE = timedelta(hours=1)
