@@ -1,127 +1,33 @@
-"""JSON Schemas (draft 2020-12) of the workspace's files, for editors. The loader decides; these help while typing."""
+"""JSON Schemas (draft 2020-12) of the workspace's files, for editors. The readers decide; these help while typing."""
 
-from typing import Any
-
-from campaigns.reading.names import NAME_PATTERN
+from campaigns.schemas.campaign import campaign
+from campaigns.schemas.parts import CHANNEL as _CHANNEL
+from campaigns.schemas.parts import DAY as _DAY
+from campaigns.schemas.parts import NAME as _NAME
+from campaigns.schemas.parts import PERIOD as _PERIOD
+from campaigns.schemas.parts import SCALAR as _SCALAR
+from campaigns.schemas.parts import Schema
+from campaigns.schemas.parts import mapping as _object
+from campaigns.schemas.workspace import offers, workspace
 from campaigns.segments.comparisons import ORDER_WORDS, WORDS
 from campaigns.segments.syntax import ATTRIBUTE, FIELDS
-from core.messages import CHANNELS
 from core.purposes import Purpose
 
-Schema = dict[str, Any]
-
-_NAME: Schema = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
-_PERIOD: Schema = {
-    "type": "string",
-    "pattern": r"^\s*\d{1,5}\s*(s|m|h|d|w|mo|y)\s*$",
-    "description": "a number and s, m, h, d, w, mo or y",
-    "examples": ["3d", "2h", "1mo", "1y"],
-}
-_DAY: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$", "examples": ["2026-12-01"]}
-_CHANNEL: Schema = {"enum": list(CHANNELS)}
-_SCALAR: Schema = {"type": ["string", "number", "boolean"]}
-_UNTIL: Schema = {
-    "description": "what counts as an answer; none for a series",
-    "oneOf": [
-        {"enum": ["none", "reply", "click", "goal"]},
-        {"type": "array", "items": {"enum": ["reply", "click", "goal"]}, "minItems": 1},
-    ],
-}
+PARTS = ("campaign", "workspace", "segments", "offers")
 
 
 def schema_of(part: str) -> Schema:
-    """The schema of ``campaign``, ``workspace`` or ``segments``.
+    """The schema of one of :data:`PARTS`.
 
     Raises:
         KeyError: for another word.
     """
-    made = {"campaign": _campaign, "workspace": _workspace, "segments": _segments}[part]()
+    made = {"campaign": _campaign, "workspace": workspace, "segments": _segments, "offers": offers}[part]()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Otklik {part}", **made}
 
 
-def _object(properties: Schema, *required: str, **more: Any) -> Schema:
-    made: Schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
-    return {**made, "required": list(required)} if required else made
-
-
 def _campaign() -> Schema:
-    leg = _object({"send": _CHANNEL, "template": _NAME}, "send")
-    zone = {"type": "string", "description": "organisation, customer or an IANA name", "examples": ["customer"]}
-    at = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", "examples": ["2026-12-01T10:00"]}
-    cron = {"type": "string", "description": "minute hour day month weekday", "examples": ["0 10 1 * *"]}
-    step = _object(
-        {
-            "send": _CHANNEL,
-            "id": {**_NAME, "description": "unique in the campaign; by default send- and the channel"},
-            "template": _NAME,
-            "wait": {**_PERIOD, "description": "how long to wait for an answer"},
-            "otherwise": {"description": "where the channel cannot reach them", "oneOf": [_CHANNEL, leg]},
-            "until": _UNTIL,
-            "expires": {**_PERIOD, "description": "put off for longer than this, the send is skipped (48h)"},
-        },
-        "send",
-    )
-    return _object(
-        {
-            "campaign": {**_NAME, "description": "its name; never change it"},
-            "description": {"type": "string"},
-            "purpose": {"enum": [Purpose.MARKETING.value, Purpose.TRANSACTIONAL.value]},
-            "audience": {**_NAME, "description": "a segment of segments.yaml"},
-            "start": {
-                "oneOf": [
-                    {"const": "now"},
-                    _object({"at": at, "zone": zone}, "at"),
-                    _object({"cron": cron, "zone": zone}, "cron"),
-                ]
-            },
-            "period": _object({"from": _DAY, "to": _DAY}),
-            "reentry": {
-                "type": "string",
-                "pattern": r"^(never|after \s*\d{1,5}\s*(s|m|h|d|w|mo|y))$",
-                "examples": ["never", "after 1mo"],
-            },
-            "goal": {"oneOf": [_NAME, _object({"event": _NAME, "within": _PERIOD}, "event")]},
-            "until": _UNTIL,
-            "template": {**_NAME, "description": "the folder under templates/ for steps that name none"},
-            "edits": {"const": "pin", "description": "people in flight keep their version"},
-            "steps": {"type": "array", "items": step, "minItems": 1},
-        },
-        "campaign",
-        "audience",
-        "steps",
-    )
-
-
-def _workspace() -> Schema:
-    clock = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "examples": ["08:00"]}
-    policy = _object(
-        {
-            "account": _NAME,
-            "price": {"type": ["number", "string"], "description": "the most that one message may cost"},
-            "countries": {"type": "array", "items": {"type": "string", "pattern": "^[A-Z]{2}$"}},
-            "on_unknown": {"enum": ["hold", "reconcile"]},
-        }
-    )
-    brand = _object(
-        {
-            "name": {"type": "string"},
-            "url": {"type": "string", "pattern": "^https?://"},
-            "postal_address": {"type": "string"},
-        },
-        "name",
-    )
-    return _object(
-        {
-            "brand": brand,
-            "zone": {"type": "string", "examples": ["Europe/London"]},
-            "locale": {"type": "string", "examples": ["en-GB"]},
-            "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-            "sending_hours": _object({"from": clock, "to": clock}),
-            "attribution_window": _PERIOD,
-            "channels": _object({channel: {"oneOf": [policy, {"type": "null"}]} for channel in CHANNELS}),
-        },
-        "brand",
-    )
+    return campaign(_segments()["$defs"]["condition"])
 
 
 def _segments() -> Schema:

@@ -13,6 +13,7 @@ class Part(StrEnum):
     CAMPAIGN = "campaign"
     WORKSPACE = "workspace"
     SEGMENTS = "segments"
+    OFFERS = "offers"
 
 
 def schema(

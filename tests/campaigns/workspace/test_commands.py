@@ -61,7 +61,7 @@ def test_problems_are_listed_and_nothing_is_applied(run: CliRunner, tmp_path: Pa
 
 
 def test_schemas_are_json(run: CliRunner) -> None:
-    for part in ("campaign", "workspace", "segments"):
+    for part in ("campaign", "workspace", "segments", "offers"):
         assert json.loads(run.invoke(_app(), ["schema", part]).stdout)["title"] == f"Otklik {part}"
 
 

@@ -59,7 +59,7 @@ def expect(folder: Path, words: str, *, place: str, warned: bool = False) -> Non
     assert not other
 
 
-@pytest.mark.parametrize(("step", "words"), [
+STEPS = [
     ("- wait: 3d", ""),
     ('- wait: {for: 2d, time: "10:00", on: [mon, friday]}', ""),
     ("- wait: {until: [{event: visit}, {event: order2}], at_most: 3d}", ""),
@@ -128,7 +128,10 @@ def expect(folder: Path, words: str, *, place: str, warned: bool = False) -> Non
      "way 3 of branch 'branch' is never taken"),
     ("- branch: [{when: vip, steps: [{wait: 1d}]}, {else: [{wait: 2d}]}]",
      "step 'wait' is in line 11 already; give one of them an id of its own, such as id: wait-2"),
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "words"), STEPS)
 def test_a_step(folder: Path, step: str, words: str) -> None:
     (folder / "campaigns" / "hello.yaml").write_text(f"{HEAD}  {step}\n")
     expect(folder, words, place="campaigns/hello.yaml:")
@@ -159,7 +162,7 @@ def test_steps_in_a_row(folder: Path, steps: str, words: str) -> None:
     expect(folder, words, place="campaigns/hello.yaml:4:")
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
+CAMPAIGNS = [
     ("goal: order", "goal: order\nstart: api", ""),
     ("audience: everyone", "start: api", ""),
     ("audience: everyone", "start: {event: order, where: {amount2: {above: 10}}}", ""),
@@ -211,7 +214,10 @@ def test_steps_in_a_row(folder: Path, steps: str, words: str) -> None:
     ("goal: order\n", "", "measured by the goal, but there is no goal"),
     ("template: {plain: hello, warm: warm}", "template: {plain: hello, wram: warm}", "there is no variant 'wram'"),
     ("  - send: sms\n    id: first\n", "  - send: sms\n    otherwise: {sned: sms}\n", "did you mean 'send'?"),
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "words"), CAMPAIGNS)
 def test_a_campaign(folder: Path, old: str, new: str, words: str) -> None:
     assert old in HEAD
     (folder / "campaigns" / "hello.yaml").write_text(HEAD.replace(old, new))
@@ -253,7 +259,7 @@ def test_nobody_can_answer(folder: Path) -> None:
     expect(folder, "so that 'on_answer' never runs", place="campaigns/hello.yaml:5:", warned=True)
 
 
-@pytest.mark.parametrize(("offers", "words"), [
+OFFERS = [
     ("ten: {code: TEN, valid: 14d, title: Ten off, product: discount}", ""),
     ("ten: {codes: unique, low_stock: 10}", ""),
     ("ten: {}", ""),
@@ -264,13 +270,16 @@ def test_nobody_can_answer(folder: Path) -> None:
     ("ten: {cod: TEN}", "unknown key 'cod' in offer 'ten'; did you mean 'code'?"),
     ("Ten off: {code: TEN}", "is not a name"),
     ("[ten]", "offers are names with what is promised"),
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("offers", "words"), OFFERS)
 def test_an_offer(folder: Path, offers: str, words: str) -> None:
     (folder / "offers.yaml").write_text(offers + "\n")
     expect(folder, words, place="offers.yaml:1: ")
 
 
-@pytest.mark.parametrize(("line", "words"), [
+SETTINGS = [
     ("caps: [3/w, 1/day, 2/3d]", ""),
     ("caps: 3 a week", "is no cap; write how many in which time, such as 3/w"),
     ("caps: [{max: 3}]", "the cap has no 'per'"),
@@ -309,7 +318,10 @@ def test_an_offer(folder: Path, offers: str, words: str) -> None:
     ("budgets: {shared: 100 EUR}", "budget 'shared' is in EUR"),
     ("budgets: {shared: {per: month}}", "the budget has no 'amount'"),
     ("budgets: {Shared: 5 USD}", "is not a name"),
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "words"), SETTINGS)
 def test_a_setting(folder: Path, line: str, words: str) -> None:
     (folder / "otklik.yaml").write_text(f"brand: {{name: Shop}}\n{line}\n")
     expect(folder, words, place="otklik.yaml:")
