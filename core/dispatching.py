@@ -1,15 +1,15 @@
 """What passes between the outbox and the dispatcher. Plain frozen values."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.messages import Address
 from core.outcomes import Outcome
 from core.purposes import Purpose
+from core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Claim:
     """A message that a worker holds under ``fence``. What it says is still to be composed.
 
@@ -33,7 +33,7 @@ class Claim:
     window_from: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ready:
     """A composed claim about to be committed as an attempt; ``subject`` and ``body`` are kept with the message."""
 
@@ -44,7 +44,7 @@ class Ready:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ended:
     """An attempt's outcome. It attaches to its attempt at any time, whatever became of the claim."""
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from core.machines.message import MessageState
 from core.purposes import Purpose
+from core.values import value
 
 EMAIL = "email"
 SMS = "sms"
@@ -14,7 +15,7 @@ CHANNELS = (EMAIL, SMS, WHATSAPP, TELEGRAM)
 """Names of the built-in channels; a plugin's channel is any other lower-case word."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Address:
     """Where a person is reached: ``value`` is already normalised (:mod:`core.addresses`).
 
@@ -54,7 +55,7 @@ class ProviderTemplate:
     variables: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OutboundMessage:
     """A message ready to leave: rendered, addressed, allowed.
 
@@ -79,7 +80,7 @@ class OutboundMessage:
     to_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Receipt:
     """What the provider said when it took a message. ``provider_id`` is unique within ``account``."""
 

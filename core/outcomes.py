@@ -1,10 +1,10 @@
 """Outcomes of a send, as values: what dispatch records, and what a worker's journal keeps across a crash."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from core.errors import ChannelFault, PermanentFailure, SendFailure, TransientFailure
+from core.values import value
 
 
 class OutcomeKind(StrEnum):
@@ -16,7 +16,7 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """One attempt's end.
 

@@ -15,6 +15,7 @@ from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
 from campaigns.templates.sandbox import HTML, NOTHING, TEXT, Compiled, run
 from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
+from core.values import value
 
 LIMITS: Mapping[str, int] = {EMAIL: 512_000, TELEGRAM: 4096, SMS: 1600, WHATSAPP: 1600}
 """Characters of one part of a message, by channel; others as email's."""
@@ -27,7 +28,7 @@ _HIDDEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rendered:
     """A message's content, ready for its envelope. ``preview`` is also inside ``html``."""
 

@@ -1,10 +1,10 @@
 """What a reply means: SMTP codes (RFC 5321) and enhanced status codes (RFC 3463, the IANA registry) as tables."""
 
 import re
-from dataclasses import dataclass
 
 from core.errors import ChannelFault, PermanentFailure, PermanentKind, SendFailure, TransientFailure
 from core.text import clipped
+from core.values import value
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _POLICY = re.compile(
@@ -50,7 +50,7 @@ CHANNEL_CODES = frozenset({530, 534, 535, 538})
 """Login or encryption is asked of us: no recipient's fault."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """A server's reply: its code and its text, lines joined with a newline, codes stripped."""
 

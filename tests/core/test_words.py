@@ -1,5 +1,6 @@
 """The vocabulary's own promises: ids, tokens, text, money, draws, clocks."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from core.clock import VirtualClock, as_utc, from_micros, to_micros
 from core.draws import DRAW_MODULUS, customer_draw, salt_coefficients, salted_draw
 from core.ids import ID_LENGTH, new_id, new_ids
+from core.messages import Address
 from core.money import Money, parse_micros
 from core.text import clipped, folded, latin_digits
 from core.tokens import TOKEN_LENGTH, Signer
@@ -93,3 +95,10 @@ def test_naive_times_are_refused_and_clocks_never_go_back() -> None:
     clock = VirtualClock(datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=3))))
     clock.advance_to(datetime(2025, 1, 1, tzinfo=UTC))
     assert clock.now() == datetime(2025, 12, 31, 21, tzinfo=UTC)
+
+
+def test_a_value_compares_hashes_and_is_replaced_as_a_frozen_dataclass() -> None:
+    one = Address("email", "anna@example.org")
+    assert {one, Address("email", "anna@example.org")} == {one}
+    assert dataclasses.replace(one, value="b@example.org") != one
+    assert not hasattr(one, "__dict__")
