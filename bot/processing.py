@@ -65,6 +65,12 @@ class _Item:
         """Whether it only says what became of messages of ours."""
         return bool(self.events) and all(isinstance(event, DeliveryReport) for event in self.events)
 
+    @property
+    def channels(self) -> set[str]:
+        """Where an answer would go: one webhook may bring the messages of two channels."""
+        written = {event.sender.channel for event in self.events if isinstance(event, InboundMessage)}
+        return written | {self.raw.channel}
+
 
 _Take = Callable[[AsyncConnection, Sequence[_Item], WorkspaceConfig], Awaitable[None]]
 
@@ -109,7 +115,7 @@ class Processor:
         together = MESSAGES_TOGETHER if self._store.dialect == "sqlite" else 1
         for batch in chunks(others, together):
             done += await self._together(batch, config, self._take_messages)
-        self.heard = frozenset(item.raw.channel for item in others)
+        self.heard = frozenset(channel for item in others for channel in item.channels)
         return done
 
     async def pending(self) -> bool:

@@ -18,6 +18,7 @@ from otklik.demo.cast import BOT, Cast, assemble
 from otklik.demo.director import Director, Scene
 from otklik.demo.encore import encore
 from otklik.demo.oracle import Expected, expect
+from otklik.demo.processes import Child
 from otklik.demo.show import Show
 from otklik.demo.stage import Stage, apply_workspace, connect_providers, read_ledger, set_stage
 from otklik.demo.verify import Verdict, verify
@@ -69,8 +70,8 @@ async def play(options: DemoOptions) -> bool:
             async with aiohttp.ClientSession() as session:
                 director = Director(session, stage.worker_url, stage.sandbox_url)
                 expected = await _prepare(options, show, stage, cast, director)
-                await _run(show, stage, director)
-                verdict = await _judge(options, show, stage, cast, expected)
+                last = await _run(show, stage, director)
+                verdict = await _judge(options, show, stage, cast, expected, last)
                 if not options.once:
                     await encore(show, stage, director)
                 return verdict.agrees
@@ -146,7 +147,9 @@ async def _run(show: Show, stage: Stage, director: Director) -> Scene:
         return await director.play(stage.start + LENGTH, tell)
 
 
-async def _judge(options: DemoOptions, show: Show, stage: Stage, cast: Cast, expected: Expected) -> Verdict:
+async def _judge(
+    options: DemoOptions, show: Show, stage: Stage, cast: Cast, expected: Expected, last: Scene
+) -> Verdict:
     """Print the report, some stories and the verdict."""
     async with stage.store.read() as connection:
         print_report(show.console, await campaign_report(connection, CAMPAIGN), options.lang)
@@ -156,7 +159,8 @@ async def _judge(options: DemoOptions, show: Show, stage: Stage, cast: Cast, exp
             for told in await story(connection, customer_id, CAMPAIGN):
                 print_story(show.console, told, options.lang)
     complete = len(cast.customers) >= ENOUGH_TO_MEET_EVERYTHING
-    verdict = await verify(stage.store, read_ledger(stage), cast.people, expected, complete=complete)
+    lost = last.theirs["unanswered_requests"]
+    verdict = await verify(stage.store, read_ledger(stage), cast.people, expected, complete=complete, lost=lost)
     show.console.print()
     if verdict.agrees:
         numbers = {"accepted": verdict.accepted, "duplicates": verdict.duplicates, "unknown": verdict.unknown}
@@ -166,16 +170,17 @@ async def _judge(options: DemoOptions, show: Show, stage: Stage, cast: Cast, exp
         for problem in verdict.problems:
             show.console.print(f"  [red]·[/] {problem}")
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    show.console.print(f"[dim]{show.say('memory', own=own, worker=_peak(stage))}[/]")
+    peaks = {"own": own, "worker": _peak(stage.worker), "sandbox": _peak(stage.sandbox)}
+    show.console.print(f"[dim]{show.say('memory', **peaks)}[/]")
     return verdict
 
 
-def _peak(stage: Stage) -> str:
-    """Peak memory of the sender in MB, where the system tells."""
-    if stage.worker is None:
+def _peak(child: Child | None) -> str:
+    """Peak memory of a process in MB, where the system tells."""
+    if child is None:
         return "?"
     try:
-        status = Path(f"/proc/{stage.worker.process.pid}/status").read_text()
+        status = Path(f"/proc/{child.process.pid}/status").read_text()
     except OSError:
         return "?"
     line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "")

@@ -42,8 +42,12 @@ async def verify(
     expected: Expected,
     *,
     complete: bool,
+    lost: int = 0,
 ) -> Verdict:
-    """Compare; with ``complete`` every kind of event must also have occurred at least once."""
+    """Compare; with ``complete`` every kind of event must also have occurred at least once.
+
+    ``lost`` counts what customers did that the sender never heard of: a request of theirs that nobody answered.
+    """
     verdict = Verdict(expected=len(expected.sends))
     accepted = [entry for entry in ledger if entry["accepted"]]
     verdict.accepted = len(accepted)
@@ -51,6 +55,8 @@ async def verify(
     _match(verdict, accepted, ours)
     _compare_sends(verdict, ours, people, expected.sends)
     await _compare_outcomes(verdict, store, expected.outcomes)
+    if lost:
+        verdict.problems.append(f"the sender answered {lost} requests of customers and providers not at all")
     if complete:
         _everything_occurred(verdict, expected, ours)
     return verdict

@@ -111,5 +111,7 @@ async def test_agreement_and_each_disagreement(tmp_path: Path) -> None:
         assert "ended otherwise" in await problems([_entry(message_id)], otherwise)
         uninvited = Expected(right.sends, {}, frozenset())
         assert "not in the audience" in await problems([_entry(message_id)], uninvited)
+        unheard = await verify(store, [_entry(message_id)], [PERSON], right, complete=False, lost=2)
+        assert any("2 requests" in problem for problem in unheard.problems)
         verdict = await verify(store, [_entry(message_id)], [PERSON], right, complete=True)
         assert any("no customer did this" in problem for problem in verdict.problems)
