@@ -6,8 +6,9 @@ A condition that stands in the campaign gets a name of its own (``@1``, ``@2`` i
 from campaigns.definition import When
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
-from campaigns.segments.reading import read_condition
+from campaigns.segments.reading import read_condition, read_stored
 from campaigns.workspace.scope import Scope
 
 _HINT = "write a segment's name, {variant: NAME}, or a condition as in segments.yaml"
@@ -62,6 +63,12 @@ def _condition(node: Node, scope: Scope) -> When | None:
     if condition is None:
         return None
     plain = node.plain()
+    try:
+        read_stored("a condition", {"where": plain})  # as it will be read from the applied version
+    except WorkspaceInvalid as error:
+        for problem in error.problems:
+            scope.problem(node.line, problem.message)
+        return None
     own = next((key for key, known in scope.conditions.items() if known == plain), f"@{len(scope.conditions) + 1}")
     scope.conditions[own] = plain
     return When(condition=own)

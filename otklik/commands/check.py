@@ -30,15 +30,16 @@ def check(
 
     with plainly():
         where = workspace_folder(folder)
+        shown = where if where.name else where.resolve().name
         try:
             workspace = load_workspace(where)
         except WorkspaceInvalid as error:
             _say(error.problems, error.warnings)
             found = summary(len(error.problems), len(error.warnings))
-            typer.secho(f"{found} in {where}", err=True, fg=typer.colors.RED)
+            typer.secho(f"{found} in {shown}", err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from None
     _say((), workspace.warnings)
-    typer.echo(f"{where} is in order: {_contents(workspace)}")
+    typer.echo(f"{shown} is in order: {_contents(workspace)}")
 
 
 def _say(problems: "Sequence[Problem]", warnings: "Sequence[Problem]") -> None:

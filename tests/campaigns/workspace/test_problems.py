@@ -253,6 +253,12 @@ def test_a_warning(folder: Path, old: str, new: str, words: str) -> None:
     expect(folder, words, place="campaigns/hello.yaml:", warned=True)
 
 
+def test_a_condition_that_is_too_long_for_the_store(folder: Path) -> None:
+    long = ", ".join("{field: country, is: DE}" for _ in range(201))
+    (folder / "campaigns" / "hello.yaml").write_text(f"{HEAD}  - send: sms\n    when: {{any: [{long}]}}\n")
+    expect(folder, "more than 200 conditions", place="campaigns/hello.yaml:12:")
+
+
 def test_nobody_can_answer(folder: Path) -> None:
     text = HEAD.replace("goal: order", "until: none\non_answer: [{tag: x}]").replace("holdout: 10%", "metric: reply")
     (folder / "campaigns" / "hello.yaml").write_text(text)
