@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import Offer
+from campaigns.offers.stock import alert_if_short
 from core.ids import new_id
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
@@ -61,8 +62,10 @@ async def grant_offers(connection: AsyncConnection, requests: Sequence[GrantRequ
     for request, row in zip(requests, rows, strict=True):
         if request.offer.codes == "unique":
             single[request.offer.name].append(row)
+    offers = {request.offer.name: request.offer for request in requests}
     for offer, wanting in sorted(single.items()):
         codes = await take_codes(connection, offer, [row["id"] for row in wanting], now)
+        await alert_if_short(connection, offers[offer], len(wanting), now)
         for row, code in zip(wanting, codes, strict=True):
             row["code"] = code
     await connection.execute(_GRANTS.insert(), rows)

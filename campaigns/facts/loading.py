@@ -17,6 +17,7 @@ from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
 from campaigns.granting import end_expired
 from campaigns.links import MessageLinks
+from campaigns.offers.stock import codes_left
 from campaigns.periods import day_of, zone_named
 from campaigns.prices import PriceList
 from campaigns.segments.compiling import compile_condition
@@ -30,11 +31,11 @@ from core.statuses import SENT
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.statements import insert_missing
-from storage.tables import Conversation, Customer, Grant, Identity, Message, OfferCode, QuotaUse, Response
+from storage.tables import Conversation, Customer, Grant, Identity, Message, QuotaUse, Response
 from storage.types import Instant
 
 _CONVERSATIONS, _MESSAGES, _RESPONSES = table(Conversation), table(Message), table(Response)
-_GRANTS, _CODES, _QUOTAS = table(Grant), table(OfferCode), table(QuotaUse)
+_GRANTS, _QUOTAS = table(Grant), table(QuotaUse)
 _CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
 
 REST = timedelta(hours=24)
@@ -68,7 +69,8 @@ async def load_circumstances(
         around.history = await _history(connection, ids, now)
     if any(body.offers for body in met):
         around.grants = await _grants(connection, ids, now)
-        around.codes_left = await _codes_left(connection, met, len(due))
+        single = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
+        around.codes_left = await codes_left(connection, single, len(due))
     quotas = {(item.campaign_id, step) for item in due for step in _quota_steps(bodies[item.version])}
     if quotas:
         around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now)
@@ -229,16 +231,6 @@ async def _grants(connection: AsyncConnection, ids: Sequence[str], now: datetime
     for row in await connection.execute(_IN_FORCE, {IDS: ids}):
         found[row.customer_id].append(GrantFacts(row.offer, row.product, row.enrolment_id, row.code))
     return dict(found)
-
-
-async def _codes_left(connection: AsyncConnection, met: Sequence[CampaignBody], most: int) -> dict[str, int]:
-    """Free codes of each offer that hands out single ones; counted no further than the batch can take."""
-    names = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
-    left = {}
-    for name in sorted(names):
-        free = select(_CODES.c.code).where(_CODES.c.offer == name, _CODES.c.taken_at.is_(None)).limit(most)
-        left[name] = await connection.scalar(select(func.count()).select_from(free.subquery())) or 0
-    return left
 
 
 async def _take_money(
