@@ -32,6 +32,7 @@ AUDIENCE = "dormant"
 LENGTH = timedelta(days=10)
 ENOUGH_TO_MEET_EVERYTHING = 200
 """From this many customers on, every kind of event must have occurred."""
+FIRST_WAVE_LOOK_SECONDS = 0.2
 REFERENCE = datetime.fromisoformat("2026-12-01T07:00:00+00:00")
 
 
@@ -124,18 +125,17 @@ def _is_dormant(last_order: datetime | None, now: datetime) -> bool:
 async def _first_wave(stage: Stage) -> int:
     """Wait until every customer who entered has been decided about; the number of messages planned."""
     enrolments, messages = table(Enrolment), table(Message)
+    undecided = select(enrolments.c.id).where(enrolments.c.step == "", enrolments.c.closed_at.is_(None)).limit(1)
+    async with stage.store.read() as connection:
+        size = await segment_size(connection, AUDIENCE)
     while True:
         async with stage.store.read() as connection:
             entered = await connection.scalar(select(func.count()).select_from(enrolments)) or 0
-            undecided = await connection.scalar(
-                select(func.count()).where(enrolments.c.step == "", enrolments.c.closed_at.is_(None))
-            )
-            size = await segment_size(connection, AUDIENCE)
-            if entered >= size and not undecided:
+            if entered >= size and await connection.scalar(undecided) is None:
                 return await connection.scalar(select(func.count()).select_from(messages)) or 0
         if stage.worker is None or not stage.worker.alive:
             raise RuntimeError("the sender ended")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(FIRST_WAVE_LOOK_SECONDS)
 
 
 async def _run(show: Show, stage: Stage, director: Director) -> Scene:
