@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from core.errors import ConfigurationError, StoreUnavailable
 from storage.failures import CANNOT_OPEN, in_our_words
+from storage.postgresql import CONNECT_SECONDS, open_engine
 from storage.sqlite import DRIVER
 from storage.turns import Turns
 
@@ -28,18 +29,7 @@ log = structlog.get_logger(__name__)
 Dialect = Literal["sqlite", "postgresql"]
 _DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 15
-"""How long a statement waits for another transaction's lock."""
-IDLE_SECONDS = 30
-"""How long PostgreSQL lets a transaction of ours stand still: a stopped process must not hold its locks for ever."""
-STATEMENT_SECONDS = 120
-"""How long one statement may run: segments over millions of customers take some seconds."""
-_POSTGRES_SETTINGS = {
-    "application_name": "otklik",
-    "lock_timeout": f"{BUSY_SECONDS}s",
-    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
-    "jit": "off",  # compiling takes longer than any statement of ours runs
-}
+"""How long SQLite waits for another process that writes."""
 
 
 class Store:
@@ -69,20 +59,7 @@ class Store:
             _configure_sqlite(writer, begin="BEGIN IMMEDIATE")
             _configure_sqlite(reader, begin="BEGIN")
         else:
-            writer = reader = create_async_engine(
-                full,
-                pool_size=pool_size,
-                max_overflow=4,
-                pool_timeout=BUSY_SECONDS,
-                pool_pre_ping=True,
-                connect_args={
-                    "timeout": 5,
-                    "server_settings": _POSTGRES_SETTINGS,
-                    # for a server that is gone without a word; one that is there ends the statement itself
-                    "command_timeout": STATEMENT_SECONDS + BUSY_SECONDS,
-                },
-                json_serializer=_json,
-            )
+            writer = reader = open_engine(full, size=pool_size, json_serializer=_json)
         store = cls(dialect, full, writer, reader)
         try:
             async with store.read() as connection:
@@ -142,7 +119,9 @@ class Store:
             async with self.write() as connection:
                 yield connection
             return
-        engine = create_async_engine(self._url, poolclass=NullPool, connect_args={"timeout": 5}, json_serializer=_json)
+        engine = create_async_engine(
+            self._url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}, json_serializer=_json
+        )
         async with self._transaction(engine.begin()) as connection:
             yield connection
 

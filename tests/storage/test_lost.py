@@ -130,6 +130,29 @@ async def test_a_cut_connection_is_a_store_that_is_away(
         assert await connection.scalar(select(_CUSTOMERS.c.city).where(_CUSTOMERS.c.id == first)) == ""
 
 
+@on_postgresql
+@pytest.mark.parametrize(("quiet", "survives"), [(0, True), (3600, False)])
+async def test_a_connection_that_died_in_the_pool(
+    store: Store, quiet: float, survives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was quiet is asked first; one that was just used is found out by its user, and only by the first."""
+    monkeypatch.setattr("storage.postgresql.QUIET_SECONDS", quiet)
+    async with store.read() as connection:
+        url = store._url
+        pids = list(await connection.scalars(text("SELECT pg_backend_pid()")))
+    async with await Store.open(url) as killer, killer.read() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pids[0]})
+
+    async def ask() -> None:
+        async with store.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    if not survives:
+        with pytest.raises(StoreUnavailable):
+            await ask()
+    await ask()
+
+
 def test_a_pool_that_is_used_up_is_a_store_that_is_away() -> None:
     assert isinstance(in_our_words(NoFreeConnection()), StoreUnavailable)
 
