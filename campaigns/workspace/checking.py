@@ -9,6 +9,7 @@ from campaigns.definition import (
     BranchStep,
     CampaignBody,
     CampaignDefinition,
+    Offer,
     SendStep,
     WaitStep,
     When,
@@ -60,7 +61,11 @@ _WHERE: Mapping[Kind, str] = {
 
 
 def check_campaign(
-    definition: CampaignDefinition, read: ReadCampaign, config: WorkspaceConfig | None, problems: Problems
+    definition: CampaignDefinition,
+    read: ReadCampaign,
+    config: WorkspaceConfig | None,
+    offers: Mapping[str, Offer],
+    problems: Problems,
 ) -> None:
     """Note what cannot be meant in one campaign; warn of what is likely not."""
     check = _Check(definition, read, problems)
@@ -69,7 +74,9 @@ def check_campaign(
     check.waits()
     check.answers()
     check.start()
+    check.reentry()
     check.experiment()
+    check.offers(offers)
     if config is not None:
         check.money(config)
         check.pace(config)
@@ -172,6 +179,36 @@ class _Check:
         if start.kind == "segment" and start.on == "left" and definition.audience == start.segment:
             message = f"whoever left {start.segment!r} is not in the audience any more, which is the same segment"
             self._key("start", f"{message}; drop 'audience', or name another")
+
+    def reentry(self) -> None:
+        """A day that comes each year, for customers who may not enter again."""
+        start, again = self._definition.start, self._definition.reentry
+        if start.kind != "date" or not start.yearly:
+            return
+        hint = "add reentry: after 11mo"
+        if again is None:
+            said = f"{start.field} comes each year, but nobody enters twice"
+            self._warn(self._read.lines.get("start", 0), f"{said}; {hint}")
+        elif again.rough >= Period(1, "y").rough:
+            said = f"{start.field} comes again within a year, before {again} are over"
+            self._warn(self._read.lines.get("reentry", 0), f"{said}; {hint}")
+
+    def offers(self, offers: Mapping[str, Offer]) -> None:
+        """Sends that repeat a promise which is over."""
+        choice = self._definition.offer
+        candidates = choice.candidates if choice is not None else ()
+        good = [(offer.valid, offer.name) for one in candidates if (offer := offers.get(one.offer)) and offer.valid]
+        soonest = earliest(self._definition)
+        sends = [step for step in self._definition.steps if isinstance(step, SendStep) and step.id in soonest]
+        if not good or not sends:
+            return
+        shortest, name = min(good, key=lambda pair: pair[0].rough)
+        promised = min(soonest[step.id] for step in sends)
+        late = next((step for step in sends if soonest[step.id] - promised > shortest.rough), None)
+        if late is not None:
+            said = f"step {late.id!r} comes {(soonest[late.id] - promised).days} days after the offer was promised"
+            hint = "lengthen valid: in offers.yaml, or shorten the waits"
+            self._warn(self._line(late.id), f"{said}, when {name!r} ({shortest}) is over; {hint}")
 
     def experiment(self) -> None:
         """Experiments that can show nothing."""

@@ -62,7 +62,7 @@ def _check(config: WorkspaceConfig, fields: Fields) -> None:
     if config.holdout == 1:
         fields.problem("holdout", "a holdout of 100% writes to nobody; write less, such as 5%")
     if config.mode == "allowlist" and not config.allowlist:
-        hint = "add allowlist: [NUMBER, …], the shop's own numbers of those who may"
+        hint = "add allowlist: [NUMBER or ADDRESS, …] of those who may"
         fields.problems.warn(fields.file, fields.line("mode"), f"mode: allowlist, but nobody is listed; {hint}")
     rated = {rate.currency for rate in config.rates}
     for channel, policy in config.channels.items():

@@ -156,7 +156,7 @@ class _Loader:
             if read.definition is None:
                 continue
             definition = resolved(read.definition, available)
-            check_campaign(definition, read, config, self._problems)
+            check_campaign(definition, read, config, offers, self._problems)
             granted = {reference.name for reference in read.references if reference.kind == "offer"}
             own = {name: offer for name, offer in offers.items() if name in granted}
             found[definition.name] = CampaignBody(definition=definition, templates=texts, offers=own)

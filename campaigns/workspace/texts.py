@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from campaigns.definition import BEST, CampaignDefinition, Leg, SendStep
 from campaigns.reading.problems import Problems
 from campaigns.templates.sources import extensions
+from core.messages import EMAIL, TELEGRAM
 
 Available = Mapping[str, Collection[str]]
 """The channels that each template has a file for, in the order of the channels that exist."""
@@ -28,9 +29,9 @@ class Wanted:
         channels = spoken(leg, available) if leg.channel == BEST else (leg.channel,)
         if not channels:
             several = f"no channel has a text in every one of {', '.join(names)}" if len(names) > 1 else ""
-            wanted = " or ".join(f"{name}.{kind}" for name in ("email", "telegram") for kind in extensions(name)[:1])
+            wanted = " or ".join(f"{name}.{extensions(name)[0]}" for name in (EMAIL, TELEGRAM))
             said = several or f"templates/{names[0]} has no text for any channel"
-            problems.add(file, line, f"{said}; write one, such as templates/{names[0]}/{wanted}")
+            problems.add(file, line, f"{said}; write one, such as templates/{names[-1]}/{wanted}")
         for template in names:
             for channel in channels:
                 self.lines.setdefault((template, channel), line)

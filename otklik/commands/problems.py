@@ -32,9 +32,9 @@ def by_file(problems: Iterable[Problem], warnings: Iterable[Problem], width: int
         table.add_column(justify="right", style="cyan", min_width=5, no_wrap=True)
         table.add_column(overflow="fold", max_width=min(width, _LONGEST_LINE) - 8)
         for problem, warned in listed:
-            mark = Text("warning: ", style="yellow") if warned else Text("")
-            said, _, hint = problem.message.partition("; ")
-            table.add_row(str(problem.line or ""), mark + Text(said) + Text(f"; {hint}" if hint else "", style="green"))
+            said, semicolon, hint = problem.message.partition("; ")
+            mark = ("warning: ", "yellow") if warned else ""
+            table.add_row(str(problem.line or ""), Text.assemble(mark, said, (semicolon + hint, "green")))
         yield Padding(table, (0, 0, 1, 0))
 
 

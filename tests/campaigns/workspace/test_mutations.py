@@ -74,7 +74,7 @@ def _read(file: str, tree: Any) -> None:
     if file.startswith("campaigns/"):
         read = read_campaign(node, file, problems, CHANNELS)
         if read is not None and read.definition is not None:
-            check_campaign(read.definition, read, None, problems)
+            check_campaign(read.definition, read, None, {}, problems)
             body = CampaignBody(definition=read.definition, templates={})
             assert CampaignBody.model_validate(body.as_json()) == body
     elif file == "otklik.yaml":

@@ -170,7 +170,7 @@ CAMPAIGNS = [
     ("audience: everyone", "audience: vip\nstart: {segment: vip, on: left}", "is not in the audience any more"),
     ("audience: everyone", "start: {segment: vipp}", "there is no segment 'vipp'; did you mean 'vip'?"),
     ("audience: everyone", "start: {segment: vip, on: enterd}", "did you mean 'entered'?"),
-    ("audience: everyone", 'start: {date: birthday, offset: -3d, time: "10:00"}', ""),
+    ("audience: everyone", 'start: {date: birthday, offset: -3d, time: "10:00"}\nreentry: after 11mo', ""),
     ("audience: everyone", "start: {date: attributes.contract_end, offset: -1mo, yearly: false}", ""),
     ("audience: everyone", "start: {date: brithday}", "did you mean 'birthday'?"),
     ("audience: everyone", "start: {date: birthday, offset: soon}", "'soon' is not an offset"),
@@ -331,6 +331,37 @@ SETTINGS = [
 def test_a_setting(folder: Path, line: str, words: str) -> None:
     (folder / "otklik.yaml").write_text(f"brand: {{name: Shop}}\n{line}\n")
     expect(folder, words, place="otklik.yaml:")
+
+
+@pytest.mark.parametrize(("start", "words"), [
+    ("start: {date: birthday}", "birthday comes each year, but nobody enters twice; add reentry: after 11mo"),
+    ("start: {date: birthday}\nreentry: after 1y", "comes again within a year, before 1y are over"),
+    ("start: {date: birthday}\nreentry: after 11mo", ""),
+    ("start: {date: created_at}", ""),
+])  # fmt: skip
+def test_a_day_of_each_year(folder: Path, start: str, words: str) -> None:
+    (folder / "campaigns" / "hello.yaml").write_text(HEAD.replace("audience: everyone", start))
+    expect(folder, words, place="campaigns/hello.yaml:", warned=True)
+
+
+def test_an_offer_that_is_over(folder: Path) -> None:
+    (folder / "offers.yaml").write_text("ten: {code: TEN, valid: 5d}\n")
+    text = HEAD.replace("goal: order", "goal: order\noffer: ten")
+    (folder / "campaigns" / "hello.yaml").write_text(f"{text}  - wait: 3d\n  - send: sms\n")
+    words = "step 'send-sms' comes 6 days after the offer was promised, when 'ten' (5d) is over"
+    expect(folder, words, place="campaigns/hello.yaml:13:", warned=True)
+
+
+def test_best_needs_a_channel_that_every_variant_speaks(folder: Path) -> None:
+    (folder / "templates" / "warm" / "sms.txt").rename(folder / "templates" / "warm" / "telegram.txt")
+    (folder / "campaigns" / "hello.yaml").write_text(HEAD.replace("send: sms", "send: best"))
+    expect(folder, "no channel has a text in every one of hello, warm", place="campaigns/hello.yaml:7:")
+    (folder / "campaigns" / "hello.yaml").write_text(
+        HEAD.replace("send: sms", "send: best").replace("{plain: hello, warm: warm}", "nothing")
+    )
+    problems, _ = said(folder)
+    assert len(problems) == 1
+    assert problems[0].endswith("; write one, such as templates/nothing/email.mjml or telegram.txt")
 
 
 def test_an_allowlist_of_nobody(folder: Path) -> None:
