@@ -1,0 +1,1 @@
+"""Offers: grants, codes, choices."""
