@@ -1,7 +1,6 @@
-"""What a campaign that could be read may still get wrong: names that lead nowhere, steps that nobody comes to."""
+"""What a campaign that could be read may still get wrong: steps that nobody comes to, waits without an end."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
 from campaigns.definition import (
@@ -16,48 +15,16 @@ from campaigns.definition import (
     WorkspaceConfig,
 )
 from campaigns.periods import Period
-from campaigns.reading.problems import Problems, did_you_mean
+from campaigns.reading.problems import Problems
 from campaigns.workspace.campaign import ReadCampaign
 from campaigns.workspace.languages import missing_languages
 from campaigns.workspace.paths import covered, earliest, unreachable
-from campaigns.workspace.scope import Kind
+from core.messages import EMAIL
 from core.money import parse_micros
+from core.purposes import NEEDS_CONSENT
 
+CONFIG = "otklik.yaml"
 LONGEST_WAIT = Period(2, "y")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The names that exist; None where their file is broken, so that nothing is called missing."""
-
-    segments: Collection[str] | None
-    offers: Collection[str] | None
-    budgets: Collection[str] | None
-    handlers: Collection[str]
-
-
-def check_references(read: ReadCampaign, known: Known, problems: Problems) -> None:
-    """Note every name of the file that leads nowhere."""
-    names: Mapping[Kind, Collection[str] | None] = {
-        "segment": known.segments, "offer": known.offers, "budget": known.budgets, "handler": known.handlers,
-    }  # fmt: skip
-    for reference in read.references:
-        listed = names[reference.kind]
-        if listed is None or reference.name in listed:
-            continue
-        hint = did_you_mean(reference.name, listed) or f"; {_WHERE[reference.kind]}"
-        said = f"there is no {reference.kind} {reference.name!r}"
-        if reference.kind == "handler":
-            said, hint = f"nothing carries out {reference.name!r} steps in this release", "; remove the step"
-        problems.add(read.file, reference.line, said + hint)
-
-
-_WHERE: Mapping[Kind, str] = {
-    "segment": "define it in segments.yaml",
-    "offer": "define it in offers.yaml",
-    "budget": "define it in otklik.yaml under budgets:, or write an amount such as 5000 RUB",
-    "handler": "",
-}
 
 
 def check_campaign(
@@ -260,9 +227,18 @@ def check_workspace(
     config: WorkspaceConfig | None,
     problems: Problems,
 ) -> None:
-    """Note what is wrong between campaigns: languages that only some of the texts speak."""
+    """Note what concerns all campaigns: languages that only some of the texts speak, what the law asks of mail."""
+    if config is not None and not config.brand.postal_address and any(map(_mails_marketing, campaigns.values())):
+        said = "the brand has no postal_address, which the law of many countries asks of marketing mail"
+        problems.warn(CONFIG, 0, f"{said}; add it under brand:")
     for name, message in missing_languages(campaigns, config.locale if config else "en"):
         problems.warn(read[name].file, 0, message)
+
+
+def _mails_marketing(body: CampaignBody) -> bool:
+    sends = [step for step in body.definition.steps if isinstance(step, SendStep)]
+    channels = {channel for step in sends for leg in step.legs for channel in (leg.channel, *leg.among)}
+    return body.definition.purpose in NEEDS_CONSENT and EMAIL in channels
 
 
 def _costs(*prices: str) -> bool:

@@ -12,13 +12,13 @@ from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
 from campaigns.templates.sources import file_parts
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
-from campaigns.workspace.checking import Known, check_campaign, check_references, check_workspace
+from campaigns.workspace.checking import CONFIG, check_campaign, check_workspace
 from campaigns.workspace.config import read_config
 from campaigns.workspace.offers import read_offers
+from campaigns.workspace.references import Known, check_references
 from campaigns.workspace.texts import Wanted, resolved, templates_of
 from core.messages import CHANNELS
 
-CONFIG = "otklik.yaml"
 SEGMENTS = "segments.yaml"
 OFFERS = "offers.yaml"
 MAX_TEMPLATE_BYTES = 256_000

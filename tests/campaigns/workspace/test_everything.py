@@ -31,9 +31,10 @@ from campaigns.definition import (
     When,
     WorkspaceConfig,
 )
+from campaigns.engine.doing import FLOW, HANDOFF, WEBHOOK
 from campaigns.periods import Period
 from campaigns.segments.reading import read_stored
-from campaigns.workspace.loader import Workspace, load_workspace
+from campaigns.workspace.loader import HANDLED, Workspace, load_workspace
 
 SHOP = Path(__file__).parent / "shop"
 EVERY = ("email", "sms", "whatsapp", "telegram")
@@ -175,3 +176,8 @@ def test_the_workspace(workspace: Workspace) -> None:
     assert (config.staff.agents, config.staff.reply_rate) == (3, Decimal("0.04"))
     assert (config.mode, config.allowlist, config.approval) == ("allowlist", {"10017", "10018"}, True)
     assert (config.utm.source, config.holdout) == ("lantern", Decimal("0.05"))
+
+
+def test_the_commands_that_somebody_carries_out_are_the_engine_s() -> None:
+    assert {HANDOFF, WEBHOOK} == HANDLED
+    assert FLOW not in HANDLED

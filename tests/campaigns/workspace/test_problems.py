@@ -393,6 +393,13 @@ def test_a_button_that_telegram_refuses(folder: Path) -> None:
     assert all("longer than 64 bytes" in problem for problem in problems)
 
 
+def test_mail_without_a_postal_address(folder: Path) -> None:
+    letter = "---\nsubject: Hello\n---\n{{ links.unsubscribe }}\n"
+    for template in ("hello", "warm"):
+        (folder / "templates" / template / "email.txt").write_text(letter)
+    expect(folder, "the brand has no postal_address", place="otklik.yaml: ", warned=True)
+
+
 def test_a_language_that_one_text_lacks(folder: Path) -> None:
     (folder / "templates" / "warm" / "sms.ru.txt").write_text("Привет. СТОП\n")
     words = "templates/hello has no sms text in ru; those readers get the one in en"
