@@ -6,7 +6,7 @@ that this very customer got; one that has only its ``From:`` is *unverified*: it
 
 from dataclasses import dataclass
 
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, and_, bindparam, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
@@ -20,6 +20,7 @@ from core.text import clipped, folded
 from storage.outbox.columns import table
 from storage.statements import insert_into
 from storage.tables import Customer, Identity
+from storage.types import Instant
 
 _CUSTOMERS = table(Customer)
 _IDENTITIES = table(Identity)
@@ -152,28 +153,33 @@ async def touch(connection: AsyncConnection, inbound: InboundMessage, sender: Se
     channel = inbound.sender.channel
     if channel == EMAIL:
         return
-    mine = _IDENTITIES.c.id == sender.identity_id
-    await connection.execute(update(_IDENTITIES).where(mine, _IDENTITIES.c.verified.is_(False)).values(verified=True))
-    if channel == WHATSAPP:
-        await connection.execute(
-            update(_IDENTITIES)
-            .where(
-                mine,
-                or_(_IDENTITIES.c.window_from.is_(None), _IDENTITIES.c.window_from < context.received_at),
-            )
-            .values(window_from=context.received_at)
-        )
-    await set_reachable(connection, sender.identity_id)
+    statement = _IS_THERE_AND_TALKS if channel == WHATSAPP else _IS_THERE
+    await connection.execute(statement, {"sought": sender.identity_id, "heard_at": context.received_at})
 
 
 async def set_reachable(connection: AsyncConnection, identity_id: str) -> None:
     """The address works again, unless its provider's opt-out list or country rule holds it."""
-    await connection.execute(
-        update(_IDENTITIES)
-        .where(
-            _IDENTITIES.c.id == identity_id,
-            _IDENTITIES.c.reachable.is_(False),
-            _IDENTITIES.c.unreachable_reason.not_in(_NOT_LIFTED_BY_WRITING),
-        )
-        .values(reachable=True, unreachable_reason="", unreachable_at=None)
-    )
+    await connection.execute(_CAN_BE_REACHED, {"sought": identity_id})
+
+
+_MINE = _IDENTITIES.c.id == bindparam("sought")
+_HEARD_AT = bindparam("heard_at", type_=Instant())
+_RETURNS = and_(_IDENTITIES.c.reachable.is_(False), _IDENTITIES.c.unreachable_reason.not_in(_NOT_LIFTED_BY_WRITING))
+_TALKS_AGAIN = or_(_IDENTITIES.c.window_from.is_(None), _IDENTITIES.c.window_from < _HEARD_AT)
+_CAN_BE_REACHED = (
+    update(_IDENTITIES).where(_MINE, _RETURNS).values(reachable=True, unreachable_reason="", unreachable_at=None)
+)
+_THERE = {
+    "verified": True,
+    "reachable": case((_RETURNS, True), else_=_IDENTITIES.c.reachable),
+    "unreachable_reason": case((_RETURNS, ""), else_=_IDENTITIES.c.unreachable_reason),
+    "unreachable_at": case((_RETURNS, null()), else_=_IDENTITIES.c.unreachable_at),
+}
+_IS_THERE = (
+    update(_IDENTITIES).where(_MINE, or_(_IDENTITIES.c.verified.is_(False), _RETURNS)).values(_THERE)
+)  # most of the time it changes nothing
+_IS_THERE_AND_TALKS = (
+    update(_IDENTITIES)
+    .where(_MINE, or_(_IDENTITIES.c.verified.is_(False), _RETURNS, _TALKS_AGAIN))
+    .values(_THERE | {"window_from": case((_TALKS_AGAIN, _HEARD_AT), else_=_IDENTITIES.c.window_from)})
+)
