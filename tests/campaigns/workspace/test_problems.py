@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "templates" / template).mkdir(parents=True)
         (tmp_path / "templates" / template / "sms.txt").write_text("Hello. STOP to stop\n")
     (tmp_path / "otklik.yaml").write_text(
-        "brand: {name: Shop}\nbudgets: {shared: 100 USD}\nchannels: {sms: {price: 0.01}}\n"
+        "brand: {name: Shop, postal_address: 1 Lane}\nbudgets: {shared: 100 USD}\nchannels: {sms: {price: 0.01}}\n"
     )
     (tmp_path / "segments.yaml").write_text(
         "everyone: {where: {field: id, is_set: true}}\nvip: {where: {event: order, count: 9}}\n"
@@ -397,6 +397,7 @@ def test_mail_without_a_postal_address(folder: Path) -> None:
     letter = "---\nsubject: Hello\n---\n{{ links.unsubscribe }}\n"
     for template in ("hello", "warm"):
         (folder / "templates" / template / "email.txt").write_text(letter)
+    (folder / "otklik.yaml").write_text("brand: {name: Shop}\n")
     expect(folder, "the brand has no postal_address", place="otklik.yaml: ", warned=True)
 
 
