@@ -42,6 +42,10 @@ class Candidate:
     draw: int
 
 
+Trigger = str | Mapping[str, str] | None
+"""The id of the event that started a journey, one for all or by customer."""
+
+
 async def enrol(
     store: Store,
     campaign: Campaign,
@@ -74,9 +78,9 @@ async def enrol_customers(
     customer_ids: Sequence[str],
     now: datetime,
     *,
-    trigger: str | None = None,
+    trigger: Trigger = None,
 ) -> list[str]:
-    """Enrol these customers now; gives those who entered. ``trigger`` is the id of the event that did it.
+    """Enrol these customers now; gives those who entered. ``trigger`` is the event that did it, or each customer's own.
 
     An audience, where the campaign has one, lets its members in only; re-entry rules hold. Written in short
     transactions.
@@ -96,7 +100,7 @@ async def enrol_group(
     customer_ids: Sequence[str],
     now: datetime,
     *,
-    trigger: str | None = None,
+    trigger: Trigger = None,
 ) -> list[str]:
     """:func:`enrol_customers` for at most a few hundred, in the caller's transaction."""
     barring = _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
@@ -193,7 +197,7 @@ class _Entry:
     definition: CampaignDefinition
     config: WorkspaceConfig
     now: datetime
-    trigger: str | None
+    trigger: Trigger
     weights: Mapping[str, float]
     begins: Iterator[datetime]
 
@@ -205,7 +209,7 @@ class _Entry:
         definition: CampaignDefinition,
         config: WorkspaceConfig,
         now: datetime,
-        trigger: str | None = None,
+        trigger: Trigger = None,
     ) -> "_Entry":
         weights = await weights_of(connection, campaign.id, definition, config, now)
         return cls(campaign, definition, config, now, trigger, weights, beginnings(definition, config, now))
@@ -242,7 +246,7 @@ class _Entry:
             "ghost": assigned.ghost,
             "step": "",
             "leg": "",
-            "event_id": self.trigger,
+            "event_id": self.trigger.get(candidate.customer_id) if isinstance(self.trigger, Mapping) else self.trigger,
             "due_at": self.now if assigned.ghost else next(self.begins),
             "entered_at": self.now,
             "revision": 0,

@@ -14,6 +14,7 @@ from otklik.commands import (
     emergency,
     imports,
     init,
+    key,
     offer,
     report,
     run,
@@ -45,6 +46,7 @@ app.command(name="schema")(schema.schema)
 app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(imports.app, name="import")
+app.add_typer(key.app, name="key")
 app.add_typer(offer.app, name="offer")
 app.add_typer(segment.app, name="segment")
 app.add_typer(unknown.app, name="unknown")

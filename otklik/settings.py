@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     api_token: str = Field(default="", repr=False)
+    api_rate: float = Field(default=50.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     track_clicks: bool = True
     track_opens: bool = True
@@ -70,6 +71,11 @@ class Configuration:
     def bot_name(self) -> str:
         """The Telegram bot's username, without @; empty if it is not told."""
         return self.channels.get("telegram", {}).get("bot_name", "").lstrip("@")
+
+    @property
+    def bot_id(self) -> str:
+        """The Telegram bot's id: chat ids belong to it. Empty without a bot."""
+        return self.channels.get("telegram", {}).get("token", "").partition(":")[0]
 
     @property
     def reply_address(self) -> str:

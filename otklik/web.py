@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from campaigns.api import events_router
+from campaigns.api import Door, Rates, api_application, events_router
 from campaigns.engagement import Engagement
 from channels.adapter import ReceivesWebhooks
 from channels.tracking import tracking_router
@@ -18,6 +18,7 @@ from core.messages import RawInbound
 from core.wakeup import INBOUND, JOURNEYS, LocalWakeup
 from otklik.control import control_router
 from otklik.service import Service
+from otklik.wiring import RELEASE
 from storage.intake import Intake
 
 KEEP_ALIVE_SECONDS = 130
@@ -72,12 +73,14 @@ def make_app(service: Service) -> FastAPI:
             secret=service.configuration.secret,
         )
     )
+
+    async def wake() -> None:
+        service.wakeup.notify(JOURNEYS)
+
     if settings.api_token:
-
-        async def wake() -> None:
-            service.wakeup.notify(JOURNEYS)
-
         app.include_router(events_router(service.store, service.clock, settings.api_token, wake))
+    door = Door(service.store, service.clock, settings.api_token, Rates(settings.api_rate), wake)
+    app.mount("/api", api_application(door, release=RELEASE, telegram_scope=service.configuration.bot_id))
     if isinstance(service.clock, VirtualClock):
         app.include_router(control_router(service, service.clock))
     return app

@@ -166,9 +166,8 @@ async def _customers(
         raise Refused("--source, --wording and --document belong to --consent PURPOSE")
     _one_of("--consent", purpose, ("", "marketing"))
     configuration = load_settings()
-    token = configuration.channels.get("telegram", {}).get("token", "")
     grant = ConsentGrant(purpose, source, wording, document) if purpose else None
-    own: dict[str, Any] = {"country": country, "telegram_scope": token.partition(":")[0], "consent": grant}
+    own: dict[str, Any] = {"country": country, "telegram_scope": configuration.bot_id, "consent": grant}
     console = _console()
     seen = await inspect(file, "customers", CustomerOptions(**told))
     _show_guess(console, seen)

@@ -30,7 +30,9 @@ _REACHABILITY = ("id", "reachable", "unreachable_reason", "unreachable_at", "cha
 _CONSENT = ("identity_id", "purpose", "granted", "at", "source", "wording", "document")
 _LEDGER = ("id", "identity_id", "customer_id", "purpose", "granted", "at", "source", "wording", "document",
            "actor")  # fmt: skip
-SOURCE = "import"
+SOURCE, API = "import", "api"
+_REPLACED_BY_US = (SOURCE, API)
+"""Sources of addresses that a later import or call may replace; what a customer gave us themselves stays."""
 REPLACED = "replaced"
 """Why an imported address is no longer written to: the file has another one for that customer and channel."""
 _INCOMPLETE = "!"
@@ -44,12 +46,16 @@ def new_customer(id_: str, external_id: str, draw: int, now: int) -> tuple[Any, 
 
 @dataclass(slots=True)
 class CustomerTally:
-    """What became of a chunk. ``refused`` are (number of the record, reason) of addresses that stayed out."""
+    """What became of a chunk. ``refused`` are (number of the record, reason) of addresses that stayed out.
+
+    ``outcomes``, if it is asked for by an empty dictionary, says it of every record that was not left alone.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
+    outcomes: dict[int, str] | None = None
 
 
 class _Known(NamedTuple):
@@ -70,8 +76,9 @@ class CustomerWriter:
     Until the store objects, a file is taken to be new to it, and nothing is looked up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = SOURCE, actor: str = SOURCE) -> None:
         self._new = True
+        self._source, self._actor = source, actor
 
     def forget(self) -> None:
         """From now on look up what is there, because a chunk met it and was rolled back."""
@@ -81,18 +88,19 @@ class CustomerWriter:
         """The rows of a chunk that is taken to be new, made before its transaction; may run in another thread."""
         if not self._new:
             return None
-        batch, tally = _Batch(now, {}, records), CustomerTally()
+        batch, tally = _Batch(now, {}, records, self._source, self._actor), CustomerTally()
         for number, record in enumerate(records):
             batch.take(number, record, tally)
         return batch, tally
 
     async def write(
         self, bulk: Bulk, records: Sequence[CustomerRecord], now: int,
-        prepared: "tuple[_Batch, CustomerTally] | None" = None,
+        prepared: "tuple[_Batch, CustomerTally] | None" = None, *, told_apart: bool = False,
     ) -> CustomerTally:  # fmt: skip
         """One chunk, in the transaction of ``bulk``; no two records of it have the same id.
 
         ``prepared`` is what :meth:`prepare` made of it, and goes unless the store has objected meanwhile.
+        ``told_apart`` asks for the outcome of each record.
         """
         if self._new and prepared is not None:
             batch, tally = prepared
@@ -108,9 +116,9 @@ class CustomerWriter:
             for number, record in enumerate(records)
             if record.external_id not in existing or existing[record.external_id][1] != record.digest
         ]
-        tally = CustomerTally(unchanged=len(records) - len(work))
+        tally = CustomerTally(unchanged=len(records) - len(work), outcomes={} if told_apart else None)
         if work:
-            batch = _Batch(now, existing, [record for _, record in work])
+            batch = _Batch(now, existing, [record for _, record in work], self._source, self._actor)
             if not self._new:
                 await batch.look_up(bulk, [record for _, record in work])
             for number, record in work:
@@ -122,8 +130,11 @@ class CustomerWriter:
 class _Batch:
     """One chunk's changes: what the store has of it, and the rows to be written."""
 
-    def __init__(self, now: int, existing: dict[str, tuple[str, str]], records: Sequence[CustomerRecord]) -> None:
+    def __init__(
+        self, now: int, existing: dict[str, tuple[str, str]], records: Sequence[CustomerRecord], source: str, actor: str
+    ) -> None:
         self._now = now
+        self._source, self._actor = source, actor
         self._existing = existing
         self._rows: dict[str, tuple[Any, ...]] = {}  # customers that change, by id
         self._owners: dict[str, _Known] = {}  # identities by key
@@ -191,16 +202,21 @@ class _Batch:
         if found is None:
             self._customers.append(self._created(id_, record, digest))
             tally.created += 1
+            became = "created"
         elif self._merge(self._rows[id_], record, digest) or touched:
             tally.updated += 1
+            became = "updated"
         else:
             tally.unchanged += 1
+            became = "unchanged"
+        if tally.outcomes is not None:
+            tally.outcomes[number] = became
 
     def _new_identity(self, customer_id: str, address: ImportedAddress) -> _Known:
         channel, scope, value, key = address
         id_ = next(self._ids)
         self._identities.append(
-            (id_, customer_id, channel, scope, value, key, False, True, "", SOURCE, self._now)
+            (id_, customer_id, channel, scope, value, key, False, True, "", self._source, self._now)
         )  # fmt: skip
         self._owners[key] = identity = _Known(id_, customer_id, channel)
         return identity
@@ -215,7 +231,7 @@ class _Batch:
         at = self._now if said.at is None else said.at
         row = (identity.id, said.purpose, said.granted, at, said.source, said.wording, said.document)
         (self._granted if standing is None else self._regranted).append(row)
-        self._ledger.append((next(self._ids), identity.id, identity.customer_id, *row[1:], SOURCE))
+        self._ledger.append((next(self._ids), identity.id, identity.customer_id, *row[1:], self._actor))
         return True
 
     def _replace_others(self, id_: str, record: CustomerRecord) -> bool:
@@ -227,7 +243,7 @@ class _Batch:
         old = [
             identity
             for identity in self._own[id_]
-            if identity.source == SOURCE
+            if identity.source in _REPLACED_BY_US
             and identity.reachable
             and identity.channel in channels
             and identity.key not in keys
