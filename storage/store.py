@@ -30,6 +30,9 @@ Dialect = Literal["sqlite", "postgresql"]
 _DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 15
 """How long SQLite waits for another process that writes."""
+WRITER_CACHE_KIB, READER_CACHE_KIB = 32 * 1024, 8 * 1024
+MAPPED_BYTES = 32 * 1024 * 1024
+"""SQLite's memory is per connection: each of the five or more maps the file by itself and keeps a cache by itself."""
 
 
 class Store:
@@ -56,8 +59,8 @@ class Store:
             _require_folder(full)
             writer = create_async_engine(full, pool_size=1, max_overflow=0, json_serializer=_json)
             reader = create_async_engine(full, pool_size=4, max_overflow=4, json_serializer=_json)
-            _configure_sqlite(writer, begin="BEGIN IMMEDIATE")
-            _configure_sqlite(reader, begin="BEGIN")
+            _configure_sqlite(writer, begin="BEGIN IMMEDIATE", cache=WRITER_CACHE_KIB)
+            _configure_sqlite(reader, begin="BEGIN", cache=READER_CACHE_KIB)
         else:
             writer = reader = open_engine(full, size=pool_size, json_serializer=_json)
         store = cls(dialect, full, writer, reader)
@@ -170,7 +173,7 @@ def _require_folder(url: str) -> None:
         raise StoreUnavailable(CANNOT_OPEN)
 
 
-def _configure_sqlite(engine: AsyncEngine, *, begin: str) -> None:
+def _configure_sqlite(engine: AsyncEngine, *, begin: str, cache: int) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin by itself; "begin" below does
@@ -181,8 +184,8 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str) -> None:
             "synchronous = FULL",
             "foreign_keys = ON",
             "temp_store = MEMORY",
-            "cache_size = -32768",
-            "mmap_size = 268435456",
+            f"cache_size = -{cache}",
+            f"mmap_size = {MAPPED_BYTES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
