@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import structlog
 from sqlalchemy.engine import make_url
 
 from campaigns.links import Addresses
 from core.clock import Clock, SystemClock, VirtualClock, machine_now
+from otklik.running import configure_logs
 from otklik.settings import Configuration, load_settings
 from storage import migrate
 from storage.backup.before_migration import back_up_before_migration
@@ -26,6 +28,8 @@ async def open_store(configuration: Configuration | None = None) -> AsyncIterato
     """
     configuration = configuration or load_settings()
     settings = configuration.settings
+    if not structlog.is_configured():  # a command whose standard output is its answer
+        configure_logs(settings.log_level)
     async with open_bare_store(configuration) as store:
         if settings.backup_before_migration:
             await back_up_before_migration(
