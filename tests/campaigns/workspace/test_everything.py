@@ -174,7 +174,7 @@ def test_the_workspace(workspace: Workspace) -> None:
     assert config.channels["whatsapp"].currency == "USD"
     assert config.channels["sms"].prices == {"DE": "0.08", "RU": "0.03"}
     assert (config.staff.agents, config.staff.reply_rate) == (3, Decimal("0.04"))
-    assert (config.mode, config.allowlist, config.approval) == ("allowlist", {"10017", "10018"}, True)
+    assert (config.mode, config.allowlist, config.approval) == ("allowlist", frozenset({"10017", "10018"}), True)
     assert (config.utm.source, config.holdout) == ("lantern", Decimal("0.05"))
 
 

@@ -55,9 +55,10 @@ def test_the_example_is_in_order(folder: Path) -> None:
 
 def test_the_smallest_takes_the_defaults(small: Path) -> None:
     definition = load_workspace(small).campaigns["hello"].definition
-    assert definition.steps[0].id == "send-sms"
-    assert definition.steps[0].until == {"reply", "click", "goal"}
-    assert (definition.start.kind, definition.reentry, definition.steps[0].expires) == ("now", None, Period(48, "h"))
+    first = definition.send_step("send-sms")
+    assert first is not None
+    assert first.until == {"reply", "click", "goal"}
+    assert (definition.start.kind, definition.reentry, first.expires) == ("now", None, Period(48, "h"))
 
 
 @pytest.mark.parametrize(("line", "said"), [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.definition import CampaignBody
+from campaigns.definition import END, CampaignBody, CampaignDefinition
 from campaigns.reading.problems import Problems, WorkspaceInvalid
 from campaigns.reading.yaml import from_plain, read_yaml
 from campaigns.workspace.campaign import read_campaign
@@ -17,6 +17,7 @@ from campaigns.workspace.checking import check_campaign
 from campaigns.workspace.config import read_config
 from campaigns.workspace.loader import Workspace, load_workspace
 from campaigns.workspace.offers import read_offers
+from campaigns.workspace.paths import ways_on
 from core.messages import CHANNELS
 
 SHOP = Path(__file__).parent / "shop"
@@ -68,6 +69,14 @@ def _broken(tree: Any, chance: random.Random) -> Any:
     return tree
 
 
+def _leads_forward(definition: CampaignDefinition) -> None:
+    places = {step.id: place for place, step in enumerate(definition.steps)}
+    assert len(places) == len(definition.steps)
+    for step in definition.steps:
+        for way in ways_on(definition, step):
+            assert way == END or places[way] > places[step.id], (step.id, way)
+
+
 def _read(file: str, tree: Any) -> None:
     problems = Problems()
     node = from_plain(tree, line=7)
@@ -77,6 +86,7 @@ def _read(file: str, tree: Any) -> None:
             check_campaign(read.definition, read, None, {}, problems)
             body = CampaignBody(definition=read.definition, templates={})
             assert CampaignBody.model_validate(body.as_json()) == body
+            _leads_forward(read.definition)
     elif file == "otklik.yaml":
         config = read_config(node, file, problems, CHANNELS)
         assert config is not None or problems
