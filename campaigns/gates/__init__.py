@@ -1,7 +1,34 @@
-"""Gates: what can stop, defer or divert a send. One module a gate; this list is their order."""
+"""Gates: what can stop, defer or divert a send. One module a gate; these lists are their order.
 
-from campaigns.gates import answered, consent, emergency_stop, live_chat, paused, reachability, suppression, window
-from campaigns.gates.gate import Gate, SendFacts, Stop, Verdict, first_stop
+``purpose withdrawn → exit`` has no module: whoever withdraws closes the customer's journeys in that transaction.
+"""
+
+from campaigns.gates import (
+    answered,
+    budget,
+    cap,
+    consent,
+    emergency_stop,
+    holdout,
+    live_chat,
+    offer,
+    paused,
+    reachability,
+    sending_hours,
+    suppression,
+    window,
+)
+from campaigns.gates.gate import (
+    Gate,
+    PlanFacts,
+    PlanningGate,
+    SendFacts,
+    Stop,
+    Verdict,
+    at_planning,
+    first_stop,
+    first_stop_of_plan,
+)
 
 DISPATCH_GATES: tuple[Gate, ...] = (
     answered.GATE,
@@ -18,4 +45,27 @@ DISPATCH_GATES: tuple[Gate, ...] = (
 ADDRESS_GATES: tuple[Gate, ...] = (consent.GATE, suppression.GATE, reachability.GATE)
 """What the engine asks of an address when it plans; the first that lets the message through is taken."""
 
-__all__ = ["ADDRESS_GATES", "DISPATCH_GATES", "Gate", "SendFacts", "Stop", "Verdict", "first_stop"]
+PLANNING_GATES: tuple[PlanningGate, ...] = (
+    holdout.GATE,
+    *map(at_planning, (emergency_stop.GATE, paused.GATE, *ADDRESS_GATES, live_chat.GATE)),
+    sending_hours.GATE,
+    cap.GATE,
+    offer.GATE,
+    budget.GATE,
+)
+"""The order in which planning meets the gates. Held are due journeys themselves where everything or the campaign stands
+still: they are not looked at (``campaigns.facts.due_condition``)."""
+
+__all__ = [
+    "ADDRESS_GATES",
+    "DISPATCH_GATES",
+    "PLANNING_GATES",
+    "Gate",
+    "PlanFacts",
+    "PlanningGate",
+    "SendFacts",
+    "Stop",
+    "Verdict",
+    "first_stop",
+    "first_stop_of_plan",
+]
