@@ -209,8 +209,11 @@ class _Walk:
         window, deferred_by = opens.window, opens.deferred_by
         if paid.channel != found.channel:
             self._plan.note("SendDiverted", step.id, leg_name, f"budget: {paid.channel} instead of {found.channel}")
-            other = self._plan.opening(step, paid.channel, since)
-            window, deferred_by = other.window or window, other.deferred_by
+            opens = self._plan.opening(step, paid.channel, since)  # the other channel has caps of its own
+            if opens.window is None:
+                self._plan.note("SendSkipped", step.id, leg_name, too_late(opens))
+                return None
+            window, deferred_by = opens.window, opens.deferred_by
         if offer.new:
             self._plan.grant(step, offer)
         self._plan.send(step, leg_name, paid, window, deferred_by)
