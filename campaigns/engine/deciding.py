@@ -202,21 +202,13 @@ class _Walk:
         if offer.reason:
             self._plan.note("OfferWithheld", step.id, leg_name, offer.reason)
             return self._close(EXIT.event, "offer")
-        paid = self._plan.affordable(step, leg, found)
+        paid = self._plan.paid(step, leg_name, leg, found, opens, since)
         if paid is None:
-            self._plan.note("SendSkipped", step.id, leg_name, "budget")
             return None
-        window, deferred_by = opens.window, opens.deferred_by
-        if paid.channel != found.channel:
-            self._plan.note("SendDiverted", step.id, leg_name, f"budget: {paid.channel} instead of {found.channel}")
-            opens = self._plan.opening(step, paid.channel, since)  # the other channel has caps of its own
-            if opens.window is None:
-                self._plan.note("SendSkipped", step.id, leg_name, too_late(opens))
-                return None
-            window, deferred_by = opens.window, opens.deferred_by
+        chosen, window, deferred_by = paid
         if offer.new:
             self._plan.grant(step, offer)
-        self._plan.send(step, leg_name, paid, window, deferred_by)
+        self._plan.send(step, leg_name, chosen, window, deferred_by)
         if leg_name == MAIN:
             for beside in step.also:
                 self._plan.send_beside(step, beside, since)

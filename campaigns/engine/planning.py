@@ -58,6 +58,22 @@ class Plan:
         legs = [leg, *((step.otherwise,) if step.otherwise is not None else ())]
         return cheaper(self._definition, legs, self._money, self._journey, self._facts, self._now)
 
+    def paid(
+        self, step: SendStep, leg_name: str, leg: Leg, found: Target, opens: Opening, since: datetime
+    ) -> tuple[Target, Window, str] | None:
+        """What the money reaches to, its window and what deferred it; None, and noted, where nothing can be sent."""
+        chosen = self.affordable(step, leg, found)
+        if chosen is None:
+            self.note("SendSkipped", step.id, leg_name, "budget")
+            return None
+        if chosen.channel != found.channel:  # it has caps of its own
+            self.note("SendDiverted", step.id, leg_name, f"budget: {chosen.channel} instead of {found.channel}")
+            opens = self.opening(step, chosen.channel, since)
+        if opens.window is None:
+            self.note("SendSkipped", step.id, leg_name, too_late(opens))
+            return None
+        return chosen, opens.window, opens.deferred_by
+
     def grant(self, step: SendStep, offer: OfferVerdict) -> None:
         """Promise the offer, once a decision: a ghost is promised nothing."""
         if not self._granted and not self._journey.ghost:
