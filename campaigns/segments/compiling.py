@@ -31,6 +31,7 @@ from campaigns.segments.days import today
 from campaigns.segments.figures import Among, Figures, outermost
 from campaigns.segments.indexes import unindexed
 from campaigns.segments.instants import Span, span_compared, span_of
+from campaigns.segments.needs import Key, asks_of_customers, key_of, last_within, needed
 from campaigns.segments.predicates import Test, age, attribute, birthday, numeric, satisfied, textual, within
 from campaigns.segments.reading import cycle
 from campaigns.segments.syntax import (
@@ -48,7 +49,6 @@ from campaigns.segments.syntax import (
     Granted,
     InSegment,
     Negation,
-    PropertyTest,
     Reachable,
     SegmentDefinition,
     Share,
@@ -57,6 +57,7 @@ from campaigns.segments.syntax import (
 )
 from core.draws import DRAW_MODULUS, salt_coefficients
 from core.errors import Refused
+from core.ids import ANONYMOUS
 from core.money import MICRO
 from storage.outbox.columns import table
 from storage.tables import Consent, Customer, CustomerTag, Identity
@@ -72,7 +73,7 @@ _consents = table(Consent)
 
 def compile_segment(
     name: str, segments: Mapping[str, SegmentDefinition], *, now: datetime, zone: ZoneInfo, among: Among | None = None
-) -> Select[tuple[str]]:
+) -> Select[Any]:
     """The SELECT of the ids of all customers who are in segment ``name`` at ``now``; ``zone`` is the organisation's.
 
     With ``among`` only some are asked about, and nobody else's rows are read: ``among=given_ids`` of ``storage.given``
@@ -93,7 +94,7 @@ def compile_condition(
     now: datetime,
     zone: ZoneInfo,
     among: Among | None = None,
-) -> Select[tuple[str]]:
+) -> Select[Any]:
     """As :func:`compile_segment`, for a condition without a name."""
     return _Compiler(now, zone, among).select(inlined(condition, segments))
 
@@ -132,49 +133,71 @@ def inlined(condition: Condition, segments: Mapping[str, SegmentDefinition]) -> 
     return written_out(condition)
 
 
-_Key = tuple[str, tuple[PropertyTest, ...]]
-"""Events that are read together: their name, and the filter of their properties."""
-
-
 class _Compiler:
     def __init__(self, now: datetime, zone: ZoneInfo, among: Among | None) -> None:
         self._now = now
         self._zone = zone
         self._among = among
         self._day = today(now, zone)
-        self._figures: dict[_Key, Figures] = {}
-        self._joined: dict[_Key, FromClause] = {}
+        self._figures: dict[Key, Figures] = {}
+        self._joined: dict[Key, FromClause] = {}
+        self._needs: Mapping[Key, Span] = {}
+        self._id: ColumnElement[str] = _customers.c.id
 
-    def select(self, condition: Condition) -> Select[tuple[str]]:
+    def select(self, condition: Condition) -> Select[Any]:
         # Twice over the tree: the figures must be known before the sub-queries that carry them can be named.
+        self._needs = needed(condition, self._now, self._zone)
         for part in walk(condition):
             if isinstance(part, EventTest):
                 self._register(part)
-        source: FromClause = _customers
-        for number, (key, figures) in enumerate(self._figures.items()):
-            joined = figures.subquery(number, self._among)
-            self._joined[key] = joined
-            source = source.outerjoin(joined, joined.c.customer_id == _customers.c.id)
-        query = select(_customers.c.id).select_from(source).where(self._test(condition))
-        return query if self._among is None else query.where(self._among(_customers.c.id))
+        source = self._source(asks_of_customers(condition))
+        query = (
+            select(self._id.label("id"))
+            .select_from(source)
+            .where(self._test(condition), unindexed(self._id) < ANONYMOUS)
+        )
+        return query if self._among is None else query.where(self._among(self._id))
+
+    def _source(self, asked_of_customers: bool) -> FromClause:  # noqa: FBT001
+        """All customers, or those who have the events that are needed; the other figures beside them."""
+        joined = {
+            key: figures.subquery(number, self._among, self._now)
+            for number, (key, figures) in enumerate(self._figures.items())
+        }
+        self._joined = joined
+        first = next((key for key in joined if key in self._needs), None)
+        if first is None:
+            source: FromClause = _customers
+        else:
+            source, self._id = joined[first], joined[first].c.customer_id
+            if asked_of_customers:
+                source = source.join(_customers, _customers.c.id == self._id)
+        for key, figures in joined.items():
+            if key != first:
+                source = source.join(figures, figures.c.customer_id == self._id, isouter=key not in self._needs)
+        return source
 
     def _one_of(self, rows: Select[Any], customer: ColumnElement[str]) -> Test:
         """Whether the customer has any of ``rows``, whose customers are in the column ``customer``."""
         if self._among is not None:  # a look-up for each of a few beats a list of everybody
-            return rows.where(customer == _customers.c.id).exists()
-        found: Test = _customers.c.id.in_(rows)
+            return rows.where(customer == self._id).exists()
+        found: Test = self._id.in_(rows)
         return found
 
     def _register(self, part: EventTest) -> None:
         if not part.figures:
             return
-        key = (part.event, part.where)
+        key = key_of(part)
         figures = self._figures.setdefault(key, Figures(part.event, part.where, self._day))
-        span = span_of(part.window, self._now, self._zone)
         for aggregate, _ in part.figures:
+            span = self._span(part, aggregate)
             figures.column("sum" if aggregate == "average" else aggregate, span, part.of)
             if aggregate == "average":
                 figures.column("amounts", span, part.of)
+
+    def _span(self, part: EventTest, aggregate: Aggregate) -> Span:
+        span = span_of(part.window, self._now, self._zone)
+        return last_within(span, self._needs.get(key_of(part))) if aggregate == "last" else span
 
     def _test(self, condition: Condition) -> Test:
         match condition:
@@ -243,33 +266,32 @@ class _Compiler:
             for comparison in part.count:
                 test = numeric(func.count(), comparison, 1)
                 if satisfied(comparison, 0):  # whoever has no row at all satisfies it too
-                    tests.append(not_(_customers.c.id.in_(grouped.having(not_(test)))))
+                    tests.append(not_(self._id.in_(grouped.having(not_(test)))))
                 else:
-                    tests.append(_customers.c.id.in_(grouped.having(test)))
+                    tests.append(self._id.in_(grouped.having(test)))
         for deed in part.did_not:
             rows = deeds(part, deed)
             tests.append(not_(self._one_of(self._in_span(rows, span), rows.customer)))
         return and_(true(), *tests)
 
     def _events(self, part: EventTest) -> Test:
-        span = span_of(part.window, self._now, self._zone)
         tests: list[Test] = []
-        if part.figures:
-            figures, joined = self._figures[part.event, part.where], self._joined[part.event, part.where]
+        for aggregate, comparisons in part.figures:
+            figures, joined = self._figures[key_of(part)], self._joined[key_of(part)]
+            span = self._span(part, aggregate)
 
-            def figure(name: str) -> ColumnElement[Any]:
+            def figure(
+                name: str, figures: Figures = figures, joined: FromClause = joined, span: Span = span
+            ) -> ColumnElement[Any]:
                 column: ColumnElement[Any] = joined.c[figures.column(name, span, part.of)]
                 return column
 
-            tests += [
-                self._figure(aggregate, comparison, figure)
-                for aggregate, comparisons in part.figures
-                for comparison in comparisons
-            ]
+            tests += [self._figure(aggregate, comparison, figure) for comparison in comparisons]
+        span = span_of(part.window, self._now, self._zone)
         for asked, latest in ((part.latest, True), (part.earliest, False)):
             if asked:
                 those = outermost(part.event, part.where, span, asked, latest=latest, day=self._day, among=self._among)
-                tests.append(_customers.c.id.in_(those))
+                tests.append(self._id.in_(those))
         return and_(true(), *tests)
 
     def _figure(

@@ -1,7 +1,7 @@
 """Figures of events as grouped sub-queries: one pass over an index for all that is asked of the same events."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -15,34 +15,24 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    literal_column,
     select,
     true,
 )
 
 from campaigns.segments.attributes import attribute_number
-from campaigns.segments.indexes import ORDERS
+from campaigns.segments.indexes import BY_CUSTOMER, BY_TIME
 from campaigns.segments.instants import Span
 from campaigns.segments.predicates import Test, attribute, numeric, within
 from campaigns.segments.syntax import AMOUNT, PropertyTest
 from core.money import MICRO
-from storage.outbox.columns import table
-from storage.tables import Event
 from storage.types import Instant
 
 Among = Callable[[ColumnElement[str]], ColumnElement[bool]]
 """Whether a column of customer ids is among those that are asked about, such as :func:`storage.given.given_ids`."""
 LARGEST_PROPERTY = 10**9
 """Numbers beyond are not counted: sums in millionths must stay within 64 bits."""
-
-_EVENTS = table(Event)
-
-
-def source_of(event: str) -> tuple[FromClause, Test]:
-    """Where events of a name are read, and the condition that they have that name."""
-    if event == "order":  # literal, so that the planner sees the partial index's own predicate
-        return ORDERS, ORDERS.c.name == literal_column("'order'")
-    return _EVENTS, _EVENTS.c.name == event
+RECENT = timedelta(days=45)
+"""Up to so long ago it is faster on SQLite to read all events of the time than those of all customers."""
 
 
 def properties_hold(source: FromClause, tests: tuple[PropertyTest, ...], day: date) -> Test:
@@ -68,10 +58,10 @@ class Figures:
     """The sub-query of one event name with one filter: figures are added, then it is joined once."""
 
     def __init__(self, event: str, where: tuple[PropertyTest, ...], day: date) -> None:
+        self._event = event
         self._where = where
         self._day = day
-        self._source, self._named = source_of(event)
-        self._columns: dict[tuple[str, Span, str], ColumnElement[Any]] = {}
+        self._labels: dict[tuple[str, Span, str], str] = {}
 
     def column(self, figure: str, span: Span, of: str = "") -> str:
         """The label of a figure over a span: count, sum, amounts (how many have one), first, last.
@@ -79,39 +69,42 @@ class Figures:
         ``of`` is the property that is summed, empty for the amount.
         """
         key = (figure, span, of if figure in ("sum", "amounts") else "")
-        if key not in self._columns:
-            inside, source = within(self._source.c.at, span), self._source
-            value = _millionths(source, of) if of else source.c.amount_micros
-            made: ColumnElement[Any]
-            match figure:
-                case "count":
-                    made = func.count(case((inside, 1)))
-                case "sum":
-                    made = func.coalesce(func.sum(case((inside, value))), 0)
-                case "amounts":
-                    made = func.count(case((inside, value)))
-                case "first":
-                    made = func.min(case((inside, source.c.at)), type_=Instant())
-                case _:
-                    made = func.max(case((inside, source.c.at)), type_=Instant())
-            self._columns[key] = made.label(f"f{len(self._columns)}")
-        return str(self._columns[key].key)
+        return self._labels.setdefault(key, f"f{len(self._labels)}")
 
-    def subquery(self, number: int, among: Among | None) -> FromClause:
+    def subquery(self, number: int, among: Among | None, now: datetime) -> FromClause:
         """The sub-query; only customers who are asked about and instants that any figure needs are read."""
-        source = self._source
-        query = select(source.c.customer_id, *self._columns.values()).where(
-            self._named, within(source.c.at, self._hull()), properties_hold(source, self._where, self._day)
+        hull = self._hull()
+        is_recent = hull.start is not None and now - hull.start <= RECENT
+        source = BY_TIME if among is None and is_recent else BY_CUSTOMER
+        columns = [_figure(source, *key).label(label) for key, label in self._labels.items()]
+        query = select(source.c.customer_id, *columns).where(
+            source.c.name == self._event, within(source.c.at, hull), properties_hold(source, self._where, self._day)
         )
         if among is not None:
             query = query.where(among(source.c.customer_id))
         return query.group_by(source.c.customer_id).subquery(f"e{number}")
 
     def _hull(self) -> Span:
-        spans = [span for _, span, _ in self._columns]
+        spans = [span for _, span, _ in self._labels]
         starts = [span.start for span in spans if span.start is not None]
         ends = [span.end for span in spans if span.end is not None]
         return Span(min(starts) if len(starts) == len(spans) else None, max(ends) if len(ends) == len(spans) else None)
+
+
+def _figure(source: FromClause, figure: str, span: Span, of: str) -> ColumnElement[Any]:
+    inside = within(source.c.at, span)
+    value = _millionths(source, of) if of else source.c.amount_micros
+    match figure:
+        case "count":
+            return func.count(case((inside, 1)))
+        case "sum":
+            return func.coalesce(func.sum(case((inside, value))), 0)
+        case "amounts":
+            return func.count(case((inside, value)))
+        case "first":
+            return func.min(case((inside, source.c.at)), type_=Instant())
+        case _:
+            return func.max(case((inside, source.c.at)), type_=Instant())
 
 
 def outermost(
@@ -125,12 +118,12 @@ def outermost(
     among: Among | None,
 ) -> Select[Any]:
     """The customers whose latest (or earliest) event of those that count satisfies the tests."""
-    source, named = source_of(event)
+    source = BY_CUSTOMER
     order = (source.c.at.desc(), source.c.id.desc()) if latest else (source.c.at, source.c.id)
     place = func.row_number().over(partition_by=source.c.customer_id, order_by=order)
     columns = (source.c.customer_id, source.c.properties, source.c.amount_micros)
     query = select(*columns, place.label("place")).where(
-        named, within(source.c.at, span), properties_hold(source, where, day)
+        source.c.name == event, within(source.c.at, span), properties_hold(source, where, day)
     )
     if among is not None:
         query = query.where(among(source.c.customer_id))

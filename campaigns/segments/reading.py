@@ -7,7 +7,7 @@ from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
 from campaigns.reading.problems import Problems, did_you_mean
 from campaigns.reading.yaml import Mapping as YamlMapping
-from campaigns.reading.yaml import Node, Sequence, from_plain
+from campaigns.reading.yaml import Node, Scalar, Sequence, from_plain
 from campaigns.segments.leaves import LEAVES
 from campaigns.segments.syntax import (
     Condition,
@@ -19,11 +19,13 @@ from campaigns.segments.syntax import (
     SegmentDefinition,
     walk,
 )
+from campaigns.segments.textbook import FILE, TEXTBOOK, textbook
 from core.messages import CHANNELS
 
 MAX_CONDITIONS = 200
 MAX_EVENTS = 20
 LATER = ("sequence", "funnel", "near", "top", "sample")
+INCLUDE = "include"
 _HEADS = ("all", "any", "not", "segment", *LEAVES)
 
 
@@ -37,8 +39,10 @@ def read_segments(
         problems.add(file, node.line, "segments are names with conditions, such as dormant: {where: …}")
         return {}
     reader = _Reader(file, problems, channels)
-    found: dict[str, SegmentDefinition] = {}
+    found = _included(node, file, problems)
     for key, inner in node.entries.items():
+        if key == INCLUDE:
+            continue
         line = node.key_lines[key]
         try:
             name(key)
@@ -48,8 +52,24 @@ def read_segments(
         segment = reader.segment(key, inner, line)
         if segment is not None:
             found[key] = segment
-    _check_references(found, {*node.entries}, reader.references, file, problems)
+    _check_references(found, {*found, *node.entries} - {INCLUDE}, reader.references, file, problems)
     return found
+
+
+def _included(node: YamlMapping, file: str, problems: Problems) -> dict[str, SegmentDefinition]:
+    """The segments that ``include:`` brings, those left out that the file has itself."""
+    if INCLUDE not in node.entries:
+        return {}
+    asked = node.entries[INCLUDE]
+    if not isinstance(asked, Scalar) or asked.text != TEXTBOOK:
+        problems.add(
+            file, node.key_lines[INCLUDE], f"{INCLUDE!r} brings a set of segments; the one there is: {TEXTBOOK}"
+        )
+        return {}
+    reader = _Reader(FILE, problems, ())  # it names no channel
+    entries = textbook().entries.items()
+    read = {key: reader.segment(key, inner, inner.line) for key, inner in entries if key not in node.entries}
+    return {key: segment for key, segment in read.items() if segment is not None}
 
 
 def read_stored(name_: str, definition: Any) -> SegmentDefinition:
