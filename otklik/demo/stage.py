@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -151,7 +152,8 @@ async def apply_workspace(stage: Stage, now: datetime) -> None:
     await apply(stage.store, stage.workspace, Actor("operator", "demo"), now)
 
 
-def read_ledger(stage: Stage) -> list[dict[str, Any]]:
-    """The providers' ledger, from its file."""
-    lines = (stage.folder / "ledger.jsonl").read_bytes().splitlines()
-    return [orjson.loads(line) for line in lines]
+def read_ledger(stage: Stage) -> Iterator[dict[str, Any]]:
+    """The providers' ledger, from its file, entry by entry."""
+    with (stage.folder / "ledger.jsonl").open("rb") as file:
+        for line in file:
+            yield orjson.loads(line)

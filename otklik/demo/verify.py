@@ -18,6 +18,8 @@ from storage.tables import Customer, Enrolment, Message
 
 MUST_OCCUR = frozenset({"reply", "auto_reply", "click", "one_click", "stop", "buy", "start_bot"})
 SHOWN = 5
+LEDGER = ("channel", "otklik_id", "to", "provider_id")
+"""What is kept in memory of an entry: not the texts of tens of thousands of messages."""
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Verdict:
 
 async def verify(
     store: Store,
-    ledger: Sequence[Mapping[str, Any]],
+    ledger: Iterable[Mapping[str, Any]],
     people: Iterable[Mapping[str, Any]],
     expected: Expected,
     *,
@@ -49,7 +51,7 @@ async def verify(
     ``lost`` counts what customers did that the sender never heard of: a request of theirs that nobody answered.
     """
     verdict = Verdict(expected=len(expected.sends))
-    accepted = [entry for entry in ledger if entry["accepted"]]
+    accepted = [{name: entry[name] for name in LEDGER} for entry in ledger if entry["accepted"]]
     verdict.accepted = len(accepted)
     ours = await _sent(store)
     _match(verdict, accepted, ours)
@@ -79,7 +81,17 @@ async def _sent(store: Store) -> list[_Ours]:
     messages, customers = table(Message), table(Customer)
     async with store.read() as connection:
         rows = await connection.execute(
-            select(messages, customers.c.external_id)
+            select(
+                messages.c.id,
+                messages.c.channel,
+                messages.c.provider_id,
+                messages.c.customer_id,
+                messages.c.leg,
+                messages.c.campaign_id,
+                messages.c.send_at,
+                messages.c.state,
+                customers.c.external_id,
+            )
             .join(customers, customers.c.id == messages.c.customer_id)
             .where(messages.c.direction == "out", messages.c.state.in_(SENT))
         )
