@@ -12,8 +12,10 @@ from campaigns.schema import schema_of
 from campaigns.segments.comparisons import WORDS
 from campaigns.segments.reading import read_stored
 from tests.campaigns.workspace.conftest import EXAMPLE
+from tests.campaigns.workspace.small_shop import HEAD
 from tests.campaigns.workspace.test_mutations import SHOP as EVERYTHING
-from tests.campaigns.workspace.test_problems import CAMPAIGNS, HEAD, OFFERS, SETTINGS, STEPS
+from tests.campaigns.workspace.test_problems import CAMPAIGNS, STEPS
+from tests.campaigns.workspace.test_settings_and_texts import OFFERS, SETTINGS
 
 FILES = {"campaign": "campaigns/winback.yaml", "workspace": "otklik.yaml", "segments": "segments.yaml"}
 SHOP = {
