@@ -140,7 +140,13 @@ def read_budget(fields: Fields, scope: Scope, own: str) -> Budget | None:
     if isinstance(node, Scalar):
         node = Mapping(node.line, node.column, {"amount": node}, {"amount": node.line})
     inner = Fields.of(node, scope.file, scope.problems, "'budget'")
-    return None if inner is None else read_amount(inner, own)
+    if inner is None:
+        return None
+    within = inner.parsed("within", _budget_name, "")
+    if within:
+        scope.refer("budget", within, node.line)
+    made = read_amount(inner, own)
+    return made.model_copy(update={"within": within}) if made else None
 
 
 def read_amount(fields: Fields, own: str) -> Budget | None:

@@ -13,7 +13,7 @@ def missing_languages(campaigns: Mapping[str, CampaignBody], default: str) -> It
     """
     spoken = {name: _spoken(body) for name, body in campaigns.items()}
     used = {locale for texts in spoken.values() for locales in texts.values() for locale in locales} - {""}
-    used -= {default, default.partition("-")[0]}
+    used = {locale for locale in used if locale.partition("-")[0] != default.partition("-")[0]}
     seen: set[tuple[str, str]] = set()
     for name, texts in spoken.items():
         for (template, channel), locales in texts.items():

@@ -149,6 +149,11 @@ def test_mail_without_a_postal_address(folder: Path) -> None:
     expect(folder, "the brand has no postal_address", place="otklik.yaml: ", warned=True)
 
 
+def test_a_country_s_own_words_are_no_other_language(folder: Path) -> None:
+    (folder / "templates" / "warm" / "sms.en-AU.txt").write_text("Good day. STOP\n")
+    expect(folder, "", place="")
+
+
 def test_a_language_that_one_text_lacks(folder: Path) -> None:
     (folder / "templates" / "warm" / "sms.ru.txt").write_text("Привет. СТОП\n")
     words = "templates/hello has no sms text in ru; those readers get the one in en"
