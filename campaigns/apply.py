@@ -14,24 +14,23 @@ from typing import Any, Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.closing import close_enrolments
 from campaigns.definition import CampaignBody
 from campaigns.live import WORKSPACE
+from campaigns.pausing import end_journeys
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.workspace.loader import Workspace
 from core.actors import Actor
 from core.ids import new_id
 from core.machines.campaign import CAMPAIGN, START, STOP, CampaignState
-from core.machines.enrolment import EXIT
 from core.transitions import IllegalTransition
 from core.transitions import apply as moved
 from storage.outbox.columns import table
-from storage.statements import chunks, insert_into, insert_missing, lock_customers
+from storage.statements import insert_into, insert_missing
 from storage.store import Store
-from storage.tables import Audit, Campaign, CampaignVersion, Enrolment, Segment, Setting
+from storage.tables import Audit, Campaign, CampaignVersion, Segment, Setting
 
 _audit, _campaigns, _versions = table(Audit), table(Campaign), table(CampaignVersion)
-_segments, _settings, _enrolments = table(Segment), table(Setting), table(Enrolment)
+_segments, _settings = table(Segment), table(Setting)
 
 Action = Literal["add", "change", "start", "stop", "remove", "keep"]
 
@@ -209,16 +208,7 @@ async def _stop(connection: AsyncConnection, row: Any, now: datetime) -> None:
     except IllegalTransition:
         return
     await connection.execute(update(_campaigns).where(_campaigns.c.id == row.id).values(state=stopped, updated_at=now))
-    in_flight = select(_enrolments.c.id, _enrolments.c.customer_id).where(
-        _enrolments.c.campaign_id == row.id, _enrolments.c.closed_at.is_(None)
-    )
-    found = (await connection.execute(in_flight)).all()
-    # All customers at once and in id order: locked in slices, two stops could wait for each other.
-    await lock_customers(connection, (enrolment.customer_id for enrolment in found), shared=False)
-    for part in chunks(found):
-        await close_enrolments(
-            connection, [enrolment.id for enrolment in part], EXIT, reason="campaign_stopped", now=now
-        )
+    await end_journeys(connection, row.id, now)
 
 
 async def _write_audit(connection: AsyncConnection, changes: Sequence[Change], actor: Actor, now: datetime) -> None:

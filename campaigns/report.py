@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.emergency import standing_stop
+from campaigns.pausing import pauses_of
 from campaigns.versions import definitions
 from core.errors import Refused
 from core.machines.message import MessageState
@@ -73,6 +75,10 @@ class CampaignReport:
     goals_reached: int
     goal_amount: Money | None
     spent: list[Money] = field(default_factory=list)
+    pauses: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    """From when to when it stood still; None: it still does."""
+    stopped_everything_at: datetime | None = None
+    """Since when the emergency stop stands."""
 
 
 async def campaign_report(connection: AsyncConnection, name: str) -> CampaignReport:
@@ -86,6 +92,7 @@ async def campaign_report(connection: AsyncConnection, name: str) -> CampaignRep
         known = sorted(await connection.scalars(select(_CAMPAIGNS.c.name)))
         raise Refused(f"there is no campaign {name!r}; applied are: {', '.join(known) or 'none'}")
     definition = (await definitions(connection, [campaign.version]))[campaign.version]
+    emergency = await standing_stop(connection)
     order = {step.id: place for place, step in enumerate(definition.steps)}
     goal = definition.goal.event if definition.goal else ""
     reached, amount = await _goals(connection, campaign.id, goal)
@@ -108,6 +115,8 @@ async def campaign_report(connection: AsyncConnection, name: str) -> CampaignRep
         goals_reached=reached,
         goal_amount=amount,
         spent=await _spent(connection, campaign.id),
+        pauses=[(row.from_at, row.to_at) for row in await pauses_of(connection, campaign.id)],
+        stopped_everything_at=emergency.at if emergency else None,
     )
 
 

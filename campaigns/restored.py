@@ -19,15 +19,15 @@ from core.clock import machine_now
 from core.ids import new_id
 from core.machines.message import SKIP, MessageState
 from storage.outbox.columns import table
+from storage.outbox.holds import release
 from storage.outbox.recovery import recover
 from storage.statements import chunks, insert_missing
-from storage.tables import Attempt, Audit, Consent, ConsentRecord, Hold, Identity, Message, Suppression
+from storage.tables import Attempt, Audit, Consent, ConsentRecord, Identity, Message, Suppression
 
 _MESSAGES = table(Message)
 _ATTEMPTS = table(Attempt)
 _SUPPRESSIONS = table(Suppression)
 _CONSENTS = table(Consent)
-_HOLDS = table(Hold)
 _IDENTITIES = table(Identity)
 REASON = "restored from a backup"
 
@@ -85,22 +85,23 @@ async def settle_restored(
         )
     )
     for worker in sorted(workers):
-        found = await recover(connection, worker, None, now=now, machine_now=machine_now())
+        found, _ = await recover(connection, worker, None, now=now, machine_now=machine_now())
         done.unknown += found.unknown
-    dropped = await connection.execute(
-        update(_MESSAGES)
-        .where(
-            _MESSAGES.c.direction == "out",
-            _MESSAGES.c.state.in_(SKIP.sources),
-            _MESSAGES.c.purpose.in_([purpose.value for purpose in PASSES]),
+    replies = list(
+        await connection.scalars(
+            update(_MESSAGES)
+            .where(
+                _MESSAGES.c.direction == "out",
+                _MESSAGES.c.state.in_(SKIP.sources),
+                _MESSAGES.c.purpose.in_([purpose.value for purpose in PASSES]),
+            )
+            .values(state=SKIP.target, reason=REASON, lease_until=None, worker="")
+            .returning(_MESSAGES.c.id)
         )
-        .values(state=SKIP.target, reason=REASON, lease_until=None, worker="")
     )
-    done.replies_dropped = dropped.rowcount
-    of_dropped = select(_MESSAGES.c.id).where(_MESSAGES.c.state == SKIP.target, _MESSAGES.c.reason == REASON)
-    await connection.execute(
-        update(_HOLDS).where(_HOLDS.c.message_id.in_(of_dropped), _HOLDS.c.state == "held").values(state="released")
-    )
+    for part in chunks(replies):
+        await release(connection, part)
+    done.replies_dropped = len(replies)
     planned = and_(_MESSAGES.c.direction == "out", _MESSAGES.c.state == MessageState.PLANNED)
     done.waiting = await connection.scalar(select(func.count()).select_from(_MESSAGES).where(planned)) or 0
     overdue = select(func.count()).select_from(_MESSAGES).where(planned, _MESSAGES.c.not_before <= now)

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.pausing import pauses_of
 from campaigns.versions import definitions
 from core.errors import Refused
+from core.machines.campaign import PAUSE, RESUME
 from core.machines.message import MessageState
 from core.text import clipped, folded
 from storage.outbox.columns import table
@@ -120,6 +122,7 @@ async def story(connection: AsyncConnection, customer_id: str, campaign_name: st
                     *await _sends(connection, enrolment.id),
                     *await _responses(connection, customer_id, enrolment.entered_at),
                     *await _events(connection, customer_id, enrolment.entered_at),
+                    *await _pauses(connection, campaign.id, enrolment.entered_at, enrolment.closed_at),
                 ],
                 key=lambda line: line.at,
             ),
@@ -180,6 +183,16 @@ async def _events(connection: AsyncConnection, customer_id: str, since: datetime
         )
         for row in rows
     ]
+
+
+async def _pauses(connection: AsyncConnection, campaign_id: str, since: datetime, until: datetime | None) -> list[Line]:
+    """When the campaign stood still while the journey was under way."""
+    found = []
+    for row in await pauses_of(connection, campaign_id):
+        for at, event in ((row.from_at, PAUSE.event), (row.to_at, RESUME.event)):
+            if at is not None and at >= since and (until is None or at <= until):
+                found.append(Line(at, event))
+    return found
 
 
 async def never_entered(connection: AsyncConnection, customer_id: str, campaign_name: str) -> str:

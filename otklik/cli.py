@@ -16,6 +16,7 @@ from otklik.commands import (
     init,
     key,
     offer,
+    pause,
     report,
     run,
     schema,
@@ -41,6 +42,9 @@ app.command(name="report")(report.report)
 app.command(name="why")(why.why)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="backup")(backup.backup)
+app.command(name="pause")(pause.pause)
+app.command(name="resume")(pause.resume)
+app.command(name="stop")(pause.stop)
 app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
 app.add_typer(customer.app, name="customer")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +28,11 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
 
     console.print()
     console.rule(f"[bold]{escape(say('report.title', name=report.name, entered=report.entered))}", align="left")
+    for since, until in report.pauses:
+        key = "report.paused" if until is None else "report.was_paused"
+        console.print(f"[yellow]{escape(say(key, since=_minute(since), until=_minute(until or since)))}[/]")
+    if report.stopped_everything_at is not None:
+        console.print(f"[red]{escape(say('report.emergency', since=_minute(report.stopped_everything_at)))}[/]")
     shown = [name for name in _NUMBERS if name in _ALWAYS or any(getattr(row, name) for row in report.steps)]
     steps = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     steps.add_column(say("report.step"))
@@ -58,6 +64,10 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
         console.print(f"\n{say('report.goal', goal=report.goal)}: [bold]{report.goals_reached}[/]{amount}")
     if report.spent:
         console.print(f"{say('report.spent')}: [bold]{', '.join(map(str, report.spent))}[/]")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _print_counts(console: Console, title: str, counts: Mapping[str, int]) -> None:

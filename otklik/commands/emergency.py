@@ -50,13 +50,17 @@ def lift() -> None:
 
 async def _stop(reason: str) -> bool:
     from campaigns.emergency import stop_everything
+    from campaigns.pausing import drain
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
 
     configuration = load_settings()
-    async with open_store(configuration) as store, store.write() as connection:
-        return await stop_everything(connection, operator(), reason, make_clock(configuration).now())
+    async with open_store(configuration) as store:
+        async with store.write() as connection:
+            new = await stop_everything(connection, operator(), reason, make_clock(configuration).now())
+        await drain(store)
+        return new
 
 
 async def _lift() -> "EmergencyStop | None":
