@@ -51,7 +51,7 @@ EVENT_SOURCE = "otklik"
 class Batch:
     """Collects decisions, then writes them. ``limits`` are the budgets that versions spend from."""
 
-    def __init__(self, config: WorkspaceConfig, now: datetime, limits: Mapping[str, Limit]) -> None:
+    def __init__(self, config: WorkspaceConfig, now: datetime, limits: Mapping[str, tuple[Limit, ...]]) -> None:
         self._config = config
         self._now = now
         self._at = to_micros(now)
@@ -161,13 +161,16 @@ class Batch:
                 "created_at": self._at,
             }
         )
-        limit = self._limits.get(item.version)
+        limits = self._limits.get(item.version, ())
+        first, second = (*limits, None, None)[:2]
         self._holds.append(
             {
                 "message_id": message_id,
                 "customer_id": item.customer_id,
-                "budget": limit.name if limit else "",
-                "period_from": to_micros(limit.period_from) if limit else None,
+                "budget": first.name if first else "",
+                "period_from": to_micros(first.period_from) if first else None,
+                "shared_budget": second.name if second else "",
+                "shared_from": to_micros(second.period_from) if second else None,
                 "amount_micros": effect.price_micros,
                 "parts": effect.parts,
                 "currency": self._config.currency,
@@ -274,7 +277,8 @@ def _new_messages(dialect: str) -> Any:
 @cache
 def _new_holds(dialect: str) -> Any:
     names = (
-        "message_id", "customer_id", "budget", "period_from", "amount_micros", "parts", "currency", "send_at",
+        "message_id", "customer_id", "budget", "period_from", "shared_budget", "shared_from", "amount_micros", "parts",
+        "currency", "send_at",
     )  # fmt: skip
     return insert_given(dialect, _HOLDS, names, state="held")
 

@@ -7,20 +7,23 @@ their ceiling; what providers charged in the end is kept beside it, and more tha
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select, update
+import structlog
+from sqlalchemy import and_, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import Budget, WorkspaceConfig
 from campaigns.periods import resolve, zone_named
 from core.clock import EPOCH
-from core.errors import ConfigurationError
 from core.money import parse_micros
 from storage.outbox.columns import table
 from storage.outbox.holds import RELEASED, SPENT, give_back
 from storage.statements import insert_into
 from storage.tables import BudgetUse, Hold
+
+log = structlog.get_logger(__name__)
 
 _USES = table(BudgetUse)
 _HOLDS = table(Hold)
@@ -35,6 +38,11 @@ class Limit:
     name: str
     period_from: datetime
     amount_micros: int
+
+    @property
+    def key(self) -> tuple[str, datetime]:
+        """What its use is counted under."""
+        return self.name, self.period_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +85,36 @@ def period_from(period: str, now: datetime, zone_name: str) -> datetime:
     return resolve(first, zone)
 
 
-def limit_of(budget: Budget, campaign: str, config: WorkspaceConfig, now: datetime) -> Limit:
-    """The limit that ``budget`` sets the campaign: its own where it has an amount, else the shared one of its name.
+def limits_of(budget: Budget, campaign: str, config: WorkspaceConfig, now: datetime) -> tuple[Limit, ...]:
+    """The limits that ``budget`` sets the campaign, all of which must have room: one, or its own and a shared one.
 
-    Raises:
-        ConfigurationError: if there is no such shared budget, or it is in a currency that is not the workspace's.
+    A budget without an amount is the shared one of its name. A shared one that is not there any more, or in another
+    currency than the workspace's, has nothing to give: only what is free is sent, and the log says why.
     """
-    meant, name = budget, f"{OWN}{campaign}"
-    if budget.amount is None:
-        shared = config.budget(budget.name)
-        if shared is None or shared.amount is None:
-            raise ConfigurationError(f"campaign {campaign}: otklik.yaml has no budget {budget.name!r} with an amount")
-        meant, name = shared, shared.name
-    if meant.currency not in (None, config.currency):
-        raise ConfigurationError(
-            f"budget {meant.name} is in {meant.currency}, the workspace counts in {config.currency}; use that"
-        )
-    return Limit(name, period_from(meant.period, now, config.zone), parse_micros(str(meant.amount)))
+    own, shared = (budget, budget.within) if budget.amount is not None else (None, budget.name)
+    limits = []
+    if own is not None:
+        limits.append(_limit(f"{OWN}{campaign}", own, config, now))
+    if shared:
+        limits.append(_limit(shared, config.budget(shared), config, now))
+    return tuple(limits)
+
+
+def _limit(name: str, budget: Budget | None, config: WorkspaceConfig, now: datetime) -> Limit:
+    if budget is None or budget.amount is None:
+        _warn(f"otklik.yaml has no budget {name!r}, which a campaign spends from")
+        return Limit(name, EPOCH, 0)
+    began = period_from(budget.period, now, config.zone)
+    if budget.currency not in (None, config.currency):
+        _warn(f"budget {name!r} is in {budget.currency}, the workspace counts in {config.currency}")
+        return Limit(name, began, 0)
+    return Limit(name, began, parse_micros(str(budget.amount)))
+
+
+@lru_cache(maxsize=256)
+def _warn(what: str) -> None:
+    """Once a process."""
+    log.warning("nothing is paid from this budget", why=what)
 
 
 async def grant(connection: AsyncConnection, name: str, period_from: datetime, amount: int, wanted: int) -> int:
@@ -138,9 +159,19 @@ async def _sums(connection: AsyncConnection, limit: Limit) -> tuple[int, int, in
         summed(amount, ~is_spent),
         summed(paid, is_spent),
         summed(paid - amount, and_(is_spent, paid > amount)),
-    ).where(_HOLDS.c.budget == limit.name, _HOLDS.c.period_from == limit.period_from, _HOLDS.c.state != RELEASED)
+    ).where(
+        or_(
+            and_(_HOLDS.c.budget != "", _HOLDS.c.budget == limit.name, _HOLDS.c.period_from == limit.period_from),
+            and_(
+                _HOLDS.c.shared_budget != "",
+                _HOLDS.c.shared_budget == limit.name,
+                _HOLDS.c.shared_from == limit.period_from,
+            ),
+        ),
+        _HOLDS.c.state != RELEASED,
+    )
     taken, held, spent, excess = (await connection.execute(statement)).one()
     return int(taken), int(held), int(spent), int(excess)
 
 
-__all__ = ["OWN", "BudgetState", "Limit", "budget_states", "give_back", "grant", "limit_of", "period_from"]
+__all__ = ["OWN", "BudgetState", "Limit", "budget_states", "give_back", "grant", "limits_of", "period_from"]

@@ -1,6 +1,7 @@
 """What messages may cost: the ceilings of ``otklik.yaml``, by channel, country and part, in the workspace's currency.
 
-A price in a provider's currency is converted by the newest rate that is not younger than the day; every step rounds up.
+A price in a provider's currency is converted by the newest rate that is in force on the day (before the first: by that
+one); every step rounds up.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
 
-from campaigns.definition import ChannelPolicy, WorkspaceConfig
+from campaigns.definition import WorkspaceConfig
 from campaigns.periods import zone_named
 from core.errors import ConfigurationError
 from core.money import MICRO
@@ -53,28 +54,26 @@ class PriceList:
         return int((amount * rate * MICRO).to_integral_value(ROUND_CEILING))
 
     def _rate(self, currency: str, what: str) -> Decimal:
-        known = [rate for rate in self.config.rates if rate.currency == currency and rate.from_day <= self.day]
+        known = sorted(
+            (rate for rate in self.config.rates if rate.currency == currency), key=lambda rate: rate.from_day
+        )
         if not known:
-            raise ConfigurationError(_no_rate(self.config, currency, what, self.day))
-        return max(known, key=lambda rate: rate.from_day).rate
+            raise ConfigurationError(_no_rate(self.config, currency, what))
+        in_force = [rate for rate in known if rate.from_day <= self.day]
+        return (in_force[-1] if in_force else known[0]).rate
 
 
-def price_problems(config: WorkspaceConfig, day: date) -> Iterator[tuple[str, str]]:
-    """What ``check`` says of prices that cannot be converted on ``day``: (key in ``otklik.yaml``, words)."""
+def price_problems(config: WorkspaceConfig) -> Iterator[tuple[str, str]]:
+    """What ``check`` says of prices that cannot be converted: (key in ``otklik.yaml``, words)."""
+    rated = {rate.currency for rate in config.rates}
     for channel, policy in config.channels.items():
-        if not _is_foreign(policy, config):
-            continue
-        if not any(rate.currency == policy.currency and rate.from_day <= day for rate in config.rates):
+        if policy.currency not in ("", config.currency, *rated):
             where = f"channels.{channel}"
-            yield where, _no_rate(config, policy.currency, where, day)
+            yield where, _no_rate(config, policy.currency, where)
 
 
-def _is_foreign(policy: ChannelPolicy, config: WorkspaceConfig) -> bool:
-    return policy.currency not in ("", config.currency)
-
-
-def _no_rate(config: WorkspaceConfig, currency: str, what: str, day: date) -> str:
+def _no_rate(config: WorkspaceConfig, currency: str, what: str) -> str:
     return (
-        f"otklik.yaml: {what} is priced in {currency}, the workspace counts in {config.currency}, and no rate for "
-        f"{currency} is in force on {day}; add one under rates: {{from: {day}, currency: {currency}, rate: …}}"
+        f"otklik.yaml: {what} is priced in {currency}, the workspace counts in {config.currency}, and there is no rate "
+        f"for {currency}; add one, what it is worth from a day on: rates: [{{from: 2026-01-01, {currency}: …}}]"
     )

@@ -123,7 +123,7 @@ HOLDINGS: tuple[Holding, ...] = (
         removed=False,
         emptied={"customer_id": _anonymous},
         kept=("message_id", "budget", "amount_micros", "actual_micros", "parts", "currency", "send_at", "state",
-              "period_from"),
+              "period_from", "shared_budget", "shared_from"),
     ),
     Holding(
         _HISTORY,

@@ -43,7 +43,8 @@ class OfferChoice(Value):
 class Budget(Value):
     """Money that sends may cost: ``amount`` in each ``period`` of the organisation's calendar.
 
-    Named in ``otklik.yaml`` and shared, or a campaign's own.
+    Named in ``otklik.yaml`` and shared, or a campaign's own, which may stand ``within`` a shared one: then both must
+    have room.
     """
 
     name: Name
@@ -51,3 +52,4 @@ class Budget(Value):
     currency: Currency | None = None
     period: Literal["total", "day", "week", "month", "year"] = "total"
     when_short: Literal["cheaper", "skip"] = "cheaper"
+    within: str = ""

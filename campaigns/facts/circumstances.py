@@ -31,7 +31,7 @@ Served = Mapping[str, frozenset[str]]
 @dataclass(slots=True)
 class Circumstances:
     """By customer id where nothing else is said; ``holding`` by (version or empty, condition), ``quota_left`` by
-    (campaign, step), ``limits`` by version, ``money_left`` by the limit's name."""
+    (campaign, step), ``limits`` by version, ``money_left`` by (budget, period's beginning)."""
 
     config: WorkspaceConfig
     prices: BatchPrices
@@ -45,8 +45,8 @@ class Circumstances:
     codes_left: dict[str, int] = field(default_factory=dict)
     history: Mapping[str, Mapping[str, ChannelHistory]] = field(default_factory=dict)
     quota_left: dict[tuple[str, str], int] = field(default_factory=dict)
-    limits: Mapping[str, Limit] = field(default_factory=dict)
-    money_left: dict[str, int] = field(default_factory=dict)
+    limits: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+    money_left: dict[tuple[str, datetime], int] = field(default_factory=dict)
     tomorrow: datetime | None = None
     _served: Served = field(init=False)
 
@@ -76,7 +76,7 @@ class Circumstances:
             quiet_until=self.quiet_until.get(customer),
             listed=self.listed is None or customer in self.listed,
             price_of=self.prices.price_of(customer, body),
-            money_left=self.money_left[limit.name] if (limit := self.limits.get(item.version)) else None,
+            money_left=min((self.money_left[limit.key] for limit in self.limits.get(item.version, ())), default=None),
             offers=body.offers,
             grants=tuple(self.grants.get(customer, ())),
             codes_left=self.codes_left,
@@ -97,9 +97,8 @@ class Circumstances:
             case SendMessage():
                 if effect.purpose in NEEDS_CONSENT and self.config.caps:
                     self.sent.setdefault(item.customer_id, []).append(Sent("", effect.channel, effect.send_at))
-                limit = self.limits.get(item.version)
-                if limit is not None:
-                    self.money_left[limit.name] -= effect.price_micros
+                for limit in self.limits.get(item.version, ()):
+                    self.money_left[limit.key] -= effect.price_micros
             case GrantOffer():
                 grant = GrantFacts(effect.offer, effect.product, item.enrolment_id)
                 self.grants.setdefault(item.customer_id, []).append(grant)

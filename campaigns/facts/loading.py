@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.batch_prices import BatchPrices, speaks_sms
-from campaigns.budgets import give_back, grant, limit_of
+from campaigns.budgets import give_back, grant, limits_of
 from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
 from campaigns.engine import ChannelHistory, GrantFacts, Sent
@@ -238,21 +238,21 @@ async def _take_money(
 ) -> None:
     """Take what is left of every budget that these versions spend from, until the batch ends."""
     around.limits = {
-        version: limit_of(body.definition.budget, body.definition.name, around.config, now)
+        version: limits_of(body.definition.budget, body.definition.name, around.config, now)
         for version, body in bodies.items()
         if body.definition.budget is not None
     }
     # two versions of a campaign may name two amounts for the one budget: the last applied is not known here, the larger
-    for limit in sorted(around.limits.values()):
-        taken = around.money_left.get(limit.name, 0)
-        more = await grant(connection, limit.name, limit.period_from, limit.amount_micros, limit.amount_micros)
-        around.money_left[limit.name] = taken + more
+    for limit in sorted({limit for limits in around.limits.values() for limit in limits}):
+        taken = around.money_left.get(limit.key, 0)
+        around.money_left[limit.key] = taken + await grant(
+            connection, *limit.key, limit.amount_micros, limit.amount_micros
+        )
 
 
 async def return_unused(connection: AsyncConnection, around: Circumstances) -> None:
     """Give back what the batch did not spend of its budgets."""
-    unused = {(limit.name, limit.period_from): around.money_left[limit.name] for limit in around.limits.values()}
-    await give_back(connection, unused)
+    await give_back(connection, around.money_left)
 
 
 async def _listed(connection: AsyncConnection, config: WorkspaceConfig, ids: Sequence[str]) -> frozenset[str]:

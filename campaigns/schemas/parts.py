@@ -46,6 +46,7 @@ BUDGET: Schema = {
         "amount": AMOUNT,
         "per": {"enum": ["total", "day", "week", "month", "year"]},
         "when_short": {"enum": ["cheaper", "skip"], "description": "a cheaper channel, or no message"},
+        "within": {"type": "string", "description": "a shared budget of otklik.yaml that must have room as well"},
     },
     "required": ["amount"],
     "additionalProperties": False,

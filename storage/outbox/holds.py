@@ -25,7 +25,9 @@ ENDED_UNSENT = (MessageState.REJECTED, MessageState.CANCELLED, MessageState.SKIP
 _HOLDS = table(Hold)
 _MESSAGES = table(Message)
 _USES = table(BudgetUse)
-_TAKEN_FROM = (_HOLDS.c.budget, _HOLDS.c.period_from, _HOLDS.c.amount_micros)
+_TAKEN_FROM = (
+    _HOLDS.c.budget, _HOLDS.c.period_from, _HOLDS.c.shared_budget, _HOLDS.c.shared_from, _HOLDS.c.amount_micros,
+)  # fmt: skip
 
 _RELEASED = (
     update(_HOLDS)
@@ -105,6 +107,7 @@ async def settle_prices(connection: AsyncConnection, actual: Mapping[str, int]) 
 async def _change(connection: AsyncConnection, rows: Iterable[Row[Any]], sign: int) -> None:
     taken: dict[tuple[str, datetime], int] = defaultdict(int)
     for row in rows:
-        if row.budget:
-            taken[row.budget, row.period_from] -= sign * row.amount_micros
+        for budget, began in ((row.budget, row.period_from), (row.shared_budget, row.shared_from)):
+            if budget:
+                taken[budget, began] -= sign * row.amount_micros
     await give_back(connection, taken)

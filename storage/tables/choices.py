@@ -39,6 +39,7 @@ class Grant(SQLModel, table=True):
               sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
         Index("ix_grants_offer", "offer", "granted_at"),
         Index("ix_grants_enrolment", "enrolment_id"),
+        Index("ix_grants_expiry", "expires_at", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
     )  # fmt: skip
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)

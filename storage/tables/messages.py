@@ -15,6 +15,9 @@ from storage.types import Bytes, Id, Instant, Json, Word
 _PLANNED = text("state = 'planned' AND direction = 'out'")
 _IN_FLIGHT = text("state IN ('claimed', 'dispatching') AND direction = 'out'")
 
+_PAID = text("budget <> ''")
+_SHARED = text("shared_budget <> ''")
+
 
 class Message(SQLModel, table=True):
     """A message, ``out`` or ``in``. An outgoing one is the outbox row itself.
@@ -98,16 +101,23 @@ class Attempt(SQLModel, table=True):
 class Hold(SQLModel, table=True):
     """A reservation of money for a message, at the price ceiling: held, spent or released. Micro-units.
 
-    ``budget`` (empty: none) gave it, in its period that began at ``period_from``. ``parts`` counts SMS segments;
-    ``actual_micros`` is what the provider says that it cost, once it is known.
+    ``budget`` (empty: none) gave it, in its period that began at ``period_from``; where that stands within a shared
+    budget, ``shared_budget`` gave it as well. ``parts`` counts SMS segments; ``actual_micros`` is what the provider
+    says that it cost, once it is known.
     """
 
     __tablename__ = "holds"
+    __table_args__ = (
+        Index("ix_holds_budget", "budget", "period_from", sqlite_where=_PAID, postgresql_where=_PAID),
+        Index("ix_holds_shared_budget", "shared_budget", "shared_from", sqlite_where=_SHARED, postgresql_where=_SHARED),
+    )
 
     message_id: str = Field(sa_type=Id, foreign_key="messages.id", primary_key=True)
     customer_id: str = Field(sa_type=Id, index=True)
     budget: str = ""
     period_from: datetime | None = Field(default=None, sa_type=Instant)
+    shared_budget: str = ""
+    shared_from: datetime | None = Field(default=None, sa_type=Instant)
     amount_micros: int = Field(default=0, sa_type=BigInteger)
     actual_micros: int | None = Field(default=None, sa_type=BigInteger)
     parts: int = 1

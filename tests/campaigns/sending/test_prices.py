@@ -66,12 +66,17 @@ def test_converting_never_rounds_down(amount: Decimal, rate: Decimal) -> None:
 
 
 def test_a_missing_rate_is_said_in_words() -> None:
-    early = PriceList.of(CONFIG, datetime(2025, 6, 1, tzinfo=UTC))
-    with pytest.raises(ConfigurationError, match=r"channels.sms is priced in USD.*2025-06-01.*rates"):
-        early.price("sms", "RU")
-    assert early.price("whatsapp") == 3_500_000
-    assert [where for where, _ in price_problems(CONFIG, date(2025, 6, 1))] == ["channels.sms"]
-    assert not list(price_problems(CONFIG, date(2026, 12, 1)))
+    unrated = CONFIG.model_copy(update={"rates": ()})
+    prices = PriceList.of(unrated, NOON)
+    with pytest.raises(ConfigurationError, match=r"channels.sms is priced in USD.*counts in RUB.*rates"):
+        prices.price("sms", "RU")
+    assert prices.price("whatsapp") == 3_500_000
+    assert [where for where, _ in price_problems(unrated)] == ["channels.sms"]
+    assert not list(price_problems(CONFIG))
+
+
+def test_before_the_first_rate_that_one_counts() -> None:
+    assert PriceList.of(CONFIG, datetime(2025, 6, 1, tzinfo=UTC)).price("sms", "RU") == 4_025_000
 
 
 def _body(text: str, channel: str = "sms") -> CampaignBody:
