@@ -92,7 +92,9 @@ def changed(condition: Condition, last: Standing, now: datetime, zone: ZoneInfo)
 
 def _touched(last: Standing) -> Iterable[Select[Any]]:
     yield select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.id >= id_floor(last.through))
-    yield select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.updated_at >= last.at - SLACK)
+    # some write business time there and some machine time: where the two differ, whichever looks back further
+    since = min(last.at - SLACK, last.through)
+    yield select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.updated_at >= since)
 
 
 def _written(parts: Iterable[Condition], last: Standing) -> Iterable[Select[Any]]:

@@ -54,6 +54,8 @@ SHARE_OF_FEW = 20
 WRITTEN_AT_ONCE = 2000
 """Memberships a transaction: far under 50 ms."""
 ATTEMPTS = 5
+LONGEST_TRANSACTION = timedelta(hours=1)
+"""Of one that stays open longer nothing is missed but what it wrote first, until everybody is asked again."""
 
 _segments = table(Segment)
 _customers = table(Customer)
@@ -61,7 +63,7 @@ _memberships = table(SegmentMembership)
 _refreshes = table(SegmentRefresh)
 _ACTIVITY = view(
     "pg_stat_activity",
-    column("pid"), column("datname"), column("backend_xid"), column("xact_start", DateTime(timezone=True)),
+    column("pid"), column("datname"), column("xact_start", DateTime(timezone=True)),
 )  # fmt: skip
 _IS_OPEN = _memberships.c.left_at.is_(None)
 
@@ -125,7 +127,7 @@ async def refresh_segment(
             standing = await _standing(connection, name)  # first: what is read afterwards may only be newer
             found = None
             if standing is not None:
-                usable = not full and standing.asked == asked and not standing.stale
+                usable = not full and standing.asked == asked
                 found = await _ask(connection, condition, standing if usable else None, name, now=now, zone=zone)
         if standing is None or found is None:
             async with store.write() as connection:
@@ -195,12 +197,11 @@ async def _seen_through(connection: AsyncConnection) -> datetime:
     if connection.dialect.name == "postgresql":
         oldest: datetime | None = await connection.scalar(
             select(func.min(_ACTIVITY.c.xact_start)).where(
-                _ACTIVITY.c.backend_xid.is_not(None),
                 _ACTIVITY.c.datname == func.current_database(),
                 _ACTIVITY.c.pid != func.pg_backend_pid(),
             )
         )
-        now = min(now, oldest or now)
+        now = max(min(now, oldest or now), now - LONGEST_TRANSACTION)
     return now - SLACK
 
 
@@ -221,7 +222,7 @@ async def _write(
         revision += 1
     async with store.write() as connection:
         size: int = standing.size + len(found.entering) - len(found.leaving)
-        values = {"at": now, "through": found.through, "asked": asked, "stale": False, "customers": found.customers}
+        values = {"at": now, "through": found.through, "asked": asked, "customers": found.customers}
         if found.full:
             size = await segment_size(connection, name)
             values["full_at"] = machine_now()

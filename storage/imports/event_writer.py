@@ -80,6 +80,9 @@ class EventWriter:
                 updates.append([found[0], *row[1 : len(_CHANGED)]])
         await bulk.insert("events", _COLUMNS, inserts)
         await bulk.update("events", _CHANGED, updates)
+        # segments look again at customers who changed since; of an event that was corrected nothing else tells
+        touched = sorted({row[1] for row in updates})
+        await bulk.update("customers", ("id", "updated_at"), [(id_, now) for id_ in touched])
         tally.created, tally.updated = len(inserts), len(updates)
         return tally
 

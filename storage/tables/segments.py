@@ -38,5 +38,4 @@ class SegmentRefresh(SQLModel, table=True):
     customers: int = 0
     size: int = 0
     took_ms: int = 0
-    stale: bool = False
     revision: int = 0
