@@ -43,7 +43,7 @@ def test_from_init_to_a_segment(run: CliRunner, tmp_path: Path) -> None:
     assert run.invoke(app, ["apply"]).stdout == "nothing to change: the store is as the folder says\n"
     assert "dormant" in run.invoke(app, ["segment", "list"]).stdout
     shown = run.invoke(app, ["segment", "show", "dormant", "--sql"])
-    assert (shown.exit_code, "SELECT customers.id" in shown.stdout) == (0, True)
+    assert (shown.exit_code, "SELECT" in shown.stdout) == (0, True)
     wrong = run.invoke(app, ["segment", "show", "domant"])
     assert (wrong.exit_code, "did you mean 'dormant'?" in wrong.stderr) == (1, True)
 
