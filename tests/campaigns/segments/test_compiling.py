@@ -143,7 +143,7 @@ async def test_of_some_customers_only_their_rows_are_read(tmp_path: Path) -> Non
             bound = query.params({IDS: ["a"]}).compile(
                 dialect=connection.dialect, compile_kwargs={"literal_binds": True}
             )
-            plan = [row[3] for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {bound}")]
+            plan = [str(row.detail) for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {bound}")]
     reads = [step for step in plan if step.startswith(("SEARCH", "SCAN")) and "json_each" not in step]
     loose = [step for step in reads if not re.search(r"(customer_id|id|enrolment_id)=\?|SCAN e\d|SEARCH e\d", step)]
     assert not loose, plan
