@@ -9,19 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.emergency import standing_stop
 from campaigns.pausing import pauses_of
+from campaigns.spending import Spending, campaign_spending
 from campaigns.versions import definitions
+from core.clock import machine_now
 from core.errors import Refused
 from core.machines.message import MessageState
 from core.money import Money
 from storage.outbox.columns import table
-from storage.tables import Campaign, Enrolment, EnrolmentHistory, Event, Hold, Message, Response
+from storage.tables import Campaign, Enrolment, EnrolmentHistory, Event, Message, Response
 
 _CAMPAIGNS = table(Campaign)
 _ENROLMENTS = table(Enrolment)
 _HISTORY = table(EnrolmentHistory)
 _MESSAGES = table(Message)
 _RESPONSES = table(Response)
-_HOLDS = table(Hold)
 _EVENTS = table(Event)
 
 LEFT = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
@@ -74,15 +75,15 @@ class CampaignReport:
     goal: str
     goals_reached: int
     goal_amount: Money | None
-    spent: list[Money] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
     pauses: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     """From when to when it stood still; None: it still does."""
     stopped_everything_at: datetime | None = None
     """Since when the emergency stop stands."""
 
 
-async def campaign_report(connection: AsyncConnection, name: str) -> CampaignReport:
-    """The report of the campaign called ``name``.
+async def campaign_report(connection: AsyncConnection, name: str, *, now: datetime | None = None) -> CampaignReport:
+    """The report of the campaign called ``name``, with its budgets in the period of ``now`` (business time).
 
     Raises:
         Refused: if there is no such campaign.
@@ -114,7 +115,7 @@ async def campaign_report(connection: AsyncConnection, name: str) -> CampaignRep
         goal=goal,
         goals_reached=reached,
         goal_amount=amount,
-        spent=await _spent(connection, campaign.id),
+        spending=await campaign_spending(connection, campaign.id, definition, now or machine_now()),
         pauses=[(row.from_at, row.to_at) for row in await pauses_of(connection, campaign.id)],
         stopped_everything_at=emergency.at if emergency else None,
     )
@@ -231,13 +232,3 @@ async def _goals(connection: AsyncConnection, campaign_id: str, goal: str) -> tu
         )
     ).one()
     return row.customers, Money(int(row.amount), row.currency) if row.amount else None
-
-
-async def _spent(connection: AsyncConnection, campaign_id: str) -> list[Money]:
-    rows = await connection.execute(
-        select(_HOLDS.c.currency, func.sum(_HOLDS.c.amount_micros).label("amount"))
-        .join(_MESSAGES, _MESSAGES.c.id == _HOLDS.c.message_id)
-        .where(_MESSAGES.c.campaign_id == campaign_id, _HOLDS.c.state == "spent")
-        .group_by(_HOLDS.c.currency)
-    )
-    return [Money(int(row.amount), row.currency) for row in rows]

@@ -1,16 +1,20 @@
 """Reports and stories at the terminal, in the reader's language."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from campaigns.budgets import OWN
 from campaigns.report import CampaignReport
+from campaigns.spending import Spending
 from campaigns.story import Line, Story
 from core.catalogue import text
+from core.money import MICRO
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
 _ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
@@ -62,8 +66,20 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
     if report.goal:
         amount = f" · {report.goal_amount}" if report.goal_amount else ""
         console.print(f"\n{say('report.goal', goal=report.goal)}: [bold]{report.goals_reached}[/]{amount}")
-    if report.spent:
-        console.print(f"{say('report.spent')}: [bold]{', '.join(map(str, report.spent))}[/]")
+    _print_spending(console, report.spending, say)
+
+
+def _print_spending(console: Console, spending: Spending, say: Callable[..., str]) -> None:
+    for key, sums in (("spent", spending.spent), ("reserved", spending.reserved), ("excess", spending.excess)):
+        if sums:
+            console.print(f"{say(f'report.{key}')}: [bold]{', '.join(map(str, sums))}[/]")
+    currency = next((money.currency for money in (*spending.spent, *spending.reserved)), "")
+    for state in spending.budgets:
+        taken, amount = (
+            f"{Decimal(micros) / MICRO:,.2f} {currency}".strip() for micros in (state.taken, state.limit.amount_micros)
+        )
+        name = say("report.own_budget") if state.limit.name.startswith(OWN) else state.limit.name
+        console.print(escape(say("report.budget", name=name, taken=taken, amount=amount)))
 
 
 def _minute(at: datetime) -> str:

@@ -24,6 +24,7 @@ from campaigns.commands import CommandRunner
 from campaigns.compose import Composer
 from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
+from campaigns.granting import expire_grants
 from campaigns.links import MessageLinks
 from campaigns.receipts import settle_parked, sweep_parked
 from campaigns.runner import Runner
@@ -161,6 +162,7 @@ class Service:
             (self.recover, HOUSEKEEPING_SECONDS),
             (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
+            (self._expire_grants, HOUSEKEEPING_SECONDS),
             (self.reconcile, HOUSEKEEPING_SECONDS),
         ):
             scheduler.add_job(_guarded(job), "interval", seconds=seconds)
@@ -179,6 +181,10 @@ class Service:
     async def _settle_late_receipts(self) -> None:
         async with self.store.write() as connection:
             await sweep_parked(connection, self.clock.now())
+
+    async def _expire_grants(self) -> None:
+        async with self.store.write() as connection:
+            await expire_grants(connection, self.clock.now())
 
     async def reconcile(self) -> None:
         """Ask providers about unknown sends, where the workspace says so."""

@@ -96,7 +96,7 @@ async def report_out(door: Door, name: str) -> dict[str, Any]:
     """
     async with _reading(door) as connection:
         try:
-            report = await campaign_report(connection, name)
+            report = await campaign_report(connection, name, now=door.clock.now())
         except Refused as error:
             raise Problem(404, str(error)) from None
     plain: dict[str, Any] = _plain(report)

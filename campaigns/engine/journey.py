@@ -115,7 +115,8 @@ class Facts:
     provider does not reach. A country not served is unreachable.
 
     ``conditions`` say what holds, by ``When.condition``. ``quiet_until`` is when a live chat's rest is over.
-    ``money_left`` is what the campaign's budget has for this decision (None: no budget). ``codes_left`` are the codes
+    ``money_left`` is what the campaign's budget has for this decision (None: no budget); ``when_short`` says what
+    follows where that is too little, ``cheaper`` or ``skip``. ``codes_left`` are the codes
     in stock of offers that hand out single ones, ``quota_left`` the tasks and handoffs that a step may still make
     today, which ends at ``tomorrow``. ``listed`` is false for who may not be written to before going live.
     """
@@ -136,6 +137,7 @@ class Facts:
     listed: bool = True
     price_of: PriceOf = free
     money_left: int | None = None
+    when_short: str = "cheaper"
     offers: Mapping[str, Offer] = field(default_factory=dict)
     grants: tuple[GrantFacts, ...] = ()
     codes_left: Mapping[str, int] = field(default_factory=dict)

@@ -52,8 +52,7 @@ class Plan:
         """The target, or a cheaper one where the money does not reach; None where none is cheap enough."""
         if self._money is None or found.price.micros <= self._money or self._journey.ghost:
             return found
-        budget = self._definition.budget
-        if budget is None or budget.when_short == "skip":
+        if self._facts.when_short == "skip":
             return None
         legs = [leg, *((step.otherwise,) if step.otherwise is not None else ())]
         return cheaper(self._definition, legs, self._money, self._journey, self._facts, self._now)

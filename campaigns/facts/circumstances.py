@@ -75,6 +75,7 @@ class Circumstances:
             live_chat=customer in self.live_chats,
             quiet_until=self.quiet_until.get(customer),
             listed=self.listed is None or customer in self.listed,
+            when_short=self._when_short(body),
             price_of=self.prices.price_of(customer, body),
             money_left=min((self.money_left[limit.key] for limit in self.limits.get(item.version, ())), default=None),
             offers=body.offers,
@@ -85,6 +86,13 @@ class Circumstances:
             quota_left={s: left for (campaign, s), left in self.quota_left.items() if campaign == item.campaign_id},
             tomorrow=self.tomorrow,
         )  # fmt: skip
+
+    def _when_short(self, body: CampaignBody) -> str:
+        """By the campaign's own budget, else by the shared one that it names."""
+        budget = body.definition.budget
+        if budget is not None and budget.amount is None:
+            budget = self.config.budget(budget.name)
+        return budget.when_short if budget is not None else "cheaper"
 
     def used(self, item: DueJourney, decision: Decision) -> None:
         """Count what ``decision`` took."""

@@ -35,11 +35,13 @@ async def _reports(campaign: str) -> "list[CampaignReport]":
     from sqlalchemy import select
 
     from campaigns.report import campaign_report
-    from otklik.wiring import open_store
+    from otklik.settings import load_settings
+    from otklik.wiring import make_clock, open_store
     from storage.outbox.columns import table
     from storage.tables import Campaign
 
-    campaigns = table(Campaign)
-    async with open_store() as store, store.read() as connection:
+    configuration = load_settings()
+    campaigns, now = table(Campaign), make_clock(configuration).now()
+    async with open_store(configuration) as store, store.read() as connection:
         names = [campaign] if campaign else sorted(await connection.scalars(select(campaigns.c.name)))
-        return [await campaign_report(connection, name) for name in names]
+        return [await campaign_report(connection, name, now=now) for name in names]
