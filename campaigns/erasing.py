@@ -51,7 +51,7 @@ async def erase_customer(store: Store, customer_id: str, actor: Actor, now: date
         await lock_customers(connection, [customer_id], shared=False)
         if await connection.scalar(select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.id == customer_id)) is None:
             raise Refused("the customer is not there any more")
-        return await _erase(connection, customer_id, traces, actor, now)
+        return await erase_on(connection, customer_id, traces, actor, now)
 
 
 async def customer_traces(connection: AsyncConnection, customer_id: str) -> Traces:
@@ -70,7 +70,10 @@ async def customer_traces(connection: AsyncConnection, customer_id: str) -> Trac
     return await find_traces(connection, terms, list(blobs))
 
 
-async def _erase(connection: AsyncConnection, customer_id: str, traces: Traces, actor: Actor, now: datetime) -> Erased:
+async def erase_on(
+    connection: AsyncConnection, customer_id: str, traces: Traces, actor: Actor, now: datetime
+) -> Erased:
+    """:func:`erase_customer` in the caller's transaction, which has locked the customer."""
     if customer_id >= ANONYMOUS:
         raise Refused("this customer was erased already")
     states = (

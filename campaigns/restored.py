@@ -13,6 +13,7 @@ from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.emergency import stop_everything
+from campaigns.erasing import customer_traces, erase_on
 from campaigns.gates.emergency_stop import PASSES
 from core.actors import Actor
 from core.clock import machine_now
@@ -21,26 +22,30 @@ from core.machines.message import SKIP, MessageState
 from storage.outbox.columns import table
 from storage.outbox.holds import release
 from storage.outbox.recovery import recover
+from storage.personal import ERASED
 from storage.statements import chunks, insert_missing
-from storage.tables import Attempt, Audit, Consent, ConsentRecord, Identity, Message, Suppression
+from storage.tables import ApiKey, Attempt, Audit, Consent, ConsentRecord, Identity, Message, Suppression
 
 _MESSAGES = table(Message)
 _ATTEMPTS = table(Attempt)
 _SUPPRESSIONS = table(Suppression)
 _CONSENTS = table(Consent)
 _IDENTITIES = table(Identity)
+_KEYS = table(ApiKey)
 REASON = "restored from a backup"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What the store that is replaced knew of people who do not want to be written to; it must outlive a restore.
+    """What the store that is replaced knew better: who does not want to be written to, and which keys open nothing.
 
-    ``suppressions`` are rows of the table; ``withdrawals`` are (identity key, purpose, at, source, wording).
+    ``suppressions`` are rows of the table; ``withdrawals`` are (identity key, purpose, at, source, wording); ``revoked``
+    are (key id, when).
     """
 
     suppressions: Sequence[dict[str, Any]] = ()
     withdrawals: Sequence[tuple[str, str, datetime, str, str]] = ()
+    revoked: Sequence[tuple[str, datetime]] = ()
 
 
 @dataclass(slots=True)
@@ -53,17 +58,23 @@ class Settled:
     overdue: int = 0
     suppressions_kept: int = 0
     withdrawals_kept: int = 0
+    erased_again: int = 0
 
 
 async def refusals(connection: AsyncConnection) -> Refusals:
-    """Suppressions and withdrawn consents of the store as it is."""
+    """Suppressions, withdrawn consents and revoked keys of the store as it is."""
     suppressions = [dict(row._mapping) for row in await connection.execute(_SUPPRESSIONS.select())]  # noqa: SLF001
     withdrawn = await connection.execute(
         select(_IDENTITIES.c.key, _CONSENTS.c.purpose, _CONSENTS.c.at, _CONSENTS.c.source, _CONSENTS.c.wording)
         .join(_IDENTITIES, _IDENTITIES.c.id == _CONSENTS.c.identity_id)
         .where(_CONSENTS.c.granted.is_(False))
     )
-    return Refusals(suppressions, [(row.key, row.purpose, row.at, row.source, row.wording) for row in withdrawn])
+    revoked = await connection.execute(select(_KEYS.c.id, _KEYS.c.revoked_at).where(_KEYS.c.revoked_at.is_not(None)))
+    return Refusals(
+        suppressions,
+        [(row.key, row.purpose, row.at, row.source, row.wording) for row in withdrawn],
+        [(row.id, row.revoked_at) for row in revoked],
+    )
 
 
 async def settle_restored(
@@ -73,7 +84,7 @@ async def settle_restored(
 
     What was on its way when the backup was made becomes unknown, as after a crash. Replies that were planned then are
     dropped: they left seconds later. With ``hold`` the emergency stop is set. Refusals of the replaced store that are
-    later than the backup stand.
+    later than the backup stand, and whom it had erased is erased again.
     """
     done = Settled()
     workers = set(await connection.scalars(select(_ATTEMPTS.c.worker).where(_ATTEMPTS.c.outcome.is_(None)).distinct()))
@@ -107,7 +118,7 @@ async def settle_restored(
     overdue = select(func.count()).select_from(_MESSAGES).where(planned, _MESSAGES.c.not_before <= now)
     done.overdue = await connection.scalar(overdue) or 0
     if kept is not None:
-        await _keep(connection, kept, actor, done)
+        await _keep(connection, kept, actor, now, done)
     await connection.execute(
         table(Audit).insert(),
         {
@@ -120,11 +131,28 @@ async def settle_restored(
     return done
 
 
-async def _keep(connection: AsyncConnection, kept: Refusals, actor: Actor, done: Settled) -> None:
+async def _erase_again(connection: AsyncConnection, kept: Refusals, actor: Actor, now: datetime, done: Settled) -> None:
+    """Who was erased after the backup was made has come back with it, and goes again."""
+    erased = {row["key"] for row in kept.suppressions if row["reason"] == ERASED}
+    erased -= set(await connection.scalars(select(_SUPPRESSIONS.c.key).where(_SUPPRESSIONS.c.reason == ERASED)))
+    for part in chunks(sorted(erased)):
+        wanted = select(_IDENTITIES.c.customer_id).where(_IDENTITIES.c.key.in_(part)).distinct()
+        for customer_id in (await connection.scalars(wanted)).all():
+            traces = await customer_traces(connection, customer_id)
+            await erase_on(connection, customer_id, traces, actor, now)
+            done.erased_again += 1
+
+
+async def _keep(connection: AsyncConnection, kept: Refusals, actor: Actor, now: datetime, done: Settled) -> None:
+    await _erase_again(connection, kept, actor, now, done)
     before = await connection.scalar(select(func.count()).select_from(_SUPPRESSIONS)) or 0
     for part in chunks(kept.suppressions):
         await insert_missing(connection, _SUPPRESSIONS, part)
     done.suppressions_kept = (await connection.scalar(select(func.count()).select_from(_SUPPRESSIONS)) or 0) - before
+    for id_, at in kept.revoked:
+        await connection.execute(
+            update(_KEYS).where(_KEYS.c.id == id_, _KEYS.c.revoked_at.is_(None)).values(revoked_at=at)
+        )
     for some in chunks(kept.withdrawals):
         done.withdrawals_kept += await _withdraw_again(connection, some, actor)
 

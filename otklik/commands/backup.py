@@ -131,6 +131,7 @@ def _say_settled(console: "Console", settled: "Settled", *, hold: bool) -> None:
         (settled.unknown, "messages were on their way then: unknown now, see `otklik unknown list`"),
         (settled.replies_dropped, "replies that were planned then are dropped: they left seconds later"),
         (settled.suppressions_kept, "addresses that the replaced store must never write to are kept so"),
+        (settled.erased_again, "customers who were erased since are erased again"),
         (settled.withdrawals_kept, "consents that were withdrawn since stay withdrawn"),
     ]
     for number, sentence in facts:
@@ -149,7 +150,7 @@ def _say_settled(console: "Console", settled: "Settled", *, hold: bool) -> None:
     else:
         console.print("Nothing is held (--no-hold): `otklik run` sends what is due.")
     console.print(
-        "Who was erased, and which API keys were revoked, after the backup was made: do it again "
-        "(`otklik customer erase`, `otklik key revoke`).",
+        "What the store that was lost knew better is back as it was then: opt-outs, erased customers, revoked keys. "
+        "(With --replace the store that was there is asked, and they stand.)",
         soft_wrap=True,
     )

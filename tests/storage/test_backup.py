@@ -11,7 +11,9 @@ import orjson
 import pytest
 from sqlalchemy import select, text
 
+from campaigns.erasing import erase_customer
 from campaigns.restored import REASON, refusals, settle_restored
+from campaigns.story import find_customer
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import ConfigurationError
@@ -24,6 +26,7 @@ from storage.backup import ArchiveReader, DamagedBackup, NotEmpty, restore, snap
 from storage.backup.before_migration import back_up_before_migration
 from storage.store import Store
 from storage.tables import (
+    ApiKey,
     Attempt,
     Blob,
     Consent,
@@ -258,8 +261,12 @@ async def test_refusals_outlive_a_restore(store: Store, tmp_path: Path) -> None:
     """An older backup must not undo an opt-out."""
     await fill(store, 3)
     file = tmp_path / "b.zip"
+    key = ApiKey(name="shop", hash="h", scopes=[], created_at=NOW)
+    async with store.session() as session:
+        session.add(key)
     await snapshot(store, file, release="1", now=NOW)
     async with store.session() as session:
+        session.add(await session.merge(ApiKey(**key.model_dump() | {"revoked_at": NOW})))
         session.add(Suppression(key="k", reason="complaint", at=NOW))
         consent = (await session.exec(select(Consent).limit(1))).one()[0]
         consent.granted, consent.at, consent.source = False, NOW + HOUR, "one-click"
@@ -269,8 +276,23 @@ async def test_refusals_outlive_a_restore(store: Store, tmp_path: Path) -> None:
     async with store.session() as session:
         again = await session.get_one(Consent, (consent.identity_id, "marketing"))
         assert (again.granted, again.source) == (False, "one-click")
+        assert (await session.get_one(ApiKey, key.id)).revoked_at == NOW
         assert sum(not row[0].granted for row in await session.exec(select(Consent))) == 1
         assert (await session.get_one(Suppression, ("k", "*"))).reason == "complaint"
+
+
+async def test_the_erased_do_not_come_back(store: Store, tmp_path: Path) -> None:
+    await fill(store, 3)
+    file = tmp_path / "b.zip"
+    await snapshot(store, file, release="1", now=NOW)
+    async with store.read() as connection:
+        anna = await find_customer(connection, "c1@example.org")
+    await erase_customer(store, anna, OPERATOR, NOW)
+    _, settled = await came_back(store, file, replace=True)
+    assert settled.erased_again == 1
+    told = str(await everything(store))
+    assert "c1@example.org" not in told
+    assert "c2@example.org" in told
 
 
 async def test_an_older_backup_is_migrated(store_url: str, other: Store, tmp_path: Path) -> None:
