@@ -9,20 +9,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     DateTime,
-    Select,
-    Text,
-    cast,
     column,
-    exists,
     func,
-    insert,
     literal,
-    null,
     select,
     union,
     union_all,
@@ -34,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.segments.changes import SLACK, Standing, changed
 from campaigns.segments.compiling import compile_condition, inlined
+from campaigns.segments.membership import Move, both, enter, leave, members, moved, segment_size
 from campaigns.segments.reading import read_stored
 from campaigns.segments.syntax import Condition, InSegment, SegmentDefinition
 from core.clock import machine_now, uptime
@@ -42,8 +37,9 @@ from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_missing
 from storage.store import Store
-from storage.tables import Customer, Segment, SegmentMembership, SegmentRefresh
-from storage.types import Instant
+from storage.tables import Customer, Segment, SegmentRefresh
+
+__all__ = ["Refreshed", "moved", "refresh_segment", "segment_size", "stored_segments"]
 
 FULL_EVERY = timedelta(days=1)
 """After this long (machine time) everybody is asked again, whatever the changes say."""
@@ -59,13 +55,11 @@ LONGEST_TRANSACTION = timedelta(hours=1)
 
 _segments = table(Segment)
 _customers = table(Customer)
-_memberships = table(SegmentMembership)
 _refreshes = table(SegmentRefresh)
 _ACTIVITY = view(
     "pg_stat_activity",
     column("pid"), column("datname"), column("xact_start", DateTime(timezone=True)),
 )  # fmt: skip
-_IS_OPEN = _memberships.c.left_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +145,17 @@ async def _ask(
     through = await _seen_through(connection)
     some = await _candidates(connection, condition, last, now=now, zone=zone)
     inside = compile_condition(condition, {}, now=now, zone=zone, among=None if some is None else given_ids)
-    members = select(_memberships.c.customer_id).where(_memberships.c.segment == name, _IS_OPEN)
+    there_now = members(name)
     if some is not None:
         here: set[Any] = set(await connection.scalars(inside, {IDS: some}))
         there: set[Any] = set(
-            await connection.scalars(members.where(given_ids(_memberships.c.customer_id)), {IDS: some})
+            await connection.scalars(there_now.where(given_ids(there_now.selected_columns.customer_id)), {IDS: some})
         )
         return _Asked(sorted(here - there), sorted(there - here), full=False, customers=last.customers, through=through)
     # EXCEPT, not NOT IN: a list that outgrows PostgreSQL's memory for hashing would be gone through row by row
     found = inside.cte("inside")
-    entering = select(found.c.id).except_(members).subquery()
-    leaving = members.except_(select(found.c.id)).subquery()
+    entering = select(found.c.id).except_(there_now).subquery()
+    leaving = there_now.except_(select(found.c.id)).subquery()
     rows = await connection.execute(
         union_all(
             select(literal(1).label("enters"), entering.c.id), select(literal(0).label("enters"), leaving.c.customer_id)
@@ -210,70 +204,35 @@ async def _write(
 ) -> int | None:
     """Write the memberships, then what has been seen; the segment's size, or None if another refresh came between."""
     revision = standing.revision
-    parts: list[tuple[Any, Sequence[str]]] = [
-        *((_leave, ids) for ids in chunks(found.leaving, WRITTEN_AT_ONCE)),
-        *((_enter, ids) for ids in chunks(found.entering, WRITTEN_AT_ONCE)),
+    parts: list[tuple[Move, Sequence[str]]] = [
+        *((leave, ids) for ids in chunks(found.leaving, WRITTEN_AT_ONCE)),
+        *((enter, ids) for ids in chunks(found.entering, WRITTEN_AT_ONCE)),
     ]
-    for move, ids in parts:
+    if len(found.leaving) + len(found.entering) <= WRITTEN_AT_ONCE:  # the usual case: one transaction for all
+        parts = [(both(found.leaving), found.entering)]
+    *before, last = parts
+    for move, ids in before:
         async with store.write() as connection:
             if not await _advance(connection, name, revision):
                 return None
             await move(connection, name, ids, now)
         revision += 1
     async with store.write() as connection:
-        size: int = standing.size + len(found.entering) - len(found.leaving)
-        values = {"at": now, "through": found.through, "asked": asked, "customers": found.customers}
+        if not await _advance(connection, name, revision, asked=asked, at=now, through=found.through):
+            return None
+        move, ids = last
+        await move(connection, name, ids, now)
+        size = standing.size + len(found.entering) - len(found.leaving)
+        values: dict[str, Any] = {}
         if found.full:
             size = await segment_size(connection, name)
-            values["full_at"] = machine_now()
+            values = {"full_at": machine_now(), "customers": found.customers}
         values |= {"size": size, "took_ms": round((uptime() - began) * 1000)}
-        if not await _advance(connection, name, revision, **values):
-            return None
+        await connection.execute(update(_refreshes).where(_refreshes.c.segment == name).values(values))
         await connection.execute(update(_segments).where(_segments.c.name == name).values(refreshed_at=now))
-    return size
+    return int(size)
 
 
 async def _advance(connection: AsyncConnection, name: str, revision: int, **values: Any) -> bool:
     statement = update(_refreshes).where(_refreshes.c.segment == name, _refreshes.c.revision == revision)
     return bool((await connection.execute(statement.values(revision=revision + 1, **values))).rowcount)
-
-
-async def _leave(connection: AsyncConnection, name: str, ids: Sequence[str], now: datetime) -> None:
-    statement = update(_memberships).where(
-        _memberships.c.segment == name, _IS_OPEN, given_ids(_memberships.c.customer_id)
-    )
-    await connection.execute(statement.values(left_at=now), {IDS: ids})
-
-
-async def _enter(connection: AsyncConnection, name: str, ids: Sequence[str], now: datetime) -> None:
-    # Left and back at one and the same instant (a virtual clock): the membership simply goes on.
-    again = update(_memberships).where(
-        _memberships.c.segment == name, _memberships.c.entered_at == now, ~_IS_OPEN,
-        given_ids(_memberships.c.customer_id),
-    )  # fmt: skip
-    await connection.execute(again.values(left_at=None), {IDS: ids})
-    member = exists().where(_memberships.c.segment == name, _memberships.c.customer_id == _customers.c.id, _IS_OPEN)
-    # from the customers: one who was erased a moment ago does not enter
-    new = select(cast(literal(name), Text), _customers.c.id, literal(now, Instant()), cast(null(), Instant())).where(
-        given_ids(_customers.c.id), ~member
-    )
-    await connection.execute(
-        insert(_memberships).from_select(["segment", "customer_id", "entered_at", "left_at"], new), {IDS: ids}
-    )
-
-
-def moved(name: str, on: Literal["entered", "left"], *, after: datetime, until: datetime) -> Select[Any]:
-    """SELECT of (customer_id, at) of those who entered or left segment ``name`` after one instant, up to another.
-
-    Take ``Segment.refreshed_at`` as ``until``: a refresh that still goes on has written some of its instant only.
-    """
-    at = _memberships.c.entered_at if on == "entered" else _memberships.c.left_at
-    return select(_memberships.c.customer_id, at.label("at")).where(
-        _memberships.c.segment == name, at > after, at <= until
-    )
-
-
-async def segment_size(connection: AsyncConnection, name: str) -> int:
-    """How many were in the segment at its last refresh."""
-    counted = select(func.count()).where(_memberships.c.segment == name, _IS_OPEN)
-    return int(await connection.scalar(counted) or 0)
