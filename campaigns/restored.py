@@ -39,8 +39,8 @@ REASON = "restored from a backup"
 class Refusals:
     """What the store that is replaced knew better: who does not want to be written to, and which keys open nothing.
 
-    ``suppressions`` are rows of the table; ``withdrawals`` are (identity key, purpose, at, source, wording); ``revoked``
-    are (key id, when).
+    ``suppressions`` are rows of the table; ``withdrawals`` are (identity key, purpose, at, source, wording);
+    ``revoked`` are (key id, when).
     """
 
     suppressions: Sequence[dict[str, Any]] = ()
