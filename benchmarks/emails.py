@@ -88,7 +88,7 @@ def write_workspace(folder: Path) -> Path:
 
 async def prepare(folder: Path, url: str, messages: int) -> None:
     """A store with ``messages`` enrolled customers who are due now."""
-    from campaigns.apply import apply
+    from campaigns.applying import apply
     from campaigns.scheduler import Scheduler
     from campaigns.workspace.loader import load_workspace
     from core.actors import Actor

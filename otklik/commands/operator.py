@@ -6,12 +6,14 @@ if TYPE_CHECKING:
     from core.actors import Actor
 
 
-def operator() -> "Actor":
-    """The user of this machine; nameless in a container without users."""
+def operator(name: str = "") -> "Actor":
+    """Who is named, else the user of this machine; nameless in a container without users."""
     import getpass
 
     from core.actors import Actor
 
+    if name:
+        return Actor("operator", name)
     try:
         return Actor("operator", getpass.getuser())
     except (KeyError, OSError):

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from campaigns.apply import apply
+from campaigns.applying import apply
 from campaigns.workspace.loader import load_workspace
 from core.actors import Actor
 from core.errors import OtklikError

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from campaigns.apply import apply
+from campaigns.applying import apply
 from campaigns.templates.sources import take_apart
 from campaigns.workspace.loader import Workspace, load_workspace
 from core.actors import Actor

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import case, func, select, update
 
-from campaigns.apply import apply
+from campaigns.applying import apply
 from campaigns.workspace.loader import load_workspace
 from core.actors import Actor
 from core.clock import machine_now

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.apply import apply
+from campaigns.applying import apply
 from campaigns.entry import MISFIRE
 from campaigns.scheduler import FIRED, FIRING, SKIPPED, Scheduler
 from campaigns.workspace.loader import load_workspace

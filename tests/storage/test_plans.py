@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from bot.processing import Processor
-from campaigns.apply import apply
+from campaigns.applying import apply
 from campaigns.compose import Composer
 from campaigns.gates import DISPATCH_GATES
 from campaigns.links import Addresses, MessageLinks
