@@ -1,45 +1,45 @@
 """Entry: who joins a campaign when it starts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Label, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Label, Select, Text, case, exists, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.assigning import assign, beginnings
 from campaigns.definition import CampaignDefinition, WorkspaceConfig
-from campaigns.periods import day_of, zone_named
-from core.ids import new_id
+from campaigns.experiments.weights import weights_of
+from campaigns.periods import zone_named
+from campaigns.starting_audience import in_segment
+from core.ids import ANONYMOUS, new_id
 from core.machines.enrolment import ENROLMENT
+from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_missing
 from storage.store import Store
-from storage.tables import (
-    Campaign,
-    Customer,
-    Enrolment,
-    EnrolmentHistory,
-    ExperimentWeights,
-    Identity,
-    SegmentMembership,
-)
+from storage.tables import Campaign, Customer, Enrolment, EnrolmentHistory, Identity, SegmentMembership
 
 _ENROLMENTS = table(Enrolment)
 _HISTORY = table(EnrolmentHistory)
 _CUSTOMERS = table(Customer)
 _MEMBERS = table(SegmentMembership)
-_IDENTITIES, _WEIGHTS = table(Identity), table(ExperimentWeights)
+_IDENTITIES = table(Identity)
+
+MISFIRE = timedelta(hours=1)
+"""A start that was missed by more than this is left out, not made up for; so is an event that is older."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A customer who may enter: as which round, and the draw that decides the variant."""
+    """A customer who may enter: as which round, the draw that decides the variant, and the one they had before."""
 
     customer_id: str
     round: int
     draw: int
+    variant: str = ""
 
 
 Trigger = str | Mapping[str, str] | None
@@ -53,42 +53,31 @@ async def enrol(
     config: WorkspaceConfig,
     now: datetime,
     *,
+    since: datetime,
     zone: str | None = None,
+    chosen: ColumnElement[bool] | None = None,
 ) -> int:
-    """Enrol the audience as it is; with ``zone``, only those who live on that clock. Gives how many entered.
+    """Enrol the audience as its memberships are; with ``zone``, only those who live on that clock. Gives how many.
 
-    Repeating it enrols nobody twice: a customer has one open enrolment a campaign, and re-entry has its own distance.
-    Written in short transactions.
+    ``chosen`` narrows the customers further. Whoever has entered at ``since`` (when this start fell due) or later was
+    taken by it already: repeating it enrols nobody twice. Written in short transactions.
     """
+    wanted = _wanted(campaign, definition, config, now, since)
+    if definition.audience:
+        wanted = wanted.join(_MEMBERS, _MEMBERS.c.customer_id == _CUSTOMERS.c.id).where(
+            _MEMBERS.c.segment == definition.audience, _MEMBERS.c.left_at.is_(None)
+        )
+    if zone is not None:
+        wanted = wanted.where(customer_zone(config) == zone)
+    if chosen is not None:
+        wanted = wanted.where(chosen)
     async with store.read() as connection:
-        candidates = await _candidates(connection, campaign, definition, config, now, zone)
+        candidates = [Candidate(*row) for row in await connection.execute(wanted)]
         entry = await _Entry.of(connection, campaign, definition, config, now)
     entered = 0
     for group in chunks(candidates):
         async with store.write() as connection:
             entered += len(await entry.write(connection, group))
-    return entered
-
-
-async def enrol_customers(
-    store: Store,
-    campaign: Campaign,
-    definition: CampaignDefinition,
-    config: WorkspaceConfig,
-    customer_ids: Sequence[str],
-    now: datetime,
-    *,
-    trigger: Trigger = None,
-) -> list[str]:
-    """Enrol these customers now; gives those who entered. ``trigger`` is the event that did it, or each customer's own.
-
-    An audience, where the campaign has one, lets its members in only; re-entry rules hold. Written in short
-    transactions.
-    """
-    entered: list[str] = []
-    for group in chunks(sorted(set(customer_ids))):
-        async with store.write() as connection:
-            entered += await enrol_group(connection, campaign, definition, config, group, now, trigger=trigger)
     return entered
 
 
@@ -101,53 +90,70 @@ async def enrol_group(
     now: datetime,
     *,
     trigger: Trigger = None,
+    begins: Iterator[datetime] | None = None,
 ) -> list[str]:
-    """:func:`enrol_customers` for at most a few hundred, in the caller's transaction."""
-    barring = _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
-    wanted = (
-        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw)
-        .where(
-            _CUSTOMERS.c.id.in_(customer_ids),
-            *_listed(config),
-            ~exists(select(_ENROLMENTS.c.id).where(barring, _bars_reentry(campaign, definition, config, now))),
-        )
-        .order_by(_CUSTOMERS.c.id)
-    )
-    if definition.audience:
-        members = select(_MEMBERS.c.customer_id).where(
-            _MEMBERS.c.segment == definition.audience, _MEMBERS.c.left_at.is_(None)
-        )
-        wanted = wanted.where(_CUSTOMERS.c.id.in_(members))
-    rows = (await connection.execute(wanted)).all()
-    entry = await _Entry.of(connection, campaign, definition, config, now, trigger)
-    return await entry.write(connection, [Candidate(row.id, row.round, row.draw) for row in rows])
+    """Enrol these customers (a few hundred at most) in the caller's transaction; gives those who entered.
+
+    ``trigger`` is the event that did it, or each customer's own; an event starts a customer once. Nobody enters outside
+    the campaign's period; an audience, where there is one, lets those in who belong to it now; re-entry rules hold.
+    ``begins`` (:func:`campaigns.assigning.beginnings`) goes on from one group of a wave to the next.
+
+    Raises:
+        Refused: if the audience cannot be asked.
+    """
+    if not in_period(definition, now, zone_named(config.zone)):
+        return []
+    wanted = _wanted(campaign, definition, config, now).where(given_ids(_CUSTOMERS.c.id))
+    if trigger is not None:
+        events = [trigger] if isinstance(trigger, str) else sorted(set(trigger.values()))
+        started = _mine(campaign).where(_ENROLMENTS.c.event_id.in_(events))
+        wanted = wanted.where(~exists(started))
+    candidates = [Candidate(*row) for row in await connection.execute(wanted, {IDS: sorted(set(customer_ids))})]
+    if definition.audience and candidates:
+        ids = [one.customer_id for one in candidates]
+        members = set(await in_segment(connection, definition.audience, ids, config, now))
+        candidates = [one for one in candidates if one.customer_id in members]
+    if not candidates:
+        return []
+    entry = await _Entry.of(connection, campaign, definition, config, now, trigger, begins)
+    return await entry.write(connection, candidates)
 
 
-async def _candidates(
-    connection: AsyncConnection,
+def in_period(definition: CampaignDefinition, instant: datetime, zone: ZoneInfo) -> bool:
+    """Whether ``instant`` lies in the campaign's period, by the organisation's calendar."""
+    day: date = instant.astimezone(zone).date()
+    first, last = definition.period.first, definition.period.last
+    return (first is None or day >= first) and (last is None or day <= last)
+
+
+def _wanted(
     campaign: Campaign,
     definition: CampaignDefinition,
     config: WorkspaceConfig,
     now: datetime,
-    zone: str | None,
-) -> list[Candidate]:
-    """Every member that may enter; every customer where the campaign has no audience."""
-    barring = _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
-    wanted = (
-        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw)
-        .where(
-            *_listed(config),
-            ~exists(select(_ENROLMENTS.c.id).where(barring, _bars_reentry(campaign, definition, config, now))),
-        )
+    since: datetime | None = None,
+) -> Select[Any]:
+    """Customers who may enter, as the columns of a :class:`Candidate`."""
+    barring = _mine(campaign).where(_bars_reentry(definition, config, now, since))
+    variant = _last_variant(campaign) if _keeps_variants(definition) else literal("", Text())
+    return (
+        select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw, variant.label("variant"))
+        .where(_CUSTOMERS.c.id < ANONYMOUS, *_listed(config), ~exists(barring))
         .order_by(_CUSTOMERS.c.id)
     )
-    if definition.audience:
-        wanted = wanted.join(_MEMBERS, _MEMBERS.c.customer_id == _CUSTOMERS.c.id).where(
-            _MEMBERS.c.segment == definition.audience, _MEMBERS.c.left_at.is_(None)
-        )
-    if zone is not None:
-        wanted = wanted.where(customer_zone(config) == zone)
-    return [Candidate(row.id, row.round, row.draw) for row in await connection.execute(wanted)]
+
+
+def _mine(campaign: Campaign) -> Select[Any]:
+    """The enrolments in the campaign of the customer who is asked about."""
+    return select(_ENROLMENTS.c.id).where(
+        _ENROLMENTS.c.campaign_id == campaign.id, _ENROLMENTS.c.customer_id == _CUSTOMERS.c.id
+    )
+
+
+def _keeps_variants(definition: CampaignDefinition) -> bool:
+    """Whether weights that move could deal somebody who comes again another variant; a hash alone does not."""
+    experiment = definition.experiment
+    return experiment is not None and experiment.winner == "thompson" and definition.reentry is not None
 
 
 def _listed(config: WorkspaceConfig) -> list[ColumnElement[bool]]:
@@ -169,15 +175,27 @@ def _next_round(campaign: Campaign, customer: ColumnElement[str]) -> Label[int]:
     )
 
 
+def _last_variant(campaign: Campaign) -> ColumnElement[Any]:
+    rounds = _ENROLMENTS.alias("before")
+    last = (
+        select(rounds.c.variant)
+        .where(rounds.c.campaign_id == campaign.id, rounds.c.customer_id == _CUSTOMERS.c.id)
+        .order_by(rounds.c.round.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(last, "")
+
+
 def _bars_reentry(
-    campaign: Campaign, definition: CampaignDefinition, config: WorkspaceConfig, now: datetime
+    definition: CampaignDefinition, config: WorkspaceConfig, now: datetime, since: datetime | None
 ) -> ColumnElement[bool]:
-    """An enrolment that keeps its customer out: any one without re-entry, else an open or a recent one."""
-    same = _ENROLMENTS.c.campaign_id == campaign.id
+    """What of an enrolment keeps its customer out: that it is, without re-entry; else that it is open or recent."""
     if definition.reentry is None:
-        return same
-    since = definition.reentry.before(now, zone_named(config.zone))
-    return and_(same, or_(_ENROLMENTS.c.closed_at.is_(None), _ENROLMENTS.c.entered_at > since))
+        return true()
+    recent = definition.reentry.before(now, zone_named(config.zone))
+    bars = or_(_ENROLMENTS.c.closed_at.is_(None), _ENROLMENTS.c.entered_at > recent)
+    return bars if since is None else or_(bars, _ENROLMENTS.c.entered_at >= since)
 
 
 def customer_zone(config: WorkspaceConfig) -> ColumnElement[str]:
@@ -210,9 +228,11 @@ class _Entry:
         config: WorkspaceConfig,
         now: datetime,
         trigger: Trigger = None,
+        begins: Iterator[datetime] | None = None,
     ) -> "_Entry":
         weights = await weights_of(connection, campaign.id, definition, config, now)
-        return cls(campaign, definition, config, now, trigger, weights, beginnings(definition, config, now))
+        begins = begins or beginnings(definition, config, now)
+        return cls(campaign, definition, config, now, trigger, weights, begins)
 
     async def write(self, connection: AsyncConnection, group: Sequence[Candidate]) -> list[str]:
         """Write the enrolments; gives the customers who entered: another scheduler may have been faster."""
@@ -234,6 +254,8 @@ class _Entry:
 
     def _row(self, candidate: Candidate) -> dict[str, Any]:
         assigned = assign(self.definition, self.config, candidate.draw, self.weights)
+        if candidate.variant in self.weights:
+            assigned = replace(assigned, variant=candidate.variant)
         return {
             "id": new_id(),
             "campaign_id": self.campaign.id,
@@ -256,31 +278,3 @@ class _Entry:
 def _told(row: Mapping[str, Any]) -> str:
     parts = (row["variant"] and f"variant {row['variant']}", "held out" if row["ghost"] else "")
     return ", ".join(part for part in parts if part)
-
-
-async def weights_of(
-    connection: AsyncConnection,
-    campaign_id: str,
-    definition: CampaignDefinition,
-    config: WorkspaceConfig,
-    now: datetime,
-) -> Mapping[str, float]:
-    """The variants' weights for entries of today: the last that a draw stored, else those of the definition."""
-    experiment = definition.experiment
-    if experiment is None:
-        return {}
-    if experiment.winner == "thompson":
-        today, _ = day_of(now, zone_named(config.zone))
-        stored = await connection.scalar(
-            select(_WEIGHTS.c.weights)
-            .where(_WEIGHTS.c.campaign_id == campaign_id, _WEIGHTS.c.day <= today.isoformat())
-            .order_by(_WEIGHTS.c.day.desc())
-            .limit(1)
-        )
-        if stored and stored.keys() == experiment.variants.keys():
-            return {name: float(weight) for name, weight in stored.items()}
-    return {name: float(weight) for name, weight in experiment.variants.items()}
-
-
-MISFIRE = timedelta(hours=1)
-"""An occurrence missed by more than this is recorded as skipped, not made up for."""

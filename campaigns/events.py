@@ -1,11 +1,12 @@
-"""Events of customers: what they did in the shop, and the goals that this reaches.
+"""Events of customers: what they did in the shop, the goals that this reaches and the campaigns that it starts.
 
 An order that arrives by the API or by an import converts the journeys that wait for it. A goal that is reached after
-the journey's end stays a fact on it: the first one is logged as its conversion.
+the journey's end stays a fact on it: the first one is logged as its conversion. The event that started a journey is
+neither its goal nor waited for.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.arrivals import Arrival
 from campaigns.attribution import Attribution
 from campaigns.closing import close_enrolments
 from campaigns.definition import Goal
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.responses import Incident, log_response, mark_answered
+from campaigns.starting_events import start_by_events
 from campaigns.versions import definitions
 from campaigns.waiting import wake_waiting
 from core.draws import customer_draw
@@ -34,9 +37,6 @@ _CUSTOMERS = table(Customer)
 _ENROLMENTS = table(Enrolment)
 _EVENTS = table(Event)
 _MESSAGES = table(Message)
-
-Arrival = tuple[str, str, datetime]
-"""(customer id, event name, when it happened)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class CustomerEvent:
 
 
 async def record_event(connection: AsyncConnection, event: CustomerEvent, now: datetime) -> bool:
-    """Keep the event and convert the journeys whose goal it is; False for a repeat, which changes nothing.
+    """Keep the event, convert the journeys whose goal it is, start what it starts; False for a repeat.
 
     ``event.customer`` is the shop's own number; a customer that the store does not know is created.
     """
@@ -79,7 +79,8 @@ async def record_event(connection: AsyncConnection, event: CustomerEvent, now: d
     )
     if written is None:
         return False
-    await events_arrived(connection, [(customer_id, event.name, event.at)], now)
+    arrived = Arrival(customer_id, event.name, event.at, written, event.amount_micros, event.properties)
+    await events_arrived(connection, [arrived], now)
     return True
 
 
@@ -96,15 +97,35 @@ async def _customer(connection: AsyncConnection, external_id: str, now: datetime
     return found
 
 
-async def events_arrived(connection: AsyncConnection, arrivals: Iterable[Arrival], now: datetime) -> int:
-    """Convert the journeys whose goal these events are and move those that wait for them; gives how many ended.
+async def events_arrived(connection: AsyncConnection, arrived: Iterable[Arrival], now: datetime) -> int:
+    """Convert the journeys whose goal these events are, move those that wait for them, start what they start.
 
-    Set-based and by index, so that an import may call it after each chunk. Events that lie before a journey's entry are
-    not its doing.
+    Gives how many journeys ended. Set-based and by index. Events that lie before a journey's entry are not its doing.
     """
-    by_customer: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
-    for customer_id, name, at in arrivals:
-        by_customer[customer_id].append((name, at))
+    arrived = list(arrived)
+    ended = await _move_journeys(connection, arrived, now)
+    await start_by_events(connection, arrived, now)
+    return ended
+
+
+async def sweep_goals(connection: AsyncConnection, now: datetime) -> int:
+    """Convert open journeys whose goal has been reached by events that came in bulk; gives how many ended.
+
+    Goes from the open journeys to their customers' events since entry, by index. Run it after an import.
+    """
+    rows = await connection.execute(
+        select(_EVENTS.c.customer_id, _EVENTS.c.name, _EVENTS.c.at, _EVENTS.c.id)
+        .distinct()
+        .join(_ENROLMENTS, _ENROLMENTS.c.customer_id == _EVENTS.c.customer_id)
+        .where(_ENROLMENTS.c.closed_at.is_(None), _EVENTS.c.at >= _ENROLMENTS.c.entered_at, _EVENTS.c.at <= now)
+    )
+    return await _move_journeys(connection, [Arrival(*row) for row in rows], now)
+
+
+async def _move_journeys(connection: AsyncConnection, arrived: Iterable[Arrival], now: datetime) -> int:
+    by_customer: dict[str, list[Arrival]] = defaultdict(list)
+    for one in arrived:
+        by_customer[one.customer_id].append(one)
     ended = 0
     for part in chunks(sorted(by_customer)):
         ended += len(await wake_waiting(connection, {id_: by_customer[id_] for id_ in part}, now))
@@ -124,28 +145,16 @@ async def events_arrived(connection: AsyncConnection, arrivals: Iterable[Arrival
     return ended
 
 
-async def sweep_goals(connection: AsyncConnection, now: datetime) -> int:
-    """Convert open journeys whose goal has been reached by events that came in bulk; gives how many ended.
-
-    Goes from the open journeys to their customers' events since entry, by index. Run it after an import.
-    """
-    rows = await connection.execute(
-        select(_EVENTS.c.customer_id, _EVENTS.c.name, _EVENTS.c.at)
-        .join(_ENROLMENTS, _ENROLMENTS.c.customer_id == _EVENTS.c.customer_id)
-        .where(_ENROLMENTS.c.closed_at.is_(None), _EVENTS.c.at >= _ENROLMENTS.c.entered_at, _EVENTS.c.at <= now)
-    )
-    return await events_arrived(connection, [(row.customer_id, row.name, row.at) for row in rows], now)
-
-
 async def _reached(
-    connection: AsyncConnection, customer_ids: Sequence[str], by_customer: dict[str, list[tuple[str, datetime]]]
+    connection: AsyncConnection, customer_ids: Sequence[str], by_customer: Mapping[str, Sequence[Arrival]]
 ) -> list[tuple[Any, datetime]]:
     """The journeys, open or closed, whose goal is among the events, with the first instant that reaches it."""
     rows = (
         await connection.execute(
             select(
                 _ENROLMENTS.c.id, _ENROLMENTS.c.customer_id, _ENROLMENTS.c.campaign_id, _ENROLMENTS.c.version,
-                _ENROLMENTS.c.entered_at, _ENROLMENTS.c.closed_at, _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess,
+                _ENROLMENTS.c.entered_at, _ENROLMENTS.c.closed_at, _ENROLMENTS.c.event_id,
+                _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess,
             )
             .join(_CUSTOMERS, _CUSTOMERS.c.id == _ENROLMENTS.c.customer_id)
             .where(_ENROLMENTS.c.customer_id.in_(customer_ids))
@@ -161,8 +170,8 @@ async def _reached(
         if goal is None:
             continue
         zone = row.zone or row.zone_guess or organisation
-        named = (at for name, at in by_customer[row.customer_id] if name == goal.event)
-        instants = [at for at in named if _is_in(goal, row.entered_at, at, zone)]
+        named = (one for one in by_customer[row.customer_id] if one.name == goal.event and one.id != row.event_id)
+        instants = [one.at for one in named if _is_in(goal, row.entered_at, one.at, zone)]
         if instants:
             reached.append((row, min(instants)))
     return reached

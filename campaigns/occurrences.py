@@ -5,7 +5,7 @@ fires at the first valid instant after it; one that comes twice fires the first 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Start
@@ -15,7 +15,10 @@ LONGEST_LOOK = timedelta(days=366 * 5)
 
 
 def occurrences(start: Start, zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Every instant in ``(after, until]`` at which ``start`` fires on the clock of ``zone``, in order, in UTC."""
+    """Every instant in ``(after, until]`` at which ``start`` fires on the clock of ``zone``, in order, in UTC.
+
+    A start by a customer's day looks every day whose day it is.
+    """
     match start.kind:
         case "cron":
             yield from _cron(start.cron, zone, after, until)
@@ -23,6 +26,8 @@ def occurrences(start: Start, zone: ZoneInfo, after: datetime, until: datetime) 
             instant = start.at.astimezone(UTC) if start.at.tzinfo else resolve(start.at, zone)
             if after < instant <= until:
                 yield instant
+        case "date":
+            yield from _daily(time.fromisoformat(start.time), zone, after, until)
         case _:
             return
 
@@ -45,3 +50,16 @@ def _cron(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> 
         if instant > previous:
             previous = instant
             yield instant
+
+
+def _daily(at: time, zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[datetime]:
+    day = after.astimezone(zone).date() - timedelta(days=1)
+    previous = after
+    while True:
+        instant = resolve(datetime.combine(day, at), zone)
+        if instant > until:
+            return
+        if instant > previous:
+            previous = instant
+            yield instant
+        day += timedelta(days=1)

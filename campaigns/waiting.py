@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.arrivals import Arrival
 from campaigns.closing import close_enrolments
 from campaigns.definition import EVENT, CampaignDefinition, SendStep, WaitStep
 from campaigns.versions import definitions
@@ -22,8 +23,8 @@ from storage.store import Store
 from storage.tables import Conversation, Enrolment, EnrolmentHistory
 
 _ENROLMENTS, _HISTORY, _CONVERSATIONS = table(Enrolment), table(EnrolmentHistory), table(Conversation)
-Arrivals = Mapping[str, Sequence[tuple[str, datetime]]]
-"""By customer id: (event name, when it happened)."""
+Arrivals = Mapping[str, Sequence[Arrival]]
+"""By customer id."""
 
 
 async def wake_waiting(connection: AsyncConnection, arrivals: Arrivals, now: datetime) -> list[str]:
@@ -35,7 +36,7 @@ async def wake_waiting(connection: AsyncConnection, arrivals: Arrivals, now: dat
         await connection.execute(
             select(
                 _ENROLMENTS.c.id, _ENROLMENTS.c.customer_id, _ENROLMENTS.c.version, _ENROLMENTS.c.step,
-                _ENROLMENTS.c.step_at, _ENROLMENTS.c.entered_at,
+                _ENROLMENTS.c.step_at, _ENROLMENTS.c.entered_at, _ENROLMENTS.c.event_id,
             ).where(
                 _ENROLMENTS.c.customer_id.in_(sorted(arrivals)),
                 _ENROLMENTS.c.closed_at.is_(None),
@@ -49,7 +50,7 @@ async def wake_waiting(connection: AsyncConnection, arrivals: Arrivals, now: dat
     answered, ended = [], []
     for row in rows:
         since = row.step_at or row.entered_at
-        happened = {name for name, at in arrivals[row.customer_id] if at >= since}
+        happened = {one.name for one in arrivals[row.customer_id] if one.at >= since and one.id != row.event_id}
         match _meets(known.get(row.version), row.step, happened):
             case "answer":
                 answered.append(row)

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.api.access import STORE_SECONDS, Door
 from campaigns.api.keys import Caller
 from campaigns.api.shapes import BulkOut, CustomerIn, EventIn, ItemOut, shape_of
+from campaigns.arrivals import kept_events
 from campaigns.definition import WorkspaceConfig
 from campaigns.events import events_arrived
 from campaigns.live import workspace_config
-from core.clock import from_micros, to_micros
+from core.clock import to_micros
 from core.zones import zone
 from storage.imports.bulk import Bulk, is_conflict, open_bulk
 from storage.imports.customer_writer import API, CustomerWriter
@@ -143,10 +144,8 @@ async def _keep_events(door: Door, source: str, part: Sequence[tuple[ItemOut, Ev
             item.result = "created" if known is None else "unchanged" if known == record.digest else "updated"
             if known is None:
                 new.append(record)
-        ids = await customer_ids(connection, [record.customer for record in new])
-        await events_arrived(
-            connection, [(ids[record.customer], record.name, from_micros(record.at)) for record in new], now
-        )
+        arrived = await kept_events(connection, source, [record.external_id for record in new])
+        await events_arrived(connection, arrived, now)
         return len(new)
 
     return await _in_transaction(door, write)

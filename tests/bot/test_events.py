@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from campaigns.api import LARGEST_BODY, events_router
+from campaigns.arrivals import Arrival
 from campaigns.events import events_arrived
 from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
@@ -115,7 +116,7 @@ async def test_a_goal_has_its_time(scene: Scene, name: str, at: Any, converts: b
     person = await scene.person()
     enrolment = await scene.enrol(person, await scene.campaign(body(within="7d")), entered_at=NOW - 2 * DAY)
     async with scene.store.write() as connection:
-        assert await events_arrived(connection, [(person.id, name, at)], NOW) == int(converts)
+        assert await events_arrived(connection, [Arrival(person.id, name, at)], NOW) == int(converts)
     assert (await scene.state(enrolment) is EnrolmentState.CONVERTED) is converts
 
 
@@ -128,7 +129,7 @@ async def test_a_later_goal_is_a_fact_on_a_closed_journey(scene: Scene) -> None:
         row.state, row.closed_at = EnrolmentState.ANSWERED, NOW
         session.add(row)
     async with scene.store.write() as connection:
-        assert await events_arrived(connection, [(person.id, "order", NOW + DAY)], NOW + DAY) == 0
+        assert await events_arrived(connection, [Arrival(person.id, "order", NOW + DAY)], NOW + DAY) == 0
     assert await scene.state(enrolment) is EnrolmentState.ANSWERED
     assert [(row.kind, row.answered) for row in await scene.responses()] == [("conversion", False)]
 
@@ -144,7 +145,7 @@ async def test_many_arrivals_are_one_pass(scene: Scene, store: Store) -> None:
     people = [await scene.person() for _ in range(12)]
     enrolments = [await scene.enrol(person, campaign) for person in people]
     async with store.write() as connection:
-        arrivals = [(person.id, "order", NOW) for person in people[:7] for _ in range(3)]
+        arrivals = [Arrival(person.id, "order", NOW) for person in people[:7] for _ in range(3)]
         assert await events_arrived(connection, arrivals, NOW) == 7
     states = [await scene.state(enrolment) for enrolment in enrolments]
     assert states == [EnrolmentState.CONVERTED] * 7 + [EnrolmentState.WAITING] * 5

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from bot.routing import handle
 from campaigns.answers import record_click, record_open
+from campaigns.arrivals import Arrival
 from campaigns.events import events_arrived
 from campaigns.gates import DISPATCH_GATES
 from core.clock import machine_now
@@ -65,7 +66,7 @@ async def act_out(scene: Scene, act: str, person: Person, mail: str) -> None:
             case "stop":
                 await handle(connection, written(person.telegram, "Stop!"), context)
             case "goal":
-                await events_arrived(connection, [(person.id, "order", NOW)], NOW)
+                await events_arrived(connection, [Arrival(person.id, "order", NOW)], NOW)
             case "/start":
                 await handle(connection, written(person.telegram, "/start"), context)
 
