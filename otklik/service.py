@@ -39,6 +39,7 @@ from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
 from core.wakeup import COMMANDS, INBOUND, JOURNEYS, STARTS, LocalWakeup
 from otklik.accounts import Account, make_accounts, unserved_countries
+from otklik.charging import settle_charges
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
 from otklik.settings import Configuration
@@ -54,6 +55,7 @@ LOOK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 STARTS_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 60.0
+CHARGES_SECONDS = 1800.0
 
 
 @dataclass(slots=True)
@@ -163,6 +165,7 @@ class Service:
             (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
+            (self._settle_charges, CHARGES_SECONDS),
             (self.reconcile, HOUSEKEEPING_SECONDS),
         ):
             scheduler.add_job(_guarded(job), "interval", seconds=seconds)
@@ -185,6 +188,9 @@ class Service:
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
             await expire_grants(connection, self.clock.now())
+
+    async def _settle_charges(self) -> None:
+        await settle_charges(self.store, self.accounts)
 
     async def reconcile(self) -> None:
         """Ask providers about unknown sends, where the workspace says so."""

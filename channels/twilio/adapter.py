@@ -9,12 +9,13 @@ import asyncio
 import importlib
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from channels.adapter import Capabilities, Rate, WebhookRequest
 from channels.connection import never_left, reason
 from channels.twilio.callbacks import FORM, fields_of, parse, raw_callback
+from channels.twilio.charges import Charge, charges_in
 from channels.twilio.codes import failure_of
 from channels.twilio.reconciling import MessageFacts, the_match
 from channels.twilio.rendering import TEXT_LIMIT, addressed, render
@@ -25,6 +26,10 @@ from core.messages import WHATSAPP, ChannelEvent, OutboundMessage, RawInbound, R
 _SID = re.compile(r"AC[0-9a-fA-F]{32}")
 WINDOW_SECONDS = 24 * 3600.0
 LISTED = 50
+CHARGED = 20_000
+"""Messages of one stretch of time that are looked at for their prices."""
+QUEUE = timedelta(hours=1)
+"""So long a message may wait at Twilio before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,23 @@ class TwilioAdapter:
         if isinstance(failure, ChannelFault):
             raise failure
         raise TransientFailure(failure.detail, code=failure.code)  # asking again harms nobody
+
+    async def charges(self, since: datetime, until: datetime) -> list[Charge]:
+        """What Twilio charged for messages sent in that time, as far as it says so yet.
+
+        Raises:
+            TransientFailure, ChannelFault: Twilio could not be asked.
+        """
+        window = {"date_sent_after": since, "date_sent_before": until + QUEUE}
+        sender = {name: value for name, value in self._sender().items() if name == "from_"}
+        try:
+            listed = await self._opened().messages.list_async(**sender, **window, limit=CHARGED, page_size=1000)
+            return list(charges_in(listed))
+        except Exception as error:  # noqa: BLE001 - as in send
+            failure = interpret(error)
+        if isinstance(failure, ChannelFault):
+            raise failure
+        raise TransientFailure(failure.detail, code=failure.code)
 
     def receive(self, request: WebhookRequest) -> list[RawInbound] | None:
         is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from channels.twilio.adapter import TwilioAdapter, TwilioSettings
+from channels.twilio.charges import Charge
 from channels.twilio.codes import CODES, failure_of, kind_of
 from channels.twilio.reconciling import MessageFacts
 from core.errors import (
@@ -149,6 +151,20 @@ async def test_a_lost_message_is_found_only_where_nothing_else_fits(
     async with twilio(listed) as (adapter, seen):
         assert await adapter.find(facts) == found
     assert (seen[0]["To"], seen[0]["From"]) == ("whatsapp:+447700900123", "whatsapp:+12025550100")
+
+
+async def test_what_was_charged_is_read_from_the_list() -> None:
+    listed = [
+        entry("SM1", price="-0.00790", price_unit="USD"),
+        entry("SM2", price=None, price_unit="USD"),
+        entry("SM3", price="0", price_unit="usd"),
+        entry("SM4", price="much", price_unit="USD"),
+    ]
+    async with twilio(listed) as (adapter, seen):
+        charges = await adapter.charges(NOW, NOW + timedelta(hours=1))
+    assert charges == [Charge("SM1", Decimal("0.00790"), "USD"), Charge("SM3", Decimal(0), "USD")]
+    assert seen[0]["From"] == "whatsapp:+12025550100"
+    assert seen[0]["DateSent>"].startswith("2026-12-01")
 
 
 async def test_a_find_that_cannot_ask_says_so() -> None:
