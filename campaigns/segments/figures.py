@@ -76,7 +76,7 @@ class Figures:
         hull = self._hull()
         is_recent = hull.start is not None and now - hull.start <= RECENT
         source = BY_TIME if among is None and is_recent else BY_CUSTOMER
-        columns = [_figure(source, *key).label(label) for key, label in self._labels.items()]
+        columns = [_figure(source, *key, hull).label(label) for key, label in self._labels.items()]
         query = select(source.c.customer_id, *columns).where(
             source.c.name == self._event, within(source.c.at, hull), properties_hold(source, self._where, self._day)
         )
@@ -91,20 +91,23 @@ class Figures:
         return Span(min(starts) if len(starts) == len(spans) else None, max(ends) if len(ends) == len(spans) else None)
 
 
-def _figure(source: FromClause, figure: str, span: Span, of: str) -> ColumnElement[Any]:
-    inside = within(source.c.at, span)
+def _figure(source: FromClause, figure: str, span: Span, of: str, hull: Span) -> ColumnElement[Any]:
+    def inside(value: ColumnElement[Any]) -> ColumnElement[Any]:
+        # what is read at all lies in the hull
+        return value if span == hull else case((within(source.c.at, span), value))
+
     value = _millionths(source, of) if of else source.c.amount_micros
     match figure:
         case "count":
-            return func.count(case((inside, 1)))
+            return func.count(inside(source.c.at))
         case "sum":
-            return func.coalesce(func.sum(case((inside, value))), 0)
+            return func.coalesce(func.sum(inside(value)), 0)
         case "amounts":
-            return func.count(case((inside, value)))
+            return func.count(inside(value))
         case "first":
-            return func.min(case((inside, source.c.at)), type_=Instant())
+            return func.min(inside(source.c.at), type_=Instant())
         case _:
-            return func.max(case((inside, source.c.at)), type_=Instant())
+            return func.max(inside(source.c.at), type_=Instant())
 
 
 def outermost(
