@@ -26,7 +26,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 Kind = Literal["plain", "boolean", "bytes"]
 """How a column's values stand in a row: as they are, as true and false, as Base64."""
-_READ = 1 << 20
+_READ, _HEAVY = 1 << 20, 8 << 20
 _LARGEST_MANIFEST = 4 << 20
 
 
@@ -166,7 +166,7 @@ class ArchiveReader:
         self._zip.close()
 
     def rows(self, part: TablePart, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a table, ``size`` at a time, as drivers take them.
+        """The rows of a table, at most ``size`` or some megabytes at a time, as drivers take them.
 
         Raises:
             DamagedBackup: at the latest after the last row, if anything is not as the manifest says.
@@ -191,6 +191,7 @@ class ArchiveReader:
         encoded = [place for place, (_, kind) in enumerate(part.columns) if kind == "bytes"]
         width = len(part.columns)
         batch: list[tuple[Any, ...]] = []
+        weight = 0
         with self._zip.open(_member(part.name)) as member:
             rest = b""
             while block := member.read(_READ):
@@ -205,9 +206,10 @@ class ArchiveReader:
                             cells[place] = base64.b64decode(cells[place], validate=True)
                     batch.append(tuple(cells))
                     count += 1
-                    if len(batch) >= size:
+                    weight += len(line)
+                    if len(batch) >= size or weight >= _HEAVY:
                         yield batch
-                        batch = []
+                        batch, weight = [], 0
         if batch:
             yield batch
         if rest or count != part.rows or digest.hexdigest() != part.sha256:

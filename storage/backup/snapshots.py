@@ -1,7 +1,7 @@
 """Writing a backup while everything runs: one consistent snapshot, read in pages, packed beside the reading.
 
 SQLite gives a reader its snapshot by itself (WAL); PostgreSQL is asked for REPEATABLE READ. Nobody waits for a backup,
-and it does not hold more than a few thousand rows in memory. What is read are the tables that are there, not those
+and it holds no more than some megabytes in memory. What is read are the tables that are there, not those
 that this release knows: a store may be backed up before it is migrated.
 """
 # ruff: noqa: S608  table and column names come from the schema itself; every value is bound
@@ -23,7 +23,8 @@ from storage.store import Store
 
 OnProgress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
-PAGE = 4000
+PAGE, PAGE_OF_BYTES = 4000, 20
+"""Rows at a time; of tables that hold mails and attachments, which may be megabytes, a few."""
 VERSION_TABLE = "alembic_version"
 
 
@@ -100,13 +101,14 @@ async def pages(connection: AsyncConnection, table: Table) -> AsyncGenerator[Seq
     """All rows, a few thousand at a time, past SQLAlchemy: values as the database keeps them."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
     names = ", ".join(f'"{column.name}"' for column in table.columns)
+    page = PAGE_OF_BYTES if any(kind_of(column.type) == "bytes" for column in table.columns) else PAGE
     if connection.dialect.name == "postgresql":
         texts = ", ".join(
             f'"{column.name}"::text' if isinstance(column.type, JSON) else f'"{column.name}"'
             for column in table.columns
         )
         cursor = await driver.cursor(f'SELECT {texts} FROM "{table.name}"')
-        while rows := await cursor.fetch(PAGE):
+        while rows := await cursor.fetch(page):
             yield rows
         return
     keys = [column.name for column in table.primary_key.columns]
@@ -116,12 +118,12 @@ async def pages(connection: AsyncConnection, table: Table) -> AsyncGenerator[Seq
     values: tuple[Any, ...] = ()
     while True:
         found = await driver.execute_fetchall(
-            f'SELECT {names} FROM "{table.name}" {after} ORDER BY {order} LIMIT {PAGE}', values
+            f'SELECT {names} FROM "{table.name}" {after} ORDER BY {order} LIMIT {page}', values
         )
         rows = [tuple(row) for row in found]
         if rows:
             yield rows
-        if len(rows) < PAGE:
+        if len(rows) < page:
             return
         values = tuple(rows[-1][place] for place in places)
         after = f"WHERE ({order}) > ({', '.join('?' * len(keys))})"

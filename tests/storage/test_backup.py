@@ -1,5 +1,6 @@
 """Backups: one consistent snapshot, restored whole or not at all, into either database."""
 
+import os
 import sqlite3
 import uuid
 import zipfile
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import select, text
+from typer.testing import CliRunner
 
 from campaigns.erasing import erase_customer
 from campaigns.restored import REASON, refusals, settle_restored
@@ -21,6 +23,9 @@ from core.machines.message import MessageState
 from core.messages import Address
 from core.outcomes import OutcomeKind
 from core.purposes import Purpose
+from otklik.cli import app
+from otklik.settings import Configuration, Settings
+from otklik.wiring import open_store
 from storage import migrate
 from storage.backup import ArchiveReader, DamagedBackup, NotEmpty, restore, snapshot
 from storage.backup.before_migration import back_up_before_migration
@@ -132,6 +137,21 @@ async def test_pages_join_without_a_seam(store: Store, tmp_path: Path, monkeypat
     rows = {part.name: part.rows for part in manifest.tables}
     assert (rows["customers"], rows["consents"], rows["events"]) == (21, 21, 21)
     assert seen[-1] == (manifest.rows, manifest.rows)
+
+
+async def test_heavy_rows_come_a_few_at_a_time(store: Store, other: Store, tmp_path: Path) -> None:
+    async with store.session() as session:
+        session.add_all(
+            Blob(hash=f"{n:02}", size=1 << 20, content=bytes([n]) * (1 << 20), created_at=NOW) for n in range(45)
+        )
+    file = tmp_path / "b.zip"
+    await snapshot(store, file, release="1", now=NOW)
+    with ArchiveReader(file) as archive:
+        (part,) = (part for part in archive.manifest.tables if part.name == "blobs")
+        assert max(sum(len(row[3]) for row in batch) for batch in archive.rows(part, 4000)) <= 10 << 20
+    await came_back(other, file)
+    async with other.session() as session:
+        assert (await session.get_one(Blob, "44")).content == b"," * (1 << 20)
 
 
 async def test_a_backup_is_of_one_moment(store: Store, tmp_path: Path) -> None:
@@ -307,6 +327,45 @@ async def test_an_older_backup_is_migrated(store_url: str, other: Store, tmp_pat
     async with other.read() as connection:
         assert await connection.run_sync(migrate.current_revision) == migrate.HEAD
         assert (await connection.execute(text("SELECT id, url FROM links"))).all() == [("a", "b")]
+
+
+async def test_starting_keeps_the_store_before_it_migrates(tmp_path: Path) -> None:
+    for wanted in (False, True):
+        folder = tmp_path / str(wanted)
+        folder.mkdir()
+        url = f"sqlite:///{folder}/s.sqlite3"
+        async with await Store.open(url) as old:
+            await migrate.upgrade(old, "0001")
+        settings = Settings(database_url=url, data_dir=folder, backup_before_migration=wanted)
+        for _ in range(2):
+            async with open_store(Configuration(settings)) as opened, opened.read() as connection:
+                assert await connection.run_sync(migrate.current_revision) == migrate.HEAD
+        assert len(list(folder.glob("*.backup"))) == int(wanted)
+
+
+def test_the_commands_say_what_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("OTKLIK_"):
+            monkeypatch.delenv(name)
+
+    def told(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "300", "TERM": "dumb"})
+        return result.exit_code, result.output
+
+    assert told("key", "create", "shop", "--scope", "events:write")[0] == 0
+    code, text = told("backup", "b.zip")
+    assert (code, "Secrets are not in it" in text) == (0, True)
+    assert told("backup", "b.zip") == (1, "b.zip is there already; name another file, or say --force\n")
+    assert "b.zip is whole" in told("restore", "b.zip", "--check")[1]
+    code, text = told("restore", "b.zip")
+    assert (code, "--replace" in text) == (1, True)
+    code, text = told("restore", "b.zip", "--replace")
+    assert (code, "otklik emergency lift" in text) == (0, True)
+    assert "restored from a backup" in told("emergency", "lift")[1]
+    assert told("restore", "absent.zip", "--check") == (1, "absent.zip: No such file or directory\n")
+    assert "no campaign 'x'" in told("pause", "x")[1]
+    assert "no customer 'x'" in told("customer", "erase", "x", "--yes")[1]
 
 
 async def test_a_store_is_kept_before_it_is_migrated(store_url: str, tmp_path: Path) -> None:
