@@ -45,7 +45,8 @@ class Plan:
 
     def _counted(self, message_id: str) -> list[tuple[str, datetime]]:
         """What counts for caps: what is known, and what this very decision planned."""
-        known = [(one.channel, one.at) for one in self._facts.sent if one.message_id != message_id]
+        others = (one for one in self._facts.sent if not message_id or one.message_id != message_id)
+        known = [(one.channel, one.at) for one in others]
         return known + [(one.channel, one.send_at) for one in self.effects if isinstance(one, SendMessage)]
 
     def affordable(self, step: SendStep, leg: Leg, found: Target) -> Target | None:

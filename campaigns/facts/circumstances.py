@@ -5,7 +5,7 @@ so that the next one of the same batch sees it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from campaigns.batch_prices import BatchPrices
@@ -18,8 +18,10 @@ from campaigns.engine import (
     Facts,
     GrantFacts,
     GrantOffer,
+    Reschedule,
     SendMessage,
     Sent,
+    SkipMessage,
     TakeQuota,
 )
 from campaigns.facts.journeys import DueJourney
@@ -107,6 +109,8 @@ class Circumstances:
                     self.sent.setdefault(item.customer_id, []).append(Sent("", effect.channel, effect.send_at))
                 for limit in self.limits.get(item.version, ()):
                     self.money_left[limit.key] -= effect.price_micros
+            case Reschedule() | SkipMessage():
+                self._moved(item.customer_id, effect)
             case GrantOffer():
                 grant = GrantFacts(effect.offer, effect.product, item.enrolment_id)
                 self.grants.setdefault(item.customer_id, []).append(grant)
@@ -115,6 +119,18 @@ class Circumstances:
             case TakeQuota():
                 key = item.campaign_id, effect.step
                 self.quota_left[key] = self.quota_left.get(key, 0) - 1
+
+    def _moved(self, customer: str, effect: Reschedule | SkipMessage) -> None:
+        """A message that counts for caps counts at another instant, or no more."""
+        known = [one for one in self.sent.get(customer, ()) if one.message_id != effect.message_id]
+        if isinstance(effect, Reschedule):
+            known += [
+                replace(one, at=effect.send_at)
+                for one in self.sent.get(customer, ())
+                if one.message_id == effect.message_id
+            ]
+        if customer in self.sent:
+            self.sent[customer] = known
 
 
 def _country(item: DueJourney) -> str:

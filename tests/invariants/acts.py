@@ -1,5 +1,7 @@
 """What customers, providers and operators do in the world of the invariants, each with what must hold of it."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -16,8 +18,10 @@ from core.ids import new_id
 from core.machines.campaign import CampaignState
 from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
-from core.messages import EMAIL, SMS, DeliveryReport
+from core.messages import EMAIL, SMS, DeliveryReport, RawInbound
+from storage.intake import Intake
 from storage.outbox.columns import EMERGENCY_STOP, table
+from storage.statements import lock_customers
 from storage.tables import (
     Campaign,
     Conversation,
@@ -44,26 +48,30 @@ class Acts:
         if automatic:
             assert after == before, "invariant 2: an automatic reply ended a journey"
             return
-        series = await self._of_campaign("series")
-        assert before & series == after & series, "a reply ended a series without waits for answers"
-        wrote_lately = {
-            ready.claim.enrolment_id
+        theirs = {
+            (ready.claim.enrolment_id, self._until(ready.claim.version, ready.claim.step), self.dispatched_at[id_])
             for id_, ready in self.taken.items()
-            if ready.claim.customer_id == person.id
-            and now - self.dispatched_at[id_] <= ATTRIBUTION
-            and id_ not in self.disowned
+            if ready.claim.customer_id == person.id and id_ not in self.disowned
         }
-        assert not (wrote_lately - series) & after, "invariant 2: a reply left a journey open that wrote lately"
+        wrote_lately = {enrolment for enrolment, until, at in theirs if until and now - at <= ATTRIBUTION}
+        assert not wrote_lately & after, "invariant 2: a reply left a journey open that wrote lately"
         assert before - after <= await self._of_person(person), "a reply ended somebody else's journey"
+        maybe = await self._perhaps_sent()
+        asked = {enrolment for enrolment, version, step in maybe if self._until(version, step)}
+        assert before - after <= asked, "a reply ended a journey that never waited for one"
 
-    async def _of_campaign(self, name: str) -> set[str]:
-        enrolments = table(Enrolment)
+    def _until(self, version: str, step: str) -> frozenset[str]:
+        found = self.definitions[version].send_step(step)
+        return found.until if found is not None else frozenset()
+
+    async def _perhaps_sent(self) -> set[tuple[str, str, str]]:
+        """(enrolment, version, step) of every message that may have left."""
+        messages = table(Message)
+        wanted = select(messages.c.enrolment_id, messages.c.version, messages.c.step).where(
+            messages.c.sent_at.is_not(None)
+        )
         async with self.store.read() as connection:
-            return set(
-                await connection.scalars(
-                    select(enrolments.c.id).where(enrolments.c.campaign_id == self.campaigns[name].id)
-                )
-            )
+            return {tuple(row) for row in await connection.execute(wanted)}
 
     async def _of_person(self, person: Person) -> set[str]:
         enrolments = table(Enrolment)
@@ -75,11 +83,13 @@ class Acts:
         before = await self.open_journeys()
         async with self.store.write() as connection:
             recorded = await record_click(connection, message_id, "link", at=now, now=now)
-        enrolment = self.taken[message_id].claim.enrolment_id
+        claim = self.taken[message_id].claim
         after = await self.open_journeys()
-        assert before - after <= {enrolment}
-        if recorded.new and enrolment not in await self._of_campaign("series"):
-            assert enrolment not in after, "invariant 2: a click left its journey open"
+        if "click" not in self._until(claim.version, claim.step):
+            assert before == after, "a click ended a journey that does not wait for any"
+        assert before - after <= {claim.enrolment_id}
+        if recorded.new and "click" in self._until(claim.version, claim.step):
+            assert claim.enrolment_id not in after, "invariant 2: a click left its journey open"
 
     async def open(self, message_id: str) -> None:
         now = self.clock.now()
@@ -88,14 +98,40 @@ class Acts:
             await record_open(connection, message_id, at=now, now=now)
         assert await self.open_journeys() == before, "invariant 2: an opening ended a journey"
 
-    async def order(self, person: Person) -> None:
+    async def event(self, person: Person, name: str) -> None:
+        """An order or a visit; the first is the goal of some campaigns, the second is waited for by some steps."""
         now = self.clock.now()
         number = self.people.index(person)
-        event = CustomerEvent("shop", new_id(), f"c{number}", "order", now, 1_000_000, "USD")
+        before = await self._journeys(person)
+        event = CustomerEvent("shop", new_id(), f"c{number}", name, now, 1_000_000, "USD")
         async with self.store.write() as connection:
             await record_event(connection, event, now)
-        left = await self.open_journeys(person) - await self._of_campaign("series")
-        assert not left, "invariant 2: an order left a journey open whose goal it is"
+        open_now = await self.open_journeys(person)
+        for row in before:
+            definition = self.definitions[row.version]
+            goal, step = definition.goal, definition.send_step(row.step)
+            days = timedelta(days=goal.within.amount) if goal is not None and goal.within is not None else None
+            if days is not None and abs(now - row.entered_at - days) <= timedelta(hours=1):
+                continue  # whether a calendar's day is over then is asked elsewhere
+            in_time = days is None or now < row.entered_at + days
+            if goal is not None and goal.event == name and in_time:
+                assert row.id not in open_now, "invariant 2: an event left a journey open whose goal it is"
+            elif step is not None and f"event:{name}" in step.until:
+                assert row.id not in open_now, "invariant 2: an event left a step open that waited for it"
+            else:
+                assert row.id in open_now, "an event ended a journey that did not wait for it"
+
+    async def _journeys(self, person: Person) -> Sequence[Any]:
+        enrolments = table(Enrolment)
+        wanted = enrolments.select().where(enrolments.c.customer_id == person.id, enrolments.c.closed_at.is_(None))
+        async with self.store.read() as connection:
+            return (await connection.execute(wanted)).all()
+
+    async def deliver(self, key: str) -> None:
+        """A provider delivers something, perhaps once more; what is acknowledged is stored."""
+        async with Intake(self.store, self.clock) as intake:
+            await intake.store([RawInbound("account", SMS, key, b"{}"), RawInbound("account", SMS, key, b"{}")])
+        self.acknowledged.add(key)
 
     async def opt_out(self, person: Person) -> None:
         now = self.clock.now()
@@ -149,20 +185,33 @@ class Acts:
         self.stopped = stop
 
     async def chat(self, person: Person, *, live: bool) -> None:
-        if live == person.in_live_chat:
-            return
+        """An agent takes the conversation, or is done with every one that is open."""
         conversations = table(Conversation)
         now = self.clock.now()
-        if live:
-            async with self.store.session() as session:
-                session.add(
-                    Conversation(customer_id=person.id, state=ConversationState.ASSIGNED, opened_at=now, last_at=now)
+        mine = (conversations.c.customer_id == person.id, conversations.c.state != ConversationState.RESOLVED)
+        async with self.store.write() as connection:
+            if not live:
+                done = update(conversations).where(*mine).values(state=ConversationState.RESOLVED, resolved_at=now)
+                await connection.execute(done)
+                return
+            await lock_customers(connection, [person.id], shared=False)
+            taken = await connection.execute(
+                update(conversations).where(*mine).values(state=ConversationState.ASSIGNED, agent="ann")
+            )
+            if not taken.rowcount:
+                new = Conversation(
+                    customer_id=person.id, state=ConversationState.ASSIGNED, agent="ann", opened_at=now, last_at=now
                 )
-        else:
-            async with self.store.write() as connection:
-                await connection.execute(
-                    update(conversations)
-                    .where(conversations.c.customer_id == person.id)
-                    .values(state=ConversationState.RESOLVED, resolved_at=now)
-                )
-        person.in_live_chat = live
+                await connection.execute(conversations.insert(), new.model_dump())
+
+    async def talking(self) -> set[str]:
+        """Who talks with a person of ours, or did so within the last day."""
+        conversations, now = table(Conversation), self.clock.now()
+        found = set()
+        async with self.store.read() as connection:
+            for row in await connection.execute(conversations.select()):
+                live = row.state.value in ("queued", "assigned", "snoozed")
+                lately = row.agent and row.resolved_at and now - row.resolved_at < timedelta(hours=24)
+                if live or lately:
+                    found.add(row.customer_id)
+        return found

@@ -32,14 +32,15 @@ from storage import migrate
 from storage.store import Store
 from storage.tables import metadata
 from tests.conftest import _create_database
-from tests.invariants.world import CHANNELS, OUTCOMES, Hands, World
+from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
+from tests.invariants.world import OUTCOMES, Hands, World
 
 STARTS = ("2026-10-24T18:00+00:00", "2027-03-27T20:00+00:00", "2027-04-03T12:00+00:00", "2026-12-01T12:00+00:00")
 JUMPS = tuple(timedelta(minutes=minutes) for minutes in (1, 50, 7 * 60, 24 * 60, 3 * 24 * 60, 8 * 24 * 60))
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 """Thousands of small commits: a disk that syncs each of them is not what is tested here."""
 REPORTS = ("delivered", "failed", "read")
-WHO = st.integers(0, 2)
+WHO = st.integers(0, 3)
 WHICH = st.integers(0, 63)
 WORKER = st.integers(0, 1)
 
@@ -63,11 +64,11 @@ class Invariants(RuleBasedStateMachine):
             self.broken = True
             raise
 
-    @initialize(start=st.sampled_from(STARTS))
-    def begin_the_world(self, start: str) -> None:
-        self._do(self._begin(datetime.fromisoformat(start)))
+    @initialize(start=st.sampled_from(STARTS), shop=shops())
+    def begin_the_world(self, start: str, shop: Shop) -> None:
+        self._do(self._begin(datetime.fromisoformat(start), shop))
 
-    async def _begin(self, start: datetime) -> None:
+    async def _begin(self, start: datetime, shop: Shop) -> None:
         url = self.url
         if self.empty is not None:
             self.folder = Path(tempfile.mkdtemp(dir=MEMORY or self.empty.parent))
@@ -78,11 +79,11 @@ class Invariants(RuleBasedStateMachine):
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:
                 await connection.execute(text(f"TRUNCATE {names}"))
-        self.world = World(store, start)
+        self.world = World(store, start, shop)
         await self.world.set_up()
         for person in self.world.people:
-            await self.world.enter(person, "ladder")
-            await self.world.enter(person, "series")
+            await self.world.enter(person, "first")
+            await self.world.enter(person, "second")
         await self.world.plan()
 
     def _worker(self, number: int) -> Hands | None:
@@ -95,16 +96,19 @@ class Invariants(RuleBasedStateMachine):
 
     # the service: few rules, so that a chain of them that matters comes up often
 
-    @rule(who=WHO, campaign=st.sampled_from(("ladder", "series")))
+    @rule(who=WHO, campaign=st.sampled_from(("first", "second")))
     def enter(self, who: int, campaign: str) -> None:
         self._do(self.world.enter(self.world.people[who], campaign))
         self._do(self.world.plan())
 
-    @rule(by=st.sampled_from(JUMPS), plan=st.booleans())
-    def time_passes(self, by: timedelta, plan: bool) -> None:
+    @rule(by=st.sampled_from(JUMPS), plan=st.booleans(), serve=st.booleans())
+    def time_passes(self, by: timedelta, plan: bool, serve: bool) -> None:
         self._do(self.world.move(by))
+        if serve:
+            self._do(self.world.serve())
         if plan:
             self._do(self.world.plan())
+            self._do(self.world.audit())
 
     @rule(
         number=WORKER,
@@ -163,13 +167,13 @@ class Invariants(RuleBasedStateMachine):
 
     # customers
 
-    @rule(who=WHO, what=st.sampled_from(("reply", "automatic reply", "order", "opt out")), to=st.none() | WHICH)
+    @rule(who=WHO, what=st.sampled_from(("reply", "automatic reply", GOAL, VISIT, "opt out")), to=st.none() | WHICH)
     def customer(self, who: int, what: str, to: int | None) -> None:
         world = self.world
         person = world.people[who]
         match what:
-            case "order":
-                self._do(world.order(person))
+            case "order" | "visit":
+                self._do(world.event(person, what))
             case "opt out":
                 self._do(world.opt_out(world.people[1]))  # of the others something must still be heard
             case _:
@@ -191,7 +195,15 @@ class Invariants(RuleBasedStateMachine):
             case _:
                 self._do(self.world.report(message_id, MessageState(what)))
 
-    # operators and agents
+    @rule(key=st.sampled_from(("k1", "k2")))
+    def provider_delivers(self, key: str) -> None:
+        self._do(self.world.deliver(key))
+
+    # operators, agents, marketers
+
+    @rule(campaign=st.sampled_from(("first", "second")))
+    def edit(self, campaign: str) -> None:
+        self._do(self.world.edit(campaign))
 
     @rule(which=WHICH, verdict=st.sampled_from(("sent", "not-sent", "resend")))
     def settle(self, which: int, verdict: str) -> None:
@@ -199,7 +211,7 @@ class Invariants(RuleBasedStateMachine):
         if unknown:
             self._do(self.world.settle(unknown[which % len(unknown)], verdict))
 
-    @rule(what=st.sampled_from(("ladder", "series", "everything", "chat")), who=WHO, stop=st.booleans())
+    @rule(what=st.sampled_from(("first", "second", "everything", "chat")), who=WHO, stop=st.booleans())
     def hold(self, what: str, who: int, stop: bool) -> None:
         match what:
             case "everything":

@@ -4,8 +4,6 @@ A worker is what a process is to the store: claims, attempts and outcomes in mem
 Each of its steps can be taken alone, so that anything may come between two of them, its death included.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,12 +13,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
-from campaigns import entry
+from bot.handoffs import Handoffs
 from campaigns.agenda import agenda
-from campaigns.definition import CampaignBody
+from campaigns.answering import ON_ANSWER, AnswerActions
+from campaigns.applying import version_hash
+from campaigns.commands import CommandRunner, Finish, OpenCommand
+from campaigns.definition import CampaignBody, CampaignDefinition
+from campaigns.engine import HANDOFF, WEBHOOK
+from campaigns.entry import enrol_group
 from campaigns.gates import DISPATCH_GATES
+from campaigns.live import WORKSPACE
 from campaigns.receipts import settle_parked
 from campaigns.runner import Runner
+from campaigns.waiting import release_held
 from core.addresses import identity_key
 from core.clock import VirtualClock
 from core.dispatching import Claim, Ended, Ready
@@ -42,10 +47,18 @@ from storage.tables import (
     Customer,
     Enrolment,
     Identity,
+    Inbound,
     Message,
+    OfferCode,
+    Setting,
 )
 from tests.invariants.acts import Acts
-from tests.invariants.cast import CHANNELS, LADDER, SERIES, ZONES, Person
+from tests.invariants.campaigns import CHANNELS, STOCK, Shop
+from tests.invariants.cast import DRAWS, ZONES, Person
+from tests.invariants.oracles import Oracles, may_arrive
+
+MOST_BATCHES = 300
+"""More than any plan of these few journeys can take: an engine that never rests is told at once."""
 
 
 @dataclass
@@ -62,15 +75,28 @@ class Hands:
     dead: bool = False
 
 
-class World(Acts):
+class World(Acts, Oracles):
     """Everything, with one method for each thing that can happen. What must hold is asserted where it can break."""
 
-    def __init__(self, store: Store, start: datetime) -> None:
+    def __init__(self, store: Store, start: datetime, shop: Shop) -> None:
         self.store = store
+        self.shop = shop
         self.clock = VirtualClock(start)
-        self.runner = Runner(store, self.clock, LocalWakeup())
+        wakeup = LocalWakeup()
+        self.runner = Runner(store, self.clock, wakeup)
+        self.called: Counter[str] = Counter()
+        self.commands = CommandRunner(
+            store,
+            self.clock,
+            {
+                HANDOFF: Handoffs(store, self.clock),
+                ON_ANSWER: AnswerActions(store, self.clock, wakeup),
+                WEBHOOK: self._call,
+            },
+        )
         self.people: list[Person] = []
         self.campaigns: dict[str, Campaign] = {}
+        self.definitions: dict[str, CampaignDefinition] = {}
         self.unreachable: set[str] = set()
         self.ledger: Counter[tuple[str, str, str]] = Counter()
         self.taken: dict[str, Ready] = {}
@@ -78,6 +104,7 @@ class World(Acts):
         self.judged: dict[str, str] = {}
         self.disowned: set[str] = set()
         self.vouched: set[str] = set()
+        self.acknowledged: set[str] = set()
         self.paused: set[str] = set()
         self.stopped = False
         self.workers = [self._hire(), self._hire()]
@@ -95,21 +122,37 @@ class World(Acts):
         for worker in self.workers:
             await worker.outbox.register("here", "boot", "")
         async with self.store.session() as session:
-            for definition in (LADDER, SERIES):
-                data = CampaignBody(definition=definition, templates={}).as_json()
-                version = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+            session.add(Setting(name=WORKSPACE, value=self.shop.config.model_dump(mode="json"), updated_at=now))
+            for body in self.shop.bodies:
+                name, version = body.definition.name, self._version(body)
                 campaign = Campaign(
-                    name=definition.name, version=version, state=CampaignState.ACTIVE, created_at=now, updated_at=now
+                    name=name, version=version, state=CampaignState.ACTIVE, created_at=now, updated_at=now
                 )
                 session.add(campaign)
                 await session.flush()
-                session.add(CampaignVersion(hash=version, campaign_id=campaign.id, body=data, created_at=now))
-                self.campaigns[definition.name] = campaign
+                session.add(CampaignVersion(hash=version, campaign_id=campaign.id, body=body.as_json(), created_at=now))
+                self.campaigns[name] = campaign
+            for offer, codes in STOCK.items():
+                session.add_all(OfferCode(offer=offer, code=code, imported_at=now) for code in codes)
             for number, zone in enumerate(ZONES):
                 await self._person(session, number, zone, now)
 
+    def _version(self, body: CampaignBody) -> str:
+        version = version_hash(body)
+        self.definitions[version] = body.definition
+        return version
+
+    async def _call(self, command: OpenCommand, finish: Finish) -> None:
+        """A shop's own server: it is called, then the command is finished."""
+        self.called[command.id] += 1
+        async with self.store.write() as connection:
+            await finish(connection)
+
     async def _person(self, session: Any, number: int, zone: str, now: datetime) -> None:
-        customer = Customer(external_id=f"c{number}", zone=zone, created_at=now, updated_at=now)
+        customer = Customer(
+            external_id=f"c{number}", zone=zone, draw=DRAWS[number], attributes={"vip": number % 2 == 0},
+            created_at=now, updated_at=now,
+        )  # fmt: skip
         session.add(customer)
         await session.flush()
         addresses = [
@@ -132,22 +175,37 @@ class World(Acts):
     # journeys
 
     async def enter(self, person: Person, campaign: str) -> None:
-        """Enrol, if no journey of that campaign is open: each time a new round."""
-        enrolments = table(Enrolment)
-        which = self.campaigns[campaign]
+        """Enrol, as a start would: re-entry rules hold, each time is a new round."""
+        campaigns = table(Campaign)
+        id_ = self.campaigns[campaign].id
         async with self.store.write() as connection:
-            rounds = list(
-                await connection.execute(
-                    select(enrolments.c.closed_at).where(
-                        enrolments.c.campaign_id == which.id, enrolments.c.customer_id == person.id
-                    )
-                )
-            )
-            await entry._insert(connection, which, [(person.id, len(rounds) + 1)], self.clock.now())
+            row: Any = (await connection.execute(campaigns.select().where(campaigns.c.id == id_))).one()
+            definition = self.definitions[row.version]
+            await enrol_group(connection, row, definition, self.shop.config, [person.id], self.clock.now())
+
+    async def edit(self, campaign: str) -> None:
+        """The marketer applies another version; who is on the way keeps theirs."""
+        body = next(each for each in self.shop.edited if each.definition.name == campaign)
+        version, now, id_ = self._version(body), self.clock.now(), self.campaigns[campaign].id
+        campaigns, versions = table(Campaign), table(CampaignVersion)
+        async with self.store.write() as connection:
+            if await connection.scalar(select(versions.c.hash).where(versions.c.hash == version)) is None:
+                new = {"hash": version, "campaign_id": id_, "body": body.as_json(), "applied_by": "", "created_at": now,
+                       "approved_by": ""}  # fmt: skip
+                await connection.execute(versions.insert(), new)
+            await connection.execute(update(campaigns).where(campaigns.c.id == id_).values(version=version))
 
     async def plan(self) -> None:
-        while await self.runner.run_once():
+        for _ in range(MOST_BATCHES):
+            if not await self.runner.run_once():
+                return
+        raise AssertionError("the runner finds due journeys for ever")
+
+    async def serve(self) -> None:
+        """Carry out what campaigns asked others for, and let those go on whose live chat is over."""
+        while await self.commands.run_once():
             pass
+        await release_held(self.store, self.clock.now())
 
     async def move(self, by: timedelta) -> None:
         self.clock.advance_to(self.clock.now() + by)
@@ -177,10 +235,11 @@ class World(Acts):
             return
         closed = await self._closed([claim.enrolment_id for claim in held])
         batch = [Ready(claim, new_id(), claim.to.channel, "", "hello") for claim in held]
+        talking = await self.talking()
         allowed = await worker.outbox.begin(batch)
         for ready in batch:
             if ready.claim.message_id in allowed:
-                self._may_leave(ready.claim, closed)
+                self._may_leave(ready.claim, closed, talking)
                 self.dispatched_at[ready.claim.message_id] = self.clock.now()
                 worker.begun.append(ready)
 
@@ -193,14 +252,14 @@ class World(Acts):
                 )
             )
 
-    def _may_leave(self, claim: Claim, closed: set[str]) -> None:
+    def _may_leave(self, claim: Claim, closed: set[str], talking: set[str]) -> None:
         person = next(each for each in self.people if each.id == claim.customer_id)
-        local = self.clock.now().astimezone(person.zone)
+        now = self.clock.now()
         assert claim.enrolment_id not in closed, "invariant 2: dispatched after the journey's end"
         assert not person.withdrawn, "invariant 3: dispatched without consent"
         assert claim.identity_id not in self.unreachable, "invariant 3: dispatched to an unreachable address"
-        assert 8 <= local.hour < 21, f"invariant 4: dispatched at {local:%H:%M} there"
-        assert not person.in_live_chat, "invariant 6: dispatched into a live chat"
+        assert may_arrive(now, person.zone, self.shop.config), f"invariant 4: {now.astimezone(person.zone)} there"
+        assert person.id not in talking, "invariant 6: dispatched into a live chat, or less than a day after it"
         assert claim.campaign_id not in self.paused, "dispatched though the campaign is paused"
         assert not self.stopped, "dispatched through the emergency stop"
 
@@ -289,23 +348,33 @@ class World(Acts):
         await self.emergency(stop=False)
         for name in self.campaigns:
             await self.pause(name, paused=False)
-        for person in self.people:
-            await self.chat(person, live=False)
         for worker in self.workers:
             self.kill(worker)
         await self.recover(journal=True)
-        for _ in range(60):
+        await self._process_inbound()
+        for _ in range(150):
             await self.move(timedelta())
             await self.plan()
+            for person in self.people:
+                await self.chat(person, live=False)
+            await self.serve()
             await self._pump(self.workers[0])
             await self.check()
             left = await agenda(self.store, self.clock.now())
             if not await self.open_journeys():
-                return
+                break
             if left.idle:
                 assert left.next_at is not None, "a journey is open and nothing will ever move it"
                 await self.move(left.next_at - self.clock.now())
-        raise AssertionError(f"{len(await self.open_journeys())} journeys do not come to their end")
+        else:
+            raise AssertionError(f"{len(await self.open_journeys())} journeys do not come to their end")
+        await self.serve()
+        await self.audit(ended=True)
+
+    async def _process_inbound(self) -> None:
+        inbound = table(Inbound)
+        async with self.store.write() as connection:
+            await connection.execute(update(inbound).values(state="processed"))
 
     async def _pump(self, worker: Hands) -> None:
         for channel in CHANNELS:

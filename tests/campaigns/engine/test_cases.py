@@ -139,7 +139,9 @@ def _around(given: dict[str, Any]) -> dict[str, Any]:
         "country": str,
         "no_send": NoSendDays.model_validate,
         "caps": lambda caps: tuple(Cap.model_validate(cap) for cap in caps),
-        "sent": lambda sent: tuple(Sent(str(n), one["channel"], _instant(one["at"])) for n, one in enumerate(sent)),
+        "sent": lambda sent: tuple(
+            Sent(one.get("id", str(n)), one["channel"], _instant(one["at"])) for n, one in enumerate(sent)
+        ),
         "grants": lambda grants: tuple(GrantFacts(one["offer"], one["product"], one.get("by")) for one in grants),
         "offers": lambda offers: {name: Offer(name=name, **offer) for name, offer in offers.items()},
         "history": lambda history: {channel: ChannelHistory(*numbers) for channel, numbers in history.items()},
