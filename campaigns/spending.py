@@ -29,6 +29,8 @@ class Spending:
     reserved: Sequence[Money] = ()
     excess: Sequence[Money] = ()
     budgets: Sequence[BudgetState] = ()
+    currency: str = ""
+    """What the workspace, and so its budgets, count in."""
 
 
 async def campaign_spending(
@@ -56,6 +58,7 @@ async def campaign_spending(
         found = [Money(int(getattr(row, name)), row.currency) for row in rows]
         return [money for money in found if money.micros]
 
-    budget = definition.budget
-    limits = limits_of(budget, definition.name, await workspace_config(connection), now) if budget else ()
-    return Spending(sums("spent"), sums("reserved"), sums("excess"), await budget_states(connection, limits))
+    budget, config = definition.budget, await workspace_config(connection)
+    limits = limits_of(budget, definition.name, config, now) if budget else ()
+    budgets = await budget_states(connection, limits)
+    return Spending(sums("spent"), sums("reserved"), sums("excess"), budgets, config.currency)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +13,7 @@ from campaigns.report import CampaignReport
 from campaigns.spending import Spending
 from campaigns.story import Line, Story
 from core.catalogue import text
-from core.money import MICRO
+from core.money import Money
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
 _ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
@@ -73,13 +72,10 @@ def _print_spending(console: Console, spending: Spending, say: Callable[..., str
     for key, sums in (("spent", spending.spent), ("reserved", spending.reserved), ("excess", spending.excess)):
         if sums:
             console.print(f"{say(f'report.{key}')}: [bold]{', '.join(map(str, sums))}[/]")
-    currency = next((money.currency for money in (*spending.spent, *spending.reserved)), "")
     for state in spending.budgets:
-        taken, amount = (
-            f"{Decimal(micros) / MICRO:,.2f} {currency}".strip() for micros in (state.taken, state.limit.amount_micros)
-        )
-        name = say("report.own_budget") if state.limit.name.startswith(OWN) else state.limit.name
-        console.print(escape(say("report.budget", name=name, taken=taken, amount=amount)))
+        taken, amount = (Money(micros, spending.currency) for micros in (state.taken, state.limit.amount_micros))
+        key = "own_budget" if state.limit.name.startswith(OWN) else "budget"
+        console.print(escape(say(f"report.{key}", name=state.limit.name, taken=taken, amount=amount)))
 
 
 def _minute(at: datetime) -> str:

@@ -28,7 +28,10 @@ def import_(offer: Name, file: File) -> None:
     from otklik.running import run_async
 
     with plainly(), _opened(file) as (lines, total):
-        outcome, state = run_async(_import(offer, file, lines, total))
+        outcome, states = run_async(_import(offer, file, lines, total))
+    state = states[offer]
+    promised = {name: other for name, other in states.items() if other.offer is not None}
+    hint = _near(offer, promised) or ": name it in offers.yaml and a campaign, then: otklik apply"
     typer.echo(f"{outcome.new:,} new codes for {offer}; {state.free:,} of {state.codes:,} are free")
     if outcome.repeated:
         typer.echo(f"{outcome.repeated:,} were there already or stand twice in {file.name}")
@@ -37,9 +40,7 @@ def import_(offer: Name, file: File) -> None:
     if outcome.refused > len(outcome.problems):
         typer.secho(f"… {outcome.refused:,} lines were refused in all", err=True, fg=typer.colors.YELLOW)
     if state.offer is None:
-        typer.echo(
-            f"No applied campaign promises {offer} yet: name it in offers.yaml and a campaign, then: otklik apply"
-        )
+        typer.echo(f"No applied campaign promises {offer} yet{hint}")
 
 
 @app.command("list")
@@ -111,9 +112,13 @@ def _free(state: "OfferState") -> str:
 
 
 def _hint(name: str, known: "dict[str, OfferState]") -> str:
+    return _near(name, known) or "; otklik offer list shows all"
+
+
+def _near(name: str, known: "dict[str, OfferState]") -> str:
     from campaigns.reading.problems import did_you_mean
 
-    return did_you_mean(name, known) or "; otklik offer list shows all"
+    return did_you_mean(name, known)
 
 
 @contextmanager
@@ -142,7 +147,7 @@ async def _states() -> "dict[str, OfferState]":
 
 async def _import(
     offer: str, file: Path, lines: TextIOWrapper, total: Callable[[int], int]
-) -> "tuple[ImportedCodes, OfferState]":
+) -> "tuple[ImportedCodes, dict[str, OfferState]]":
     from rich.console import Console
 
     from campaigns.offers.listing import offer_states
@@ -177,4 +182,4 @@ async def _import(
             states = await offer_states(connection)
         if offer not in states:
             raise Refused(f"{file}: there is no code in it; write one a line")
-        return outcome, states[offer]
+        return outcome, states
