@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.engine import WEBHOOK
 from core.clock import Clock, machine_now
 from core.errors import StoreUnavailable
-from storage.outbox.columns import table
+from storage.outbox.columns import emergency_stop, table
 from storage.store import Store
 from storage.tables import Command
 
@@ -74,6 +75,8 @@ class CommandRunner:
                 _COMMANDS.c.done_at.is_(None),
                 _COMMANDS.c.kind.in_(sorted(self.handlers)),
                 or_(_COMMANDS.c.retry_at.is_(None), _COMMANDS.c.retry_at <= now),
+                # the emergency stop holds what leaves the house; a handoff answers a person
+                or_(_COMMANDS.c.kind != WEBHOOK, ~emergency_stop()),
             )
             .order_by(_COMMANDS.c.id)
             .limit(BATCH)

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -69,6 +70,11 @@ def answer_problems(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return answer(Problem(status, TITLES.get(status, "it did not work")))
 
+    async def shape(_: Request, error: Exception) -> Response:
+        told = error.errors() if isinstance(error, RequestValidationError) else []
+        detail = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in told[:5])
+        return answer(Problem(422, detail or "the request is not valid"))
+
     async def away(_: Request, __: Exception) -> Response:
         return answer(
             Problem(503, "the store does not answer; send the same again later", headers={"Retry-After": "10"})
@@ -76,5 +82,6 @@ def answer_problems(app: FastAPI) -> None:
 
     app.add_exception_handler(Problem, ours)
     app.add_exception_handler(HTTPException, routing)
+    app.add_exception_handler(RequestValidationError, shape)
     app.add_exception_handler(StoreUnavailable, away)
     app.add_exception_handler(TimeoutError, away)

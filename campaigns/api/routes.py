@@ -38,7 +38,7 @@ def customer_routes(door: Door, telegram_scope: str) -> APIRouter:
     router = APIRouter()
 
     @router.put(
-        "/{external_id}", summary="Create or change a customer",
+        "/{external_id:path}", summary="Create or change a customer",
         response_model=ItemOut, openapi_extra=_body(CustomerBody, idempotent=False),
     )  # fmt: skip
     async def put_customer(
@@ -67,7 +67,7 @@ def customer_routes(door: Door, telegram_scope: str) -> APIRouter:
 
         return await once(door, caller, request, content, work)
 
-    @router.get("/{external_id}", summary="One customer", responses=_MISSING)
+    @router.get("/{external_id:path}", summary="One customer", responses=_MISSING)
     async def get_customer(
         external_id: ExternalId, _: Annotated[Caller, _needs(door, Scope.CUSTOMERS_READ)]
     ) -> Response:

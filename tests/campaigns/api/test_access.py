@@ -96,6 +96,7 @@ async def test_problems_are_of_the_standard(api: Api) -> None:
         ("POST", "/v1/events", b" " * (LARGEST_BODY + 1), {}, 413),
         ("POST", "/v1/events", b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 415),
         ("POST", "/v1/events", b"[]", {}, 422),
+        ("GET", "/v1/customers/" + "x" * 201, b"", {}, 422),
         ("POST", "/v1/events", b'{"external_id": "1", "customer": "a\\u0000", "at": "2026-01-01"}', {}, 422),
         ("POST", "/v1/events/bulk", b'{"events": []}', {}, 422),
     ):

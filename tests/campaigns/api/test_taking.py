@@ -43,6 +43,13 @@ async def test_a_customer_comes_whole_and_comes_back(api: Api, scene: Scene) -> 
     assert {one.source for one in await scene.all(Identity)} == {"api"}
 
 
+async def test_ids_may_hold_anything(api: Api) -> None:
+    for id_ in ("crm/4711", "№ 7"):
+        assert (await api.call("PUT", f"/v1/customers/{id_}", {"city": "x"})).status == 201
+        assert (await api.json("GET", f"/v1/customers/{id_}"))[1]["external_id"] == id_
+        assert (await api.call("PUT", f"/v1/customers/{id_}", {"external_id": "other"})).status == 422
+
+
 async def test_wrong_customers_keep_out_no_other(api: Api, scene: Scene) -> None:
     consent = ANNA["consents"]
     people: list[Any] = [

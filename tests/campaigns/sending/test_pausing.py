@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from campaigns.commands import CommandRunner
 from campaigns.emergency import lift, standing_stop, stop_everything
+from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
 from campaigns.pausing import CatchUp, Resumed, drain, pause, resume, stop
 from campaigns.report import campaign_report
@@ -27,7 +29,7 @@ from core.wakeup import LocalWakeup
 from storage.outbox.outbox import Outbox
 from storage.outbox.recovery import wake_expired
 from storage.store import Store
-from storage.tables import Attempt, Audit, Campaign, Enrolment, Hold, Message, Pause
+from storage.tables import Attempt, Audit, Campaign, Command, Enrolment, Hold, Message, Pause
 from tests.bot.scene import DAY, Person, Scene, body
 from tests.conftest import NOW
 
@@ -199,6 +201,27 @@ async def test_nothing_gets_past_the_emergency_stop_but_answers(scene: Scene) ->
         assert await lift(connection, VERA, NOW) is None
         assert await standing_stop(connection) is None
     assert len(await stage.claim()) == 3
+
+
+async def test_the_emergency_stop_holds_calls_to_the_outside(scene: Scene) -> None:
+    done: list[str] = []
+
+    async def carry_out(command: Any, finish: Any) -> None:
+        done.append(command.kind)
+        async with scene.store.write() as connection:
+            await finish(connection)
+
+    runner = CommandRunner(scene.store, VirtualClock(NOW), {WEBHOOK: carry_out, HANDOFF: carry_out})
+    async with scene.store.write() as connection:
+        rows = [{"id": new_id(), "kind": kind, "payload": {}, "created_at": NOW} for kind in (WEBHOOK, HANDOFF)]
+        await connection.execute(Command.__table__.insert(), rows)  # type: ignore[attr-defined]
+        await stop_everything(connection, VERA, "", NOW)
+    await runner.run_once()
+    assert done == [HANDOFF]
+    async with scene.store.write() as connection:
+        await lift(connection, VERA, NOW)
+    await runner.run_once()
+    assert done == [HANDOFF, WEBHOOK]
 
 
 async def test_a_stop_waits_for_what_had_looked_before(scene: Scene) -> None:
