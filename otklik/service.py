@@ -29,6 +29,7 @@ from campaigns.links import MessageLinks
 from campaigns.receipts import settle_parked, sweep_parked
 from campaigns.runner import Runner
 from campaigns.scheduler import Scheduler, end_finished
+from campaigns.segments.keeping import keep_segments
 from campaigns.waiting import release_held
 from channels.adapter import Adapter, Polls
 from channels.dispatch import ChannelDispatcher
@@ -165,6 +166,7 @@ class Service:
             (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
+            (self._keep_segments, HOUSEKEEPING_SECONDS),
             (self._settle_charges, CHARGES_SECONDS),
             (self.reconcile, HOUSEKEEPING_SECONDS),
         ):
@@ -188,6 +190,9 @@ class Service:
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
             await expire_grants(connection, self.clock.now())
+
+    async def _keep_segments(self) -> None:
+        await keep_segments(self.store, self.clock.now())
 
     async def _settle_charges(self) -> None:
         await settle_charges(self.store, self.accounts)

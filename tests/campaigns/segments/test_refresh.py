@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select
 
+from campaigns.segments.keeping import KEEP_EVERY, keep_segments
 from campaigns.segments.reading import read_stored
 from campaigns.segments.refresh import Refreshed, refresh_segment, segment_size
 from core.ids import new_id
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Customer, Event, SegmentMembership
+from storage.tables import Customer, Event, Segment, SegmentMembership, Setting
 from tests.campaigns.segments.strategies import ZONE
 from tests.conftest import NOW
 
@@ -60,3 +61,25 @@ async def test_out_and_back_at_one_instant_goes_on(store: Store) -> None:
     async with store.write() as connection:
         await connection.execute(memberships.update().values(left_at=NOW))
     assert await _refresh(store) == Refreshed(1, 0, 1, full=True)
+
+
+async def test_every_applied_segment_is_kept(store: Store) -> None:
+    sleeper = await _customer(store)
+    await _order(store, sleeper, 40)
+    rows = [
+        Segment(name=name, definition={"where": where}, hash=name).model_dump()
+        for name, where in (
+            ("broken", {"segment": "broken"}),
+            ("dormant", {"event": "order", "last": {"above": "30d"}}),
+            ("ordered", {"event": "order"}),
+        )
+    ]
+    async with store.write() as connection:
+        await connection.execute(insert(table(Segment)), rows)
+        config = {"brand": {"name": "Shop"}, "zone": "Europe/Berlin"}
+        await connection.execute(insert(table(Setting)).values(name="workspace", value=config, updated_at=NOW))
+    assert await keep_segments(store, NOW) == 2
+    assert await keep_segments(store, NOW) == 0
+    await _order(store, sleeper, 0)
+    assert await keep_segments(store, NOW + KEEP_EVERY - timedelta(seconds=1)) == 0  # not yet
+    assert await keep_segments(store, NOW + KEEP_EVERY) == 1
