@@ -183,6 +183,8 @@ async def _customers(
 
 async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, currency: str, guess: bool) -> None:
     from campaigns.events import sweep_goals
+    from campaigns.starting_events import start_by_imported
+    from core.clock import machine_now
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
     from storage.imports import EventOptions, import_events, inspect
@@ -202,12 +204,19 @@ async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, curr
             currency=currency or seen.columns.currency or home_currency,
             now=make_clock(configuration).now(),
         )
+        began = machine_now()
         with _Bar(console) as bar:
             summary = await import_events(store, file, options, bar)
+        now = make_clock(configuration).now()
         async with store.write() as connection:
-            ended = await sweep_goals(connection, make_clock(configuration).now())
+            ended = await sweep_goals(connection, now)
+        started, left_out = await start_by_imported(store, options.source_name, began, now)
     if ended:
-        console.print(f"{ended} customers on a campaign have reached its goal by these events.")
+        console.print(f"{ended:,} customers on a campaign have reached its goal by these events.")
+    if started:
+        console.print(f"{started:,} customers have entered a campaign that these events start.")
+    if left_out:
+        console.print(f"{left_out:,} starts of campaigns were left out: their events are more than an hour old.")
     _show_summary(console, "events", summary)
 
 
