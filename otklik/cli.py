@@ -21,6 +21,7 @@ from otklik.commands import (
     run,
     schema,
     segment,
+    simulate,
     unknown,
     why,
 )
@@ -41,6 +42,7 @@ app.command(name="approve")(apply.approve)
 app.command(name="versions")(apply.versions)
 app.command(name="run")(run.run)
 app.command(name="report")(report.report)
+app.command(name="simulate")(simulate.simulate)
 app.command(name="why")(why.why)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="backup")(backup.backup)

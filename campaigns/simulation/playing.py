@@ -1,0 +1,280 @@
+"""The play: scheduler, runner, engine and gates as they are, on a clock that jumps from one instant to the next.
+
+What ``simulate`` plays is what ``run`` would do: the same customers, behaving the same, get the same messages planned
+for the same instants. Only latency is missing, and rendering.
+"""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.answering import ON_ANSWER, AnswerActions
+from campaigns.commands import CommandRunner
+from campaigns.links import MessageLinks
+from campaigns.live import workspace_config
+from campaigns.periods import zone_named
+from campaigns.runner import Runner
+from campaigns.scheduler import Scheduler, end_finished
+from campaigns.segments.compiling import compile_condition
+from campaigns.segments.refresh import stored_segments
+from campaigns.segments.syntax import InSegment
+from campaigns.simulation.acting import Act, act
+from campaigns.simulation.agenda import next_instant
+from campaigns.simulation.behaviour import Behaviour, Rule, on_grid
+from campaigns.simulation.delivery import Arrived, deliver
+from campaigns.versions import definitions
+from campaigns.waiting import release_held
+from core.clock import EPOCH, VirtualClock
+from core.errors import OtklikError
+from core.machines.campaign import CampaignState
+from core.wakeup import COMMANDS
+from storage.given import IDS, given_ids
+from storage.outbox.columns import table
+from storage.outbox.recovery import wake_expired
+from storage.store import Store
+from storage.tables import Campaign, Command, Customer
+
+BATCH = 2000
+"""Journeys a transaction: nobody waits for a throw-away store."""
+ACTS_AT_ONCE = 1000
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_ROUNDS = 10_000
+"""Rounds at one instant after which it is an error: something makes itself due again and again."""
+_COMMANDS, _CAMPAIGNS, _CUSTOMERS = table(Command), table(Campaign), table(Customer)
+OnInstant = Callable[[datetime], None]
+
+
+class _Flags:
+    """Nudges of the parts, remembered: there is nobody to be woken."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+
+    def notify(self, topic: str) -> None:
+        self.topics.add(topic)
+
+    async def wait(self, topic: str, seconds: float) -> bool:
+        return topic in self.topics
+
+
+@dataclass(slots=True)
+class Play:
+    """One simulation of ``store`` from its clock's instant on. ``grain`` lets the clock stand at its multiples only:
+    a paced wave of a hundred thousand falls due at a hundred thousand instants."""
+
+    store: Store
+    clock: VirtualClock
+    behaviour: Behaviour
+    seed: int = 0
+    grain: timedelta = timedelta()
+    links: MessageLinks | None = None
+    unserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    arrived: int = 0
+    decided: int = 0
+    instants: int = 0
+    _deeds: dict[datetime, list[Act]] = field(default_factory=dict)
+    _times: list[datetime] = field(default_factory=list)
+    _heard: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _flags: _Flags = field(default_factory=_Flags)
+    _tick_at: datetime = EPOCH
+    _sweep_at: datetime = EPOCH
+    _day_at: datetime = EPOCH
+    _turn: int = 0
+
+    async def run(self, until: datetime, on_instant: OnInstant | None = None) -> None:
+        """Play until nothing is left to happen up to ``until``; the clock then stands there."""
+        runner = Runner(self.store, self.clock, self._flags, unserved=self.unserved, links=self.links)
+        scheduler = Scheduler(self.store, self.clock)
+        commands = CommandRunner(
+            self.store, self.clock, {ON_ANSWER: AnswerActions(self.store, self.clock, self._flags)}
+        )
+        await self._plan_ahead(until)
+        while True:
+            now = self.clock.now()
+            self.instants += 1
+            if on_instant is not None:
+                on_instant(now)
+            await self._settle(now, runner, scheduler, commands)
+            upcoming = await self._next(now)
+            if upcoming is None or upcoming > until:
+                self.clock.advance_to(until)
+                return
+            self.clock.advance_to(min(max(upcoming, self._on_grain(upcoming)), until))
+
+    def _on_grain(self, at: datetime) -> datetime:
+        return EPOCH + -(-(at - EPOCH) // self.grain) * self.grain if self.grain else at
+
+    async def _settle(self, now: datetime, runner: Runner, scheduler: Scheduler, commands: CommandRunner) -> None:
+        """Do all that can be done at this instant."""
+        if self._day_at <= now:
+            await release_held(self.store, now)
+            await end_finished(self.store, self.clock)
+            self._day_at = now + DAY
+        if self._sweep_at <= now:
+            async with self.store.write() as connection:
+                await wake_expired(connection, now)
+        for _ in range(MOST_ROUNDS):
+            done = 0
+            if self._tick_at <= now:
+                done += await scheduler.tick()
+                self._tick_at = await self._next_tick(scheduler, now)
+            while moved := await runner.run_once(BATCH):
+                self.decided += moved
+                done += moved
+            while arrived := await deliver(self.store, now):
+                self.arrived += len(arrived)
+                done += len(arrived)
+                await self._follow(arrived, now)
+            done += await self._act(now)
+            done += await self._carry_out(now, commands)
+            if not done:
+                return
+        raise OtklikError(f"the simulation does not get beyond {now.isoformat()}: a campaign goes round in a circle")
+
+    async def _next_tick(self, scheduler: Scheduler, now: datetime) -> datetime:
+        """When a campaign may start next; where somebody's entering a segment starts one, within the hour."""
+        async with self.store.read() as connection:
+            rows = await connection.execute(
+                select(_CAMPAIGNS.c.version).where(_CAMPAIGNS.c.state == CampaignState.ACTIVE)
+            )
+            known = await definitions(connection, {row.version for row in rows})
+        watched = any(one.start.kind == "segment" for one in known.values())
+        latest = now + (HOUR if watched else DAY)
+        upcoming = await scheduler.next_start()
+        return latest if upcoming is None else min(latest, max(upcoming, now + timedelta(microseconds=1)))
+
+    async def _next(self, now: datetime) -> datetime | None:
+        async with self.store.read() as connection:
+            due = await next_instant(connection, now)
+        self._sweep_at = due or now + DAY
+        upcoming = [at for at in (due, self._times[0] if self._times else None, self._tick_at) if at is not None]
+        return min(upcoming, default=None)
+
+    # ── customers ────────────────────────────────────────────────────────────
+
+    async def _plan_ahead(self, until: datetime) -> None:
+        """What customers do by themselves: by script, or by habit."""
+        begins = self.clock.now()
+        if not self.behaviour.scripts and not self.behaviour.shopping:
+            return
+        wanted = select(_CUSTOMERS.c.id, _CUSTOMERS.c.external_id)
+        if not self.behaviour.shopping:
+            wanted = wanted.where(_CUSTOMERS.c.external_id.in_(sorted(self.behaviour.scripts)))
+        async with self.store.read() as connection:
+            people = (await connection.execute(wanted.order_by(_CUSTOMERS.c.external_id, _CUSTOMERS.c.id))).all()
+        for id_, external_id in people:
+            script = self.behaviour.scripts.get(external_id or "")
+            if script is not None:
+                for place, rule in enumerate(script):
+                    if not rule.channel:
+                        self._remember(begins + rule.after, Act(id_, rule.deed, None, f"{external_id}:script:{place}"))
+                continue
+            who = external_id or id_
+            for at, place in self.behaviour.spontaneous(self.seed, who, begins, until):
+                habit = self.behaviour.shopping[place]
+                key = f"{who}:shopping:{place}:{at.isoformat()}"
+                deed = habit.deed
+                if deed.event == "order" and deed.amount is None:
+                    deed = type(deed)(deed.kind, self.behaviour.worth(self.seed, key), deed.properties)
+                self._remember(at, Act(id_, deed, None, key))
+
+    def _remember(self, at: datetime, one: Act) -> None:
+        at = at.astimezone(UTC)
+        listed = self._deeds.get(at)
+        if listed is None:
+            heapq.heappush(self._times, at)
+            listed = self._deeds[at] = []
+        listed.append(one)
+
+    async def _follow(self, arrived: Sequence[Arrived], now: datetime) -> None:
+        """Draw what comes of these messages."""
+        segments = await self._segments_of(arrived, now)
+        for message in arrived:
+            script = self.behaviour.scripts.get(message.who)
+            if script is not None:
+                self._by_script(script, message, now)
+                continue
+            segment = segments.get(message.customer_id, "")
+            for delay, deed in self.behaviour.after(self.seed, message.key, message.channel, segment):
+                self._remember(on_grid(now + delay), Act(message.customer_id, deed, message, message.key))
+
+    def _by_script(self, script: Iterable[Rule], message: Arrived, now: datetime) -> None:
+        self._heard[message.who, message.channel] += 1
+        nth = self._heard[message.who, message.channel]
+        for place, rule in enumerate(script):
+            if rule.channel == message.channel and rule.nth == nth:
+                self._remember(
+                    now + rule.after, Act(message.customer_id, rule.deed, message, f"{message.key}:script:{place}")
+                )
+
+    async def _segments_of(self, arrived: Sequence[Arrived], now: datetime) -> dict[str, str]:
+        """Per customer the first of the behaviour's segments that they are in."""
+        if not self.behaviour.segments:
+            return {}
+        ids = sorted({one.customer_id for one in arrived})
+        found: dict[str, str] = {}
+        async with self.store.read() as connection:
+            for name, _ in self.behaviour.segments:
+                for id_ in await self._members(connection, name, ids, now):
+                    found.setdefault(id_, name)
+        return found
+
+    async def _members(
+        self, connection: AsyncConnection, name: str, ids: Sequence[str], now: datetime
+    ) -> Sequence[str]:
+        segments = await stored_segments(connection)
+        zone = zone_named((await workspace_config(connection)).zone)
+        statement: Any = compile_condition(InSegment(name), segments, now=now, zone=zone, among=given_ids)
+        return list(await connection.scalars(statement, {IDS: list(ids)}))
+
+    async def _act(self, now: datetime) -> int:
+        """Let those act whose time has come."""
+        done = 0
+        while self._times and self._times[0] <= now:
+            acts = self._deeds.pop(heapq.heappop(self._times))
+            acts = await self._meant(acts, now)
+            for first in range(0, len(acts), ACTS_AT_ONCE):
+                async with self.store.write() as connection:
+                    config = await workspace_config(connection)
+                    await act(connection, acts[first : first + ACTS_AT_ONCE], config, now)
+            done += len(acts)
+        return done
+
+    async def _meant(self, acts: list[Act], now: datetime) -> list[Act]:
+        """Those of a habit that is a segment's are done by its members only."""
+        limited = {place: habit.segment for place, habit in enumerate(self.behaviour.shopping) if habit.segment}
+        if not limited:
+            return acts
+        by_segment: dict[str, list[Act]] = defaultdict(list)
+        for one in acts:
+            marks = one.key.split(":shopping:")
+            segment = limited.get(int(marks[1].partition(":")[0]), "") if one.message is None and len(marks) > 1 else ""
+            by_segment[segment].append(one)
+        kept = by_segment.pop("", [])
+        async with self.store.read() as connection:
+            for segment, ones in sorted(by_segment.items()):
+                inside = set(await self._members(connection, segment, sorted({one.customer_id for one in ones}), now))
+                kept += [one for one in ones if one.customer_id in inside]
+        return kept
+
+    async def _carry_out(self, now: datetime, commands: CommandRunner) -> int:
+        """``on_answer`` is carried out; what asks people or the outside world is only counted."""
+        asked = COMMANDS in self._flags.topics
+        self._flags.topics.clear()
+        done = 0
+        while number := await commands.run_once():
+            done += number
+        if asked:
+            async with self.store.write() as connection:
+                await connection.execute(
+                    update(_COMMANDS)
+                    .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind != ON_ANSWER)
+                    .values(done_at=now)
+                )
+        return done
