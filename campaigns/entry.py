@@ -62,7 +62,7 @@ async def enrol(
     ``chosen`` narrows the customers further. Whoever has entered at ``since`` (when this start fell due) or later was
     taken by it already: repeating it enrols nobody twice. Written in short transactions.
     """
-    wanted = _wanted(campaign, definition, config, now, since)
+    wanted = may_enter(campaign, definition, config, now, since)
     if definition.audience:
         wanted = wanted.join(_MEMBERS, _MEMBERS.c.customer_id == _CUSTOMERS.c.id).where(
             _MEMBERS.c.segment == definition.audience, _MEMBERS.c.left_at.is_(None)
@@ -103,7 +103,7 @@ async def enrol_group(
     """
     if not in_period(definition, now, zone_named(config.zone)):
         return []
-    wanted = _wanted(campaign, definition, config, now).where(given_ids(_CUSTOMERS.c.id))
+    wanted = may_enter(campaign, definition, config, now).where(given_ids(_CUSTOMERS.c.id))
     if trigger is not None:
         events = [trigger] if isinstance(trigger, str) else sorted(set(trigger.values()))
         started = _mine(campaign).where(_ENROLMENTS.c.event_id.in_(events))
@@ -126,7 +126,7 @@ def in_period(definition: CampaignDefinition, instant: datetime, zone: ZoneInfo)
     return (first is None or day >= first) and (last is None or day <= last)
 
 
-def _wanted(
+def may_enter(
     campaign: Campaign,
     definition: CampaignDefinition,
     config: WorkspaceConfig,

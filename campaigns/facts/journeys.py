@@ -147,6 +147,58 @@ async def load_one(connection: AsyncConnection, config: WorkspaceConfig, enrolme
     return _due(row, identities, config)
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A customer who would enter, with what the entry would give them."""
+
+    customer_id: str
+    variant: str = ""
+    ghost: bool = False
+
+
+_PROSPECTS = select(_CUSTOMERS.c.id, _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess, _CUSTOMERS.c.country).where(
+    given_ids(_CUSTOMERS.c.id)
+)
+
+
+async def load_prospects(
+    connection: AsyncConnection,
+    config: WorkspaceConfig,
+    campaign_id: str,
+    version: str,
+    prospects: Sequence[Prospect],
+) -> list[DueJourney]:
+    """The journeys that these customers would begin, in the order of ``prospects``. Nothing is locked."""
+    ids = [one.customer_id for one in prospects]
+    rows = {row.id: row for row in await connection.execute(_PROSPECTS, {IDS: ids})}
+    identities = await _identities(connection, ids)
+    return [
+        DueJourney(
+            enrolment_id="",
+            campaign_id=campaign_id,
+            customer_id=row.id,
+            version=version,
+            identities=identities.get(row.id, ()),
+            journey=Journey(variant=one.variant, ghost=one.ghost),
+            zone=zone_named(row.zone or row.zone_guess or config.zone),
+            message=None,
+            country=row.country,
+        )
+        for one in prospects
+        if (row := rows.get(one.customer_id)) is not None
+    ]
+
+
+async def load_in_flight(
+    connection: AsyncConnection, config: WorkspaceConfig, campaign_id: str, limit: int
+) -> list[DueJourney]:
+    """Up to ``limit`` open journeys of a campaign, by their customers' draws. Nothing is locked."""
+    wanted = _ANY.where(_ENROLMENTS.c.campaign_id == campaign_id, _ENROLMENTS.c.closed_at.is_(None))
+    rows = (await connection.execute(wanted.order_by(_CUSTOMERS.c.draw, _CUSTOMERS.c.id).limit(limit))).all()
+    identities = await _identities(connection, [row.customer_id for row in rows])
+    return [_due(row, identities, config) for row in rows]
+
+
 def _message(row: Any) -> MessageFacts | None:
     if row.message_id is None or row.message_state is None:
         return None

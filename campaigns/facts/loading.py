@@ -23,7 +23,7 @@ from campaigns.prices import PriceList
 from campaigns.segments.compiling import compile_condition
 from campaigns.segments.reading import read_stored
 from campaigns.segments.refresh import stored_segments
-from campaigns.segments.syntax import InSegment
+from campaigns.segments.syntax import InSegment, SegmentDefinition
 from core.machines.conversation import LIVE_CHAT
 from core.machines.message import MessageState
 from core.purposes import NEEDS_CONSENT
@@ -55,8 +55,14 @@ async def load_circumstances(
     unserved: Served | None = None,
     links: MessageLinks | None = None,
     spending: bool = True,
+    segments: Mapping[str, SegmentDefinition] | None = None,
 ) -> Circumstances:
-    """What the engine will ask about these journeys; budgets are taken only where it is ``spending``."""
+    """What the engine will ask about these journeys; budgets are taken only where it is ``spending``.
+
+    With ``segments``, those that conditions mean in place of the applied ones, it is a forecast's look: nothing is
+    written, taken or locked, and codes in stock are not counted.
+    """
+    looking = segments is not None
     ids = sorted({item.customer_id for item in due})
     met = [bodies[version] for version in sorted({item.version for item in due})]
     prices = BatchPrices(PriceList.of(config, now), now, links=links)
@@ -64,20 +70,22 @@ async def load_circumstances(
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:
         around.sent = await _sent(connection, config, ids, now)
-    around.holding = await _holding(connection, config, due, bodies, now)
+    around.holding = await _holding(connection, config, due, bodies, now, segments)
     if any(_asks_history(body) for body in met):
         around.history = await _history(connection, ids, now)
     if any(body.offers for body in met):
+        if not looking:
+            await end_expired(connection, ids, now)  # first, so that the product of what has run out is free again
+            single = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
+            around.codes_left = await codes_left(connection, single, len(due))
         around.grants = await _grants(connection, ids, now)
-        single = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
-        around.codes_left = await codes_left(connection, single, len(due))
     quotas = {(item.campaign_id, step) for item in due for step in _quota_steps(bodies[item.version])}
     if quotas:
-        around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now)
+        around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now, locked=not looking)
     if any(_asks_customer(body) for body in met):
         prices.customers = await customers_by_id(connection, ids)
         prices.orders = await orders_of(connection, ids, now)
-    if spending:
+    if spending and not looking:
         await _take_money(connection, around, bodies, now)
     if config.mode == "allowlist":
         around.listed = await _listed(connection, config, ids)
@@ -161,6 +169,7 @@ async def _holding(
     due: Sequence[DueJourney],
     bodies: Mapping[str, CampaignBody],
     now: datetime,
+    segments: Mapping[str, SegmentDefinition] | None,
 ) -> dict[tuple[str, str], frozenset[str]]:
     """Per condition that a campaign asks about: for whom of the batch it holds."""
     wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -171,7 +180,7 @@ async def _holding(
             wanted[key].add(item.customer_id)
     if not wanted:
         return {}
-    segments = await stored_segments(connection)
+    segments = await stored_segments(connection) if segments is None else segments
     zone = zone_named(config.zone)
     found: dict[tuple[str, str], frozenset[str]] = {}
     for (version, name), who in wanted.items():
@@ -221,14 +230,17 @@ async def _history(
 
 _IN_FORCE = select(
     _GRANTS.c.customer_id, _GRANTS.c.offer, _GRANTS.c.product, _GRANTS.c.enrolment_id, _GRANTS.c.code
-).where(given_ids(_GRANTS.c.customer_id), _GRANTS.c.ended_at.is_(None))
+).where(
+    given_ids(_GRANTS.c.customer_id),
+    _GRANTS.c.ended_at.is_(None),
+    or_(_GRANTS.c.expires_at.is_(None), _GRANTS.c.expires_at > bindparam("now", type_=Instant())),
+)
 
 
 async def _grants(connection: AsyncConnection, ids: Sequence[str], now: datetime) -> dict[str, list[GrantFacts]]:
-    """Offers in force; what has run out is ended first, so that its product is free again."""
-    await end_expired(connection, ids, now)
+    """Offers in force."""
     found: dict[str, list[GrantFacts]] = defaultdict(list)
-    for row in await connection.execute(_IN_FORCE, {IDS: ids}):
+    for row in await connection.execute(_IN_FORCE, {IDS: ids, "now": now}):
         found[row.customer_id].append(GrantFacts(row.offer, row.product, row.enrolment_id, row.code))
     return dict(found)
 
@@ -272,21 +284,24 @@ async def _quotas(
     due: Sequence[DueJourney],
     bodies: Mapping[str, CampaignBody],
     now: datetime,
+    *,
+    locked: bool,
 ) -> tuple[datetime, dict[tuple[str, str], int]]:
     """What steps with a ``max`` may still do on the organisation's today, and when its tomorrow begins."""
     today, tomorrow = day_of(now, zone_named(config.zone))
     steps = {item.campaign_id: _quota_steps(bodies[item.version]) for item in due}
     left = {(campaign, step): number for campaign, quotas in steps.items() for step, number in quotas.items()}
-    # there before they are locked: two workers must not both begin to count at none
-    begun = [{"campaign_id": campaign, "step": step, "day": today.isoformat(), "used": 0} for campaign, step in left]
-    await insert_missing(connection, _QUOTAS, sorted(begun, key=lambda row: (row["campaign_id"], row["step"])))
-    rows = await connection.execute(
+    used = (
         select(_QUOTAS.c.campaign_id, _QUOTAS.c.step, _QUOTAS.c.used)
         .where(_QUOTAS.c.campaign_id.in_({campaign for campaign, _ in left}), _QUOTAS.c.day == today.isoformat())
         .order_by(_QUOTAS.c.campaign_id, _QUOTAS.c.step)
-        .with_for_update()
     )
-    for row in rows:
+    if locked:
+        # there before they are locked: two workers must not both begin to count at none
+        begun = [{"campaign_id": one, "step": step, "day": today.isoformat(), "used": 0} for one, step in left]
+        await insert_missing(connection, _QUOTAS, sorted(begun, key=lambda row: (row["campaign_id"], row["step"])))
+        used = used.with_for_update()
+    for row in await connection.execute(used):
         if (row.campaign_id, row.step) in left:
             left[row.campaign_id, row.step] -= row.used
     return tomorrow, left
