@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, ColumnElement, ScalarSelect, Table, func, or_, select
+from sqlalchemy import Column, ColumnElement, ScalarSelect, Table, func, literal, or_, select
 
 from campaigns.facts import due_condition
+from campaigns.gates.live_chat import REST, RESTS_UNTIL, TALKED, keeps_quiet
 from core.machines.message import MessageState
 from storage.outbox.columns import is_in_flight, is_planned, is_stored, table
 from storage.store import Store
-from storage.tables import Command, Enrolment, Inbound, Message
+from storage.tables import Command, Conversation, Enrolment, Inbound, Message
+from storage.types import Instant
 
 _MESSAGES = table(Message)
 _ENROLMENTS = table(Enrolment)
 _INBOUND = table(Inbound)
+_CONVERSATIONS = table(Conversation)
 _COMMANDS = table(Command)
 
 
@@ -40,9 +43,11 @@ async def agenda(store: Store, now: datetime) -> Agenda:
     waits = is_planned(_MESSAGES)
     not_too_late = or_(_MESSAGES.c.not_after.is_(None), _MESSAGES.c.not_after > now)
     under_way = is_in_flight(_MESSAGES)
+    at = literal(now, Instant())
+    quiet = keeps_quiet(_MESSAGES, at)
     look = select(
         _number(_ENROLMENTS, due_condition(now)).label("due"),
-        _number(_MESSAGES, waits, _MESSAGES.c.not_before <= now, not_too_late).label("sendable"),
+        _number(_MESSAGES, waits, _MESSAGES.c.not_before <= now, not_too_late, ~quiet).label("sendable"),
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.CLAIMED).label("claimed"),
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.DISPATCHING).label("dispatching"),
         _number(_INBOUND, is_stored(_INBOUND)).label("inbound"),
@@ -51,10 +56,12 @@ async def agenda(store: Store, now: datetime) -> Agenda:
         _first(_ENROLMENTS.c.due_at, open_journey, _ENROLMENTS.c.due_at > now).label("journey_at"),
         _first(_MESSAGES.c.not_before, waits, _MESSAGES.c.not_before > now).label("send_at"),
         _first(_MESSAGES.c.not_after, waits, _MESSAGES.c.not_after > now).label("late_at"),
+        _first(_CONVERSATIONS.c.resolved_at, TALKED, at < RESTS_UNTIL).label("talked_at"),
     )
     async with store.read() as connection:
         row = (await connection.execute(look)).one()
-    later = [at for at in (row.journey_at, row.send_at, row.late_at) if at is not None]
+    rested_at = row.talked_at + REST if row.talked_at is not None else None
+    later = [at for at in (row.journey_at, row.send_at, row.late_at, rested_at) if at is not None]
     return Agenda(
         due=row.due,
         sendable=row.sendable,

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.arrivals import Arrival
 from campaigns.closing import close_enrolments
 from campaigns.definition import EVENT, CampaignDefinition, SendStep, WaitStep
+from campaigns.gates.live_chat import TALKING
 from campaigns.versions import definitions
 from core.ids import new_id
-from core.machines.conversation import LIVE_CHAT
 from core.machines.enrolment import ANSWER, RELEASE, EnrolmentState
 from storage.outbox.columns import inline, table
 from storage.statements import lock_customers
@@ -91,7 +91,7 @@ def _line(row: Any, event: str, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_TALKING = select(_CONVERSATIONS.c.customer_id).where(_CONVERSATIONS.c.state.in_([state.value for state in LIVE_CHAT]))
+_TALKING = select(_CONVERSATIONS.c.customer_id).where(TALKING)
 _RELEASABLE = select(_ENROLMENTS.c.id, _ENROLMENTS.c.customer_id, _ENROLMENTS.c.step).where(
     _ENROLMENTS.c.state == inline(EnrolmentState.HELD.value), _ENROLMENTS.c.customer_id.not_in(_TALKING)
 )

@@ -78,7 +78,7 @@ class Circumstances:
             quiet_until=self.quiet_until.get(customer),
             listed=self.listed is None or customer in self.listed,
             when_short=self._when_short(body),
-            price_of=self.prices.price_of(customer, body),
+            price_of=self.prices.price_of(customer, body, item.enrolment_id),
             money_left=min((self.money_left[limit.key] for limit in self.limits.get(item.version, ())), default=None),
             offers=body.offers,
             grants=tuple(self.grants.get(customer, ())),

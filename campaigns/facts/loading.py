@@ -1,21 +1,25 @@
 """Loading a batch's circumstances: one query a topic, and only for topics that its campaigns have."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.batch_prices import BatchPrices, speaks_sms
+from campaigns.batch_prices import BatchPrices, asked_by_sms, speaks_sms
 from campaigns.budgets import give_back, grant, limits_of
 from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
 from campaigns.engine import ChannelHistory, GrantFacts, Sent
 from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
+from campaigns.gates.live_chat import REST, TALKED, TALKING
 from campaigns.granting import end_expired
+from campaigns.happenings import load_happenings
 from campaigns.links import MessageLinks
 from campaigns.offers.stock import codes_left
 from campaigns.periods import day_of, zone_named
@@ -24,7 +28,7 @@ from campaigns.segments.compiling import compile_condition
 from campaigns.segments.reading import read_stored
 from campaigns.segments.refresh import stored_segments
 from campaigns.segments.syntax import InSegment, SegmentDefinition
-from core.machines.conversation import LIVE_CHAT
+from campaigns.templates.names import NOTHING_ASKED
 from core.machines.message import MessageState
 from core.purposes import NEEDS_CONSENT
 from core.statuses import SENT
@@ -38,8 +42,6 @@ _CONVERSATIONS, _MESSAGES, _RESPONSES = table(Conversation), table(Message), tab
 _GRANTS, _QUOTAS = table(Grant), table(QuotaUse)
 _CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
 
-REST = timedelta(hours=24)
-"""Campaigns stay quiet this long after a live chat was resolved."""
 HISTORY = timedelta(days=365)
 """How far back the customer's own answers count for ``send: best``."""
 _COUNTS = (MessageState.PLANNED, MessageState.CLAIMED, *SENT)
@@ -85,6 +87,14 @@ async def load_circumstances(
     if any(_asks_customer(body) for body in met):
         prices.customers = await customers_by_id(connection, ids)
         prices.orders = await orders_of(connection, ids, now)
+        prices.happenings = await load_happenings(
+            connection,
+            reduce(operator.or_, map(asked_by_sms, met), NOTHING_ASKED),
+            customer_ids=ids,
+            enrolment_ids=[item.enrolment_id for item in due],
+            titles={offer.name: offer.title for body in met for offer in body.offers.values()},
+            now=now,
+        )
     if spending and not looking:
         await _take_money(connection, around, bodies, now)
     if config.mode == "allowlist":
@@ -114,14 +124,12 @@ def _quota_steps(body: CampaignBody) -> dict[str, int]:
     }
 
 
-_OPEN_CHATS = select(_CONVERSATIONS.c.customer_id).where(
-    given_ids(_CONVERSATIONS.c.customer_id), _CONVERSATIONS.c.state.in_([state.value for state in LIVE_CHAT])
-)
+_OPEN_CHATS = select(_CONVERSATIONS.c.customer_id).where(given_ids(_CONVERSATIONS.c.customer_id), TALKING)
 _ENDED_CHATS = (
     select(_CONVERSATIONS.c.customer_id, func.max(_CONVERSATIONS.c.resolved_at, type_=Instant()).label("at"))
     .where(
         given_ids(_CONVERSATIONS.c.customer_id),
-        _CONVERSATIONS.c.agent != "",
+        TALKED,
         _CONVERSATIONS.c.resolved_at > bindparam("since", type_=Instant()),
     )
     .group_by(_CONVERSATIONS.c.customer_id)

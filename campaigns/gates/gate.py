@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendFacts:
-    """All that the gates look at for one message. ``now`` is business time."""
+    """All that the gates look at for one message. ``now`` is business time; ``quiet_until`` is the rest after a chat."""
 
     purpose: Purpose
     now: datetime
@@ -44,6 +44,7 @@ class SendFacts:
     suppressed: bool = False
     reachable: bool = True
     live_chat: bool = False
+    quiet_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

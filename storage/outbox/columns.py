@@ -17,8 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from core.machines.conversation import LIVE_CHAT
-from storage.tables import Campaign, Consent, Conversation, Enrolment, Identity, Message, Setting, Suppression
+from storage.tables import Campaign, Consent, Enrolment, Identity, Message, Setting, Suppression
 from storage.types import Instant
 
 EMERGENCY_STOP = "emergency_stop"
@@ -62,7 +61,6 @@ class SendColumns:
     identity: FromClause
     consented: ColumnElement[bool]
     suppressed: ColumnElement[bool]
-    live_chat: ColumnElement[bool]
     emergency_stop: ColumnElement[bool]
     now: BindParameter[datetime]
 
@@ -80,7 +78,7 @@ def send_columns() -> SendColumns:
     """The columns of one statement; bind ``business_now`` when it is executed."""
     message = table(Message).alias("m")
     identity = table(Identity).alias("i")
-    consent, suppression, conversation = table(Consent), table(Suppression), table(Conversation)
+    consent, suppression = table(Consent), table(Suppression)
     return SendColumns(
         message=message,
         enrolment=table(Enrolment).alias("e"),
@@ -100,14 +98,6 @@ def send_columns() -> SendColumns:
                 and_(
                     suppression.c.key == identity.c.key,
                     or_(suppression.c.purpose == "*", suppression.c.purpose == message.c.purpose),
-                )
-            )
-        ),
-        live_chat=exists(
-            select(conversation.c.id).where(
-                and_(
-                    conversation.c.customer_id == message.c.customer_id,
-                    conversation.c.state.in_([state.value for state in LIVE_CHAT]),
                 )
             )
         ),

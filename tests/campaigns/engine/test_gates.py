@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import case, delete, literal, select
 
 from campaigns.gates import DISPATCH_GATES, SendFacts, first_stop
+from campaigns.gates.live_chat import REST
 from core.draws import customer_draw
 from core.ids import new_id
 from core.machines.campaign import CampaignState
@@ -67,6 +68,7 @@ class Rows:
         )  # fmt: skip
         campaign_id, enrolment_id, campaign_state, is_open = self._journey(customer.id)
         consented = suppressed = live = False
+        quiet_until = None
         for each in chance.sample([Purpose.MARKETING, Purpose.TRANSACTIONAL, purpose], 2):
             if not any(row["identity_id"] == identity.id and row["purpose"] == each for row in self.rows[Consent]):
                 granted = chance.random() < 0.7
@@ -78,8 +80,14 @@ class Rows:
             suppressed = what in ("*", purpose.value)
         if chance.random() < 0.5:
             state = chance.choice(list(ConversationState))
-            self._put(Conversation(customer_id=customer.id, state=state, opened_at=NOW, last_at=NOW))
+            ended = chance.choice(AROUND[1:]) - REST if state is ConversationState.RESOLVED else None
+            agent = chance.choice(["", "ann"])
+            self._put(
+                Conversation(customer_id=customer.id, state=state, agent=agent, opened_at=NOW, last_at=NOW,
+                             resolved_at=ended)
+            )  # fmt: skip
             live = state in LIVE_CHAT
+            quiet_until = ended + REST if ended is not None and agent else None
         not_before, not_after = chance.choice(AROUND), chance.choice(AROUND)
         message = self._put(
             Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
@@ -89,7 +97,7 @@ class Rows:
         self.facts[message.id] = SendFacts(
             purpose=purpose, now=NOW, not_before=not_before, not_after=not_after, enrolment_open=is_open,
             campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
-            reachable=reachable, live_chat=live,
+            reachable=reachable, live_chat=live, quiet_until=quiet_until,
         )  # fmt: skip
 
     def _journey(self, customer_id: str) -> tuple[str | None, str | None, CampaignState | None, bool | None]:
