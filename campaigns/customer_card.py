@@ -117,7 +117,7 @@ async def everything_held(connection: AsyncConnection, customer_id: str) -> dict
     for place, condition in raw:
         rows = await connection.execute(place.select().where(condition))
         found[place.name] = [_plain(row._mapping) for row in rows]  # noqa: SLF001
-    return {name: rows for name, rows in found.items() if rows}
+    return {str(name): rows for name, rows in found.items() if rows}  # a table's name is more than a text
 
 
 async def _rows(connection: AsyncConnection, statement: Any) -> list[dict[str, Any]]:

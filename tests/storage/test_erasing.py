@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table, func, select
 
@@ -249,7 +250,8 @@ async def test_everything_held_is_handed_out(store: Store) -> None:
     async with store.read() as connection:
         told = await everything_held(connection, anna)
         card = await customer_card(connection, anna)
-    text = str(told)
+    text = orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    assert CANARY in text
     assert "OTHER" not in text
     named = {holding.table.name for holding in HOLDINGS} | {"inbound", "blobs"}
     assert set(told) == named
