@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from bot.handoffs import Handoffs
 from campaigns.answering import ON_ANSWER, AnswerActions
+from campaigns.arrivals import Arrival
 from campaigns.calling import WebhookCaller
 from campaigns.closing import close_enrolments
 from campaigns.commands import CommandRunner
@@ -126,10 +127,10 @@ async def test_a_quota_is_kept_over_batches_and_days(shop: Shop) -> None:
     while await runner.run_once(2):
         pass
     assert len(await shop.rows(Task)) == 2
-    shop.clock.move_to(NOW + DAY)
+    shop.clock.advance_to(NOW + DAY)
     await shop.run()
     assert len(await shop.rows(Task)) == 4
-    shop.clock.move_to(NOW + 2 * DAY)
+    shop.clock.advance_to(NOW + 2 * DAY)
     await shop.run()
     assert len(await shop.rows(Task)) == 5
     assert sorted((row.day, row.used) for row in await shop.rows(QuotaUse)) == [
@@ -213,15 +214,15 @@ async def test_an_event_ends_the_wait_for_it_and_answers_the_send_that_names_it(
     await shop.run()
     first, second = (person.id for person in people)
     async with shop.store.write() as connection:
-        await events_arrived(connection, [(first, "visited", NOW - DAY), (second, "other", NOW)], NOW)
+        await events_arrived(connection, [Arrival(first, "visited", NOW - DAY), Arrival(second, "other", NOW)], NOW)
     assert {row.due_at for row in await shop.rows(Enrolment)} == {NOW + 7 * DAY}  # too early, and another
     async with shop.store.write() as connection:
-        await events_arrived(connection, [(first, "visited", NOW)], NOW)
+        await events_arrived(connection, [Arrival(first, "visited", NOW)], NOW)
     await shop.run()
     steps = {row.customer_id: row.step for row in await shop.rows(Enrolment)}
     assert steps == {first: "mail", second: "rest"}
     async with shop.store.write() as connection:
-        await events_arrived(connection, [(first, "rated", NOW), (second, "rated", NOW)], NOW)
+        await events_arrived(connection, [Arrival(first, "rated", NOW), Arrival(second, "rated", NOW)], NOW)
     states = {row.customer_id: row.state for row in await shop.rows(Enrolment)}
     assert states == {first: EnrolmentState.ANSWERED, second: EnrolmentState.WAITING}
 
@@ -234,7 +235,7 @@ async def test_a_handoff_holds_the_campaign_until_a_day_after_it_was_resolved(sh
     assert await shop.carry_out(**{HANDOFF: Handoffs(shop.store, shop.clock)}) == 1
     (conversation,) = await shop.rows(Conversation)
     assert (conversation.state, conversation.customer_id) == (ConversationState.QUEUED, person.id)
-    shop.clock.move_to(NOW + timedelta(hours=1))
+    shop.clock.advance_to(NOW + timedelta(hours=1))
     await shop.run()
     (enrolment,) = await shop.rows(Enrolment)
     assert (enrolment.state, enrolment.due_at) == (EnrolmentState.HELD, None)
@@ -244,7 +245,7 @@ async def test_a_handoff_holds_the_campaign_until_a_day_after_it_was_resolved(sh
         await connection.execute(
             update(table(Conversation)).values(state=ConversationState.RESOLVED, resolved_at=resolved, agent="vera")
         )
-    shop.clock.move_to(resolved)
+    shop.clock.advance_to(resolved)
     assert await release_held(shop.store, resolved) == 1
     await shop.run()
     (message,) = [row for row in await shop.rows(Message) if row.direction == "out"]
