@@ -1,17 +1,21 @@
 """The prices of a batch's messages. An SMS costs as many parts as its text has, so it is rendered to be counted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from campaigns.definition import CampaignBody, Leg, SendStep
 from campaigns.engine.journey import IdentityFacts, Price, PriceOf
+from campaigns.happenings import Happenings, likely_grant
 from campaigns.links import MessageLinks
 from campaigns.periods import zone_named
 from campaigns.prices import PriceList
-from campaigns.templates.content import Letter, letter_for
+from campaigns.tagging import tags_for
+from campaigns.templates.content import Letter, asks_of, letter_for
 from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.variables import NO_ORDERS, OrderFigures, variables_for
 from core.ids import ID_LENGTH
 from core.messages import SMS
@@ -19,6 +23,16 @@ from core.sms import sms_parts
 
 _SOME_ID = "0" * ID_LENGTH
 """Stands for the message's id, which is not known yet: every link of ours is as long."""
+
+
+def asked_by_sms(body: CampaignBody) -> Asks:
+    """What the campaign's SMS tell beyond the customer: their length depends on it."""
+    found = NOTHING_ASKED
+    for path, text in body.templates.items():
+        if path.rpartition("/")[2].startswith(f"{SMS}."):
+            with suppress(TemplateFailure):
+                found |= asks_of(path, text)
+    return found
 
 
 def speaks_sms(body: CampaignBody) -> bool:
@@ -39,49 +53,61 @@ class BatchPrices:
     customers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     orders: Mapping[str, OrderFigures] = field(default_factory=dict)
     links: MessageLinks | None = None
+    happenings: Happenings = field(default_factory=Happenings)
     _parts: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _letters: dict[tuple[int, str, str], Letter] = field(default_factory=dict)
 
-    def price_of(self, customer_id: str, body: CampaignBody) -> PriceOf:
-        """The engine's question for one customer of one campaign. Deterministic.
+    def price_of(self, customer_id: str, body: CampaignBody, enrolment_id: str = "") -> PriceOf:
+        """The engine's question for one customer's journey through one campaign. Deterministic.
 
         Raises (when asked):
             ConfigurationError: if the channel is priced in a currency without a rate.
         """
 
         def price_of(channel: str, identity: IdentityFacts, template: str) -> Price:
-            parts = self._sms_parts(customer_id, body, template) if channel == SMS else 1
+            parts = self._sms_parts(customer_id, body, template, enrolment_id) if channel == SMS else 1
             return Price(self.prices.price(channel, identity.country, parts), parts)
 
         return price_of
 
-    def _sms_parts(self, customer_id: str, body: CampaignBody, template: str) -> int:
-        key = id(body), customer_id, template
+    def _sms_parts(self, customer_id: str, body: CampaignBody, template: str, enrolment_id: str) -> int:
+        key = id(body), enrolment_id or customer_id, template
         known = self._parts.get(key)
         if known is None:
-            known = self._parts[key] = max(1, sms_parts(self._text(customer_id, body, template)).parts)
+            text = self._text(customer_id, body, template, enrolment_id)
+            known = self._parts[key] = max(1, sms_parts(text).parts)
         return known
 
-    def _text(self, customer_id: str, body: CampaignBody, template: str) -> str:
+    def _text(self, customer_id: str, body: CampaignBody, template: str, enrolment_id: str) -> str:
         """The SMS as the customer will read it; empty where it cannot be rendered: composing it will say why."""
         config, links = self.prices.config, self.links
         customer = self.customers.get(customer_id, {})
+        zone = zone_named(customer.get("zone") or customer.get("zone_guess") or config.zone)
+        known = self.happenings.known(customer_id, enrolment_id)
         try:
+            letter = self._letter(body, template, str(customer.get("locale") or ""))
+            if letter.asks.offer and known.offer is None:  # granted only when this message is planned
+                known = replace(known, offer=likely_grant(body, self.now, zone))
             data = variables_for(
                 customer,
                 brand=config.brand,
                 campaign=body.definition.name,
                 now=self.now,
-                zone=zone_named(customer.get("zone") or customer.get("zone_guess") or config.zone),
+                zone=zone,
                 orders=self.orders.get(customer_id, NO_ORDERS),
                 links={"unsubscribe": links.unsubscribe(_SOME_ID), "telegram": links.telegram(_SOME_ID)}
                 if links is not None
                 else {},
+                asks=letter.asks,
+                known=known,
             )
-            text = self._letter(body, template, str(customer.get("locale") or "")).render(data).text
+            text = letter.render(data).text
         except (TemplateFailure, KeyError, ValueError):
             return ""
-        return links.tracked_text(text, _SOME_ID, {}) if links is not None else text
+        # tags count where clicks are not tracked; no step has a longer name than the longest
+        step = max((step.id for step in body.definition.steps), key=len)
+        tags = tags_for(config, channel=SMS, campaign=body.definition.name, step=step)
+        return links.tracked_text(text, _SOME_ID, {}, tags) if links is not None else text
 
     def _letter(self, body: CampaignBody, template: str, locale: str) -> Letter:
         key = id(body), template, locale

@@ -1,20 +1,27 @@
 """Composing: claimed messages become what the provider gets. Satisfies ``channels.dispatch.Composer``.
 
-A batch needs two queries; rendering is pure.
+A batch needs a few queries, more only where its templates ask for more; rendering is pure.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
+from campaigns.happenings import load_happenings
 from campaigns.links import LinkTargets, MessageLinks
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
+from campaigns.tagging import Tags, tags_for
 from campaigns.templates.content import Letter, Rendered, letter_for
 from campaigns.templates.errors import TemplateFailure
-from campaigns.templates.variables import NO_ORDERS, OrderFigures, variables_for
+from campaigns.templates.names import NOTHING_ASKED
+from campaigns.templates.variables import NO_ORDERS, NOTHING_KNOWN, Known, OrderFigures, variables_for
 from campaigns.versions import bodies
 from core.clock import Clock
 from core.dispatching import Claim
@@ -43,78 +50,69 @@ class Composer:
             by_version = await bodies(connection, {claim.version for claim in claims})
             customers = await customers_by_id(connection, customer_ids)
             orders = await orders_of(connection, customer_ids, now)
-        batch = _Batch(config, by_version, now)
+            batch = Batch(config, by_version, now)
+            letters = _letters(batch, claims, customers)
+            happenings = await load_happenings(
+                connection,
+                reduce(or_, (letter.asks for letter in letters.values()), NOTHING_ASKED),
+                customer_ids=customer_ids,
+                enrolment_ids={claim.enrolment_id for claim in claims if claim.enrolment_id},
+                titles={offer.name: offer.title for body in by_version.values() for offer in body.offers.values()},
+                now=now,
+            )
         targets: dict[str, str] = {}
         composed: dict[str, OutboundMessage | str] = {}
         for claim in claims:
             customer = customers.get(claim.customer_id, {})
+            if claim.content is not None:
+                composed[claim.message_id] = ready(claim, customer, self._links)
+                continue
+            reader = Reader(
+                customer,
+                orders.get(claim.customer_id, NO_ORDERS),
+                happenings.known(claim.customer_id, claim.enrolment_id),
+            )
             try:
-                if claim.content is not None:
-                    composed[claim.message_id] = self._ready(claim, customer)
-                    continue
-                bought = orders.get(claim.customer_id, NO_ORDERS)
-                links = {
-                    "unsubscribe": self._links.unsubscribe(claim.message_id),
-                    "telegram": self._links.telegram(claim.message_id),
-                }
-                rendered = batch.rendered(claim, customer, bought, links)
-                composed[claim.message_id] = self._addressed(claim, rendered, customer, now, targets)
+                rendered = batch.rendered(claim, reader, self._links)
+                composed[claim.message_id] = batch.addressed(claim, rendered, customer, self._links, targets)
             except (TemplateFailure, KeyError, ValueError) as error:
                 composed[claim.message_id] = f"template: {error}"
         await self._targets.keep(targets, now)
         return composed
 
-    def _addressed(
-        self, claim: Claim, rendered: Rendered, customer: Mapping[str, Any], now: datetime, targets: dict[str, str]
-    ) -> OutboundMessage:
-        id_ = claim.message_id
-        html = self._links.tracked_html(rendered.html, id_, targets)
-        if html:
-            pixel = self._links.pixel(id_)
-            end = html.rfind("</body>")
-            html = f"{html[:end]}{pixel}{html[end:]}" if end >= 0 else html + pixel
-        outside_window = claim.to.channel == WHATSAPP and not _window_is_open(claim, now)
-        marketing = claim.purpose is Purpose.MARKETING
-        return OutboundMessage(
-            id=id_,
-            to=claim.to,
-            to_name=_name(customer),
-            purpose=claim.purpose,
-            text=self._links.tracked_text(rendered.text, id_, targets),
-            html=html,
-            subject=rendered.subject,
-            buttons=tuple(
-                Button(button.label, button.value, self._links.tracked_url(button.url, id_, targets))
-                for button in rendered.buttons
-            ),
-            template=(
-                ProviderTemplate(rendered.template_id, dict(rendered.template_variables))
-                if outside_window and rendered.template_id
-                else None
-            ),
-            reply_to=self._links.reply_to(id_) if claim.to.channel == EMAIL else "",
-            unsubscribe_url=self._links.unsubscribe(id_) if marketing and claim.to.channel == EMAIL else "",
-        )
 
-    def _ready(self, claim: Claim, customer: Mapping[str, Any]) -> OutboundMessage:
-        """A message whose words are already chosen: an answer, a confirmation."""
-        content = claim.content or {}
-        return OutboundMessage(
-            id=claim.message_id,
-            to=claim.to,
-            to_name=_name(customer),
-            purpose=claim.purpose,
-            text=str(content.get("text", "")),
-            subject=str(content.get("subject", "")),
-            buttons=tuple(Button(**button) for button in content.get("buttons", ())),
-            in_reply_to=str(content.get("in_reply_to", "")),
-            references=tuple(content.get("references", ())),
-            reply_to=self._links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
-        )
+def ready(claim: Claim, customer: Mapping[str, Any], links: MessageLinks) -> OutboundMessage:
+    """A message whose words are already chosen: an answer, a confirmation, a test of a campaign's."""
+    content = claim.content or {}
+    template = content.get("template")
+    return OutboundMessage(
+        id=claim.message_id,
+        to=claim.to,
+        to_name=_name(customer),
+        purpose=claim.purpose,
+        text=str(content.get("text", "")),
+        html=str(content.get("html", "")),
+        subject=str(content.get("subject", "")),
+        buttons=tuple(Button(**button) for button in content.get("buttons", ())),
+        template=ProviderTemplate(**template) if template else None,
+        in_reply_to=str(content.get("in_reply_to", "")),
+        references=tuple(content.get("references", ())),
+        reply_to=links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
+        unsubscribe_url=str(content.get("unsubscribe_url", "")),
+    )
 
 
-class _Batch:
-    """What the letters of one batch share; each template is chosen once."""
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a message is for: the customer's columns, what their orders come to, what else is known."""
+
+    customer: Mapping[str, Any]
+    orders: OrderFigures = NO_ORDERS
+    known: Known = NOTHING_KNOWN
+
+
+class Batch:
+    """What the letters of one batch share; each template is chosen once. Pure."""
 
     def __init__(self, config: WorkspaceConfig, by_version: Mapping[str, CampaignBody], now: datetime) -> None:
         self._config = config
@@ -122,23 +120,76 @@ class _Batch:
         self._now = now
         self._letters: dict[tuple[str, ...], tuple[str, Letter]] = {}
 
-    def rendered(
-        self, claim: Claim, customer: Mapping[str, Any], orders: OrderFigures, links: Mapping[str, str]
-    ) -> Rendered:
-        campaign, letter = self._letter(claim, str(customer.get("locale") or ""))
+    def rendered(self, claim: Claim, reader: Reader, links: MessageLinks) -> Rendered:
+        """What the customer reads, its links still as they were written.
+
+        Raises:
+            TemplateFailure, KeyError, ValueError: if it cannot be rendered.
+        """
+        customer = reader.customer
+        campaign, letter = self.letter(claim, str(customer.get("locale") or ""))
         data = variables_for(
             customer,
             brand=self._config.brand,
             campaign=campaign,
             now=self._now,
             zone=zone_named(customer.get("zone") or customer.get("zone_guess") or self._config.zone),
-            orders=orders,
-            links=links,
+            orders=reader.orders,
+            links={
+                "unsubscribe": links.unsubscribe(claim.message_id),
+                "telegram": links.telegram(claim.message_id),
+            },
+            asks=letter.asks,
+            known=reader.known,
         )
         return letter.render(data)
 
-    def _letter(self, claim: Claim, locale: str) -> tuple[str, Letter]:
-        """(campaign, letter)."""
+    def addressed(
+        self,
+        claim: Claim,
+        rendered: Rendered,
+        customer: Mapping[str, Any],
+        links: MessageLinks,
+        targets: dict[str, str],
+    ) -> OutboundMessage:
+        """The message with its envelope; its links are tagged and lead through us, to ``targets``."""
+        id_, channel = claim.message_id, claim.to.channel
+        tags = self._tags(claim)
+        html = links.tracked_html(rendered.html, id_, targets, tags)
+        if html:
+            pixel = links.pixel(id_)
+            end = max(html.rfind("</body>"), html.rfind("</BODY>"))
+            html = f"{html[:end]}{pixel}{html[end:]}" if end >= 0 else html + pixel
+        outside_window = channel == WHATSAPP and not window_is_open(claim.window_from, self._now)
+        marketing = claim.purpose is Purpose.MARKETING
+        return OutboundMessage(
+            id=id_,
+            to=claim.to,
+            to_name=_name(customer),
+            purpose=claim.purpose,
+            text=links.tracked_text(rendered.text, id_, targets, tags),
+            html=html,
+            subject=rendered.subject,
+            buttons=tuple(
+                Button(button.label, button.value, links.tracked_url(button.url, id_, targets, tags))
+                for button in rendered.buttons
+            ),
+            template=(
+                ProviderTemplate(rendered.template_id, dict(rendered.template_variables))
+                if outside_window and rendered.template_id
+                else None
+            ),
+            reply_to=links.reply_to(id_) if channel == EMAIL else "",
+            unsubscribe_url=links.unsubscribe(id_) if marketing and channel == EMAIL else "",
+        )
+
+    def letter(self, claim: Claim, locale: str) -> tuple[str, Letter]:
+        """The campaign's name and the letter that speaks for the claim.
+
+        Raises:
+            KeyError: if the version has no such step.
+            TemplateFailure: if there is no template, or it is broken.
+        """
         channel = claim.to.channel
         key = (claim.version, claim.step, claim.leg, claim.template, channel, locale)
         found = self._letters.get(key)
@@ -155,10 +206,27 @@ class _Batch:
             found = self._letters[key] = body.definition.name, letter
         return found
 
+    def _tags(self, claim: Claim) -> Tags:
+        body = self._by_version.get(claim.version)
+        campaign = body.definition.name if body is not None else ""
+        return tags_for(self._config, channel=claim.to.channel, campaign=campaign, step=claim.step)
+
+
+def _letters(batch: Batch, claims: Sequence[Claim], customers: Mapping[str, Mapping[str, Any]]) -> dict[str, Letter]:
+    """The letters that can be found, by message; those that cannot are told of when they are rendered."""
+    found = {}
+    for claim in claims:
+        if claim.content is None:
+            with suppress(TemplateFailure, KeyError):
+                locale = str(customers.get(claim.customer_id, {}).get("locale") or "")
+                found[claim.message_id] = batch.letter(claim, locale)[1]
+    return found
+
 
 def _name(customer: Mapping[str, Any]) -> str:
     return f"{customer.get('first_name') or ''} {customer.get('last_name') or ''}".strip()
 
 
-def _window_is_open(claim: Claim, now: datetime) -> bool:
-    return claim.window_from is not None and now - claim.window_from < WHATSAPP_WINDOW
+def window_is_open(window_from: datetime | None, now: datetime) -> bool:
+    """Whether free text may go to somebody whose last message on WhatsApp came at ``window_from``."""
+    return window_from is not None and now - window_from < WHATSAPP_WINDOW

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from sqlalchemy import select
 
+from campaigns.tagging import NO_TAGS, Tags, tagged
 from core.tokens import Signer
 from storage.outbox.columns import table
 from storage.statements import insert_missing
@@ -16,8 +17,12 @@ from storage.store import Store
 from storage.tables import Link
 
 LINK_ID_LENGTH = 10
-_HREF = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"'<>\s]+)\2""", re.IGNORECASE)
+_HREF = re.compile(
+    r"""(<(?:a|area|v:[a-z]+)\b[^>]*?(?<![\w-])href\s*=\s*)(["'])\s*(https?://[^<>\s]+?)\s*\2""", re.IGNORECASE
+)
+"""Of links, of parts of a picture, and of the shapes (``v:roundrect``) that are buttons in Outlook."""
 _BARE = re.compile(r"https?://[^\s<>\"')\]]+")
+_WEB = ("https://", "http://")
 _TRAILING = ".,;:!?»”"
 _OWN_CHATS = ("https://t.me/", "https://wa.me/", "https://telegram.me/")
 """Apps open these themselves and read what stands in them; a redirect would break that."""
@@ -80,36 +85,43 @@ class MessageLinks:
         source = f"{self._base}/o/{self._signers['open'].sign(message_id)}.gif"
         return f'<img src="{source}" width="1" height="1" alt="" style="display:none">'
 
-    def tracked_html(self, html: str, message_id: str, targets: dict[str, str]) -> str:
-        """``html`` with its links leading through us; their targets are added to ``targets`` by id."""
-        if not self._addresses.track_clicks:
+    def tracked_html(self, html: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
+        """``html`` with its links tagged and leading through us; their targets are added to ``targets`` by id."""
+        if not (self._addresses.track_clicks or tags):
             return html
 
         def through_us(match: re.Match[str]) -> str:
-            return f"{match[1]}{match[2]}{self._tracked(match[3].replace('&amp;', '&'), message_id, targets)}{match[2]}"
+            written = match[3]
+            url = written.replace("&amp;", "&")
+            made = self._followed(url, message_id, targets, tags)
+            # what nothing was done to stays as it was written
+            return f"{match[1]}{match[2]}{written if made == url else made.replace('&', '&amp;')}{match[2]}"
 
         return _HREF.sub(through_us, html)
 
-    def tracked_text(self, text: str, message_id: str, targets: dict[str, str]) -> str:
+    def tracked_text(self, text: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
         """The same for plain text."""
-        if not self._addresses.track_clicks:
+        if not (self._addresses.track_clicks or tags):
             return text
 
         def through_us(match: re.Match[str]) -> str:
             url = match[0].rstrip(_TRAILING)
-            return self._tracked(url, message_id, targets) + match[0][len(url) :]
+            return self._followed(url, message_id, targets, tags) + match[0][len(url) :]
 
         return _BARE.sub(through_us, text)
 
-    def tracked_url(self, url: str, message_id: str, targets: dict[str, str]) -> str:
+    def tracked_url(self, url: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
         """One address, of a button for example."""
-        return self._tracked(url, message_id, targets) if self._addresses.track_clicks and url else url
+        return self._followed(url, message_id, targets, tags) if url.startswith(_WEB) else url
 
-    def _tracked(self, url: str, message_id: str, targets: dict[str, str]) -> str:
+    def _followed(self, url: str, message_id: str, targets: dict[str, str], tags: Tags) -> str:
         if url.startswith(self._untracked):
             return url
-        id_ = link_id(url)
-        targets[id_] = url
+        target = tagged(url, tags) if tags else url
+        if not self._addresses.track_clicks:
+            return target
+        id_ = link_id(target)
+        targets[id_] = target
         return f"{self._base}/c/{self._click(message_id + id_)}"
 
 

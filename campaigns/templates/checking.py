@@ -11,9 +11,10 @@ from campaigns.templates.advice import advise_on_leaving, advise_on_length, chec
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
+from campaigns.templates.names import asked_by, dotted_names
 from campaigns.templates.sandbox import TEXT
 from campaigns.templates.sources import TemplateSource, extensions, file_parts, take_apart
-from campaigns.templates.variables import FREE_FORM, GROUPS, NAMES, sample
+from campaigns.templates.variables import FREE_FORM, GROUPS, HAPPENING, NAMES, is_known, sample
 from core.messages import CHANNELS, EMAIL, WHATSAPP
 from core.purposes import NEEDS_CONSENT, Purpose
 
@@ -102,10 +103,11 @@ def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], pr
 def _try_out(
     templates: Mapping[str, str], leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
 ) -> None:
+    asks = asked_by(TEXT.tree(text.source) for source in sources for text in source.texts())
     for source in {source.locale: source for source in reversed(sources)}.values():
         for empty in (False, True):
             who = "for a customer we know nothing of" if empty else "for an example customer"
-            data = sample(empty=empty)
+            data = sample(empty=empty, asks=asks)
             try:
                 made = render_templates(templates, leg, source.locale, data, default_locale=default_locale)
             except TemplateFailure as error:
@@ -132,51 +134,26 @@ def stray_file(path: str) -> str | None:
 
 def unknown_variables(tree: nodes.Template) -> Iterator[tuple[int, str]]:
     """(line, message) for every name that the data will not have."""
-    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"} | {"loop", "range"}
-    inner: set[int] = set()
-    for node in _outermost_first(tree):
-        if id(node) in inner or not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
-            continue
-        dotted, parts = _dotted(node)
-        inner.update(parts)
-        if not dotted or dotted.partition(".")[0] in own or (isinstance(node, nodes.Name) and node.ctx == "store"):
-            continue
+    for line, dotted in dotted_names(tree):
         if (message := _unknown(dotted)) is not None:
-            yield node.lineno, message
+            yield line, message
 
 
 def _unknown(dotted: str) -> str | None:
-    if dotted in NAMES or dotted.startswith(FREE_FORM + "."):
+    if is_known(dotted):
         return None
-    if dotted in GROUPS or dotted == FREE_FORM:
-        group = sorted(name for name in NAMES if name.startswith(dotted + "."))
-        return f"{dotted!r} is a group; name one of its values, such as {(group or [FREE_FORM + '.colour'])[0]!r}"
-    known = did_you_mean(dotted, NAMES)
-    if not known:
-        group = sorted(name for name in NAMES if name.startswith(dotted.partition(".")[0] + "."))
-        known = f" (known: {', '.join(group or sorted(NAMES))})"
-    return f"unknown variable {dotted!r}{known}"
-
-
-def _outermost_first(tree: nodes.Node) -> Iterator[nodes.Node]:
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(reversed(list(node.iter_child_nodes())))
-
-
-def _dotted(node: nodes.Node) -> tuple[str, list[int]]:
-    # 'customer.first_name' of nested Getattr/Getitem, with the ids of the nodes inside; '' if it starts elsewhere
-    keys: list[str] = []
-    inside: list[int] = []
-    while isinstance(node, nodes.Getattr | nodes.Getitem):
-        keys.append(node.attr if isinstance(node, nodes.Getattr) else str(getattr(node.arg, "value", "")))
-        node = node.node
-        inside.append(id(node))
-    if not isinstance(node, nodes.Name):
-        return "", inside
-    return ".".join([node.name, *reversed(keys)]), inside
+    first = dotted.partition(".")[0]
+    if first == "events":
+        keys = ", ".join((*HAPPENING, "properties.KEY"))
+        return f"{dotted!r} is no value of an event; write events.NAME.last.KEY, KEY is one of {keys}"
+    if dotted in GROUPS or any(group.startswith(dotted + ".") for group in (*FREE_FORM, *NAMES)):
+        known = sorted(name for name in NAMES if name.startswith(dotted + "."))
+        return f"{dotted!r} is a group; name one of its values, such as {(known or [dotted + '.colour'])[0]!r}"
+    hint = did_you_mean(dotted, NAMES)
+    if not hint:
+        known = sorted(name for name in NAMES if name.startswith(first + "."))
+        hint = f" (known: {', '.join(known or sorted(NAMES))})"
+    return f"unknown variable {dotted!r}{hint}"
 
 
 def _channel(path: str) -> str:

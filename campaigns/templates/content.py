@@ -12,6 +12,8 @@ from campaigns.definition import Leg
 from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
+from campaigns.templates.names import NOTHING_ASKED, Asks, asked_by
+from campaigns.templates.pasted import PREVIEW, guarded, with_place_for_preview
 from campaigns.templates.sandbox import HTML, NOTHING, TEXT, Compiled, run
 from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
@@ -22,6 +24,8 @@ LIMITS: Mapping[str, int] = {EMAIL: 512_000, TELEGRAM: 4096, SMS: 1600, WHATSAPP
 LINE_LIMIT = 500
 """Characters of a subject, a label, a variable, an address."""
 
+_PLAIN_SPACES = {0x00A0: " ", 0x202F: " ", 0x2009: " "}
+"""Locales group digits by these; one of them would make a whole SMS UCS-2, which is less than half as long."""
 _HIDDEN = (
     '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;">'
     "{preview}</div>"
@@ -52,6 +56,7 @@ class _File:
     content_sid: str
     variables: tuple[tuple[str, Compiled], ...]
     buttons: tuple[tuple[Compiled, Compiled, Compiled], ...]
+    asks: Asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,12 @@ class Letter:
     own_text: _File | None  # beside HTML
     locale: str
     currency: str
+
+    @property
+    def asks(self) -> Asks:
+        """What its templates want to know beyond the customer."""
+        own = self.own_text
+        return self.main.asks | own.asks if own is not None else self.main.asks
 
     def render(self, data: Mapping[str, Any]) -> Rendered:
         """One customer's message; ``data`` is from :func:`campaigns.templates.variables.variables_for`.
@@ -87,6 +98,8 @@ class Letter:
                 text = run(self.own_text.body, variables, path=self.own_text.path, limit=limit)
             else:
                 text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
+        if self.channel == SMS:
+            text = text.translate(_PLAIN_SPACES)
         return Rendered(
             text=text.strip() + "\n" if self.channel == EMAIL else text.strip(),
             subject=subject,
@@ -199,7 +212,17 @@ def compiled(path: str, text: str) -> _File:
             )
             for button in source.buttons
         ),
+        asks=asked_by(TEXT.tree(piece.source) for piece in source.texts()) if "{" in text else NOTHING_ASKED,
     )
+
+
+def asks_of(path: str, text: str) -> Asks:
+    """What a template file wants to know beyond the customer.
+
+    Raises:
+        TemplateFailure: if it is broken.
+    """
+    return _ready(path, {path: text}).asks
 
 
 def _ready(path: str, templates: Mapping[str, str]) -> _File:
@@ -214,8 +237,9 @@ def html_and_text(source: TemplateSource) -> tuple[str, str]:
     """The body as Jinja will see it, and its plain text where it is HTML."""
     if not source.is_html:
         return source.body.source, ""
-    made = compiled_mjml(source.body.source) if source.extension == "mjml" else source.body.source
-    return made, plain_text(made)
+    made = compiled_mjml(source.body.source) if source.extension == "mjml" else guarded(source.body.source)
+    said = plain_text(made)
+    return with_place_for_preview(made) if source.preview is not None else made, said
 
 
 def _tidied(text: str) -> str:
@@ -240,8 +264,4 @@ def _line(text: Text | None) -> Compiled:
 
 
 def _with_preview(html: str, preview: str) -> str:
-    if not preview:
-        return html
-    start = html.find("<body")
-    at = html.find(">", start) + 1 if start >= 0 else 0
-    return f"{html[:at]}{_HIDDEN.format(preview=escape(preview))}{html[at:]}"
+    return html.replace(PREVIEW, _HIDDEN.format(preview=escape(preview)) if preview else "", 1)

@@ -1,40 +1,16 @@
 """The filters that templates may use. Each takes and gives plain values and bounds what it makes.
 
-Filters that depend on the reader (``date``, ``money``, ``number``) take the locale from the render's context.
+Those that depend on the reader are in :mod:`campaigns.templates.localised`.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-from jinja2 import Undefined, pass_context
-from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.runtime import Context
+from jinja2 import Undefined
+from jinja2.exceptions import SecurityError
 
-MAX_TEXT = 10_000
-"""Characters that one value may have inside a template."""
-
-_PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
-_JALALI_MONTHS = (
-    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
-)  # fmt: skip
-_DATE_STYLES = ("short", "medium", "long", "full", "day")
-
-
-def bounded(text: str) -> str:
-    """``text``, unless it is too long to have come from honest means."""
-    if len(text) > MAX_TEXT:
-        raise SecurityError(f"a value grew longer than {MAX_TEXT} characters")
-    return text
-
-
-def text_of(value: Any) -> str:
-    """A value as text: nothing for None, an error for what is undefined."""
-    if isinstance(value, Undefined):
-        raise UndefinedError("a value is undefined")
-    return "" if value is None else bounded(str(value))
+from campaigns.templates.localised import date_text, digits, money, number, plural, time_text, toman
+from campaigns.templates.values import MAX_TEXT, bounded, text_of
 
 
 def default(value: Any, other: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002  as in Jinja2
@@ -97,96 +73,6 @@ def integer(value: Any) -> int:
     return int(float(text_of(value) or 0))
 
 
-@pass_context
-def date_text(context: Context, value: Any, style: str = "long") -> str:
-    """An ISO date or instant as the reader writes dates: short, medium, long, full or day (no year). Jalali in fa."""
-    text = text_of(value)
-    if not text:
-        return ""
-    if style not in _DATE_STYLES:
-        raise SecurityError(f"date has no style {style!r}; write one of {', '.join(_DATE_STYLES)}")
-    try:
-        day = datetime.fromisoformat(text).date()
-    except ValueError:
-        raise SecurityError(f"{text[:40]!r} is not a date") from None
-    return _date(day, style, str(context.get("_locale") or "en"))
-
-
-@pass_context
-def money(context: Context, value: Any, currency: str = "") -> str:
-    """An amount in the workspace's currency (or the one named), as the reader writes it."""
-    if value is None or value == "":
-        return ""
-    number = Decimal(str(value))
-    return _money(number, text_of(currency or context.get("_currency") or "USD"), str(context.get("_locale") or "en"))
-
-
-@pass_context
-def number(context: Context, value: Any) -> str:
-    """A number with the reader's digits and separators."""
-    return "" if value is None or value == "" else _number(Decimal(str(value)), str(context.get("_locale") or "en"))
-
-
-@lru_cache(maxsize=256)
-def _babel_locale(locale: str) -> str:
-    from babel import Locale, UnknownLocaleError
-
-    language, _, territory = locale.replace("_", "-").partition("-")
-    for code in (f"{language.lower()}_{territory.upper()}", language.lower()):
-        try:
-            return str(Locale.parse(code))
-        except (UnknownLocaleError, ValueError):
-            continue
-    return "en"
-
-
-@lru_cache(maxsize=4096)
-def _date(day: date, style: str, locale: str) -> str:
-    if locale.partition("-")[0] == "fa":
-        return _jalali(day, style)
-    from babel.dates import format_date, format_skeleton
-
-    if style == "day":
-        return format_skeleton("MMMMd", day, locale=_babel_locale(locale))
-    return format_date(day, style, locale=_babel_locale(locale))
-
-
-def _jalali(day: date, style: str) -> str:
-    import jdatetime
-
-    own = jdatetime.date.fromgregorian(date=day)
-    month = _JALALI_MONTHS[own.month - 1]
-    match style:
-        case "short":
-            text = f"{own.year}/{own.month:02}/{own.day:02}"
-        case "day":
-            text = f"{own.day} {month}"
-        case _:
-            text = f"{own.day} {month} {own.year}"
-    return text.translate(_PERSIAN_DIGITS)
-
-
-@lru_cache(maxsize=4096)
-def _money(amount: Decimal, currency: str, locale: str) -> str:
-    from babel.numbers import format_currency
-
-    text = format_currency(amount, currency, locale=_babel_locale(locale), numbering_system="default")
-    return _own_digits(str(text), locale)
-
-
-@lru_cache(maxsize=4096)
-def _number(amount: Decimal, locale: str) -> str:
-    from babel.numbers import format_decimal
-
-    text = format_decimal(amount, locale=_babel_locale(locale), numbering_system="default")
-    return _own_digits(str(text), locale)
-
-
-def _own_digits(text: str, locale: str) -> str:
-    # Babel brings the separators of a numbering system, but leaves the digits Latin.
-    return text.translate(_PERSIAN_DIGITS) if locale.partition("-")[0] == "fa" else text
-
-
 FILTERS: dict[str, Callable[..., Any]] = {
     "default": default,
     "d": default,
@@ -205,6 +91,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "int": integer,
     "abs": lambda value: abs(float(value)) if isinstance(value, float) else abs(int(value)),
     "date": date_text,
+    "time": time_text,
     "money": money,
+    "toman": toman,
     "number": number,
+    "digits": digits,
+    "plural": plural,
 }

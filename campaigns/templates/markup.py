@@ -218,7 +218,7 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
             return
         if start > position:
             yield False, text[position:start]
-        end = _end_of_tag(text, start)
+        end = end_of_tag(text, start)
         if end < 0:
             yield False, text[start:]
             return
@@ -226,7 +226,8 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
         position = end
 
 
-def _end_of_tag(text: str, start: int) -> int:
+def end_of_tag(text: str, start: int) -> int:
+    """Where the tag or comment that begins at ``start`` ends, -1 if it does not."""
     if text.startswith("<!--", start):
         end = text.find("-->", start + 4)
         return end + 3 if end >= 0 else -1

@@ -18,7 +18,8 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.templates.errors import TemplateFailure
-from campaigns.templates.filters import FILTERS, MAX_TEXT, bounded
+from campaigns.templates.filters import FILTERS
+from campaigns.templates.values import MAX_TEXT, bounded
 
 MAX_SOURCE = 256_000  # characters
 MAX_TOKENS = 2_000  # of {{ and {%
@@ -257,6 +258,17 @@ def plain_data(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return str.__str__(value)[:MAX_TEXT]
     raise TypeError(f"templates take plain data only, not {kind.__name__}")
+
+
+def lenient(value: Any) -> Any:
+    """:func:`plain_data` in which every mapping is :class:`Lenient`: a shop's own keys, which not all have."""
+    return _lenient(plain_data(value))
+
+
+def _lenient(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Lenient({key: _lenient(item) for key, item in value.items()})
+    return [_lenient(item) for item in value] if isinstance(value, list) else value
 
 
 def run(compiled: Compiled, variables: dict[str, Any], *, path: str, limit: int) -> str:

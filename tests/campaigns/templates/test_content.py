@@ -74,7 +74,8 @@ def test_the_workspaces_language_goes_before_the_plain_file() -> None:
 ])  # fmt: skip
 def test_dates_and_money_are_the_readers(locale: str, written: str) -> None:
     source = "{{ orders.last_at | date }} · {{ orders.total | money }}"
-    text = _render({"t/sms.txt": source, "t/sms.ru.txt": source, "t/sms.fa.txt": source}, "sms", locale).text
+    templates = {f"t/telegram{suffix}.txt": source for suffix in ("", ".ru", ".fa")}
+    text = _render(templates, "telegram", locale).text
     assert written in text.replace("2025 г", "2025\u202fг")
     assert not (locale == "fa" and any(digit in text for digit in "0123456789"))
 
