@@ -33,11 +33,15 @@ _MESSAGES = table(Message)
 _IDENTITIES = table(Identity)
 _RESPONSES = table(Response)
 _EVENTS = table(Event)
+DEFERRED = "SendDeferred"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened; ``kind`` is the history's event, ``message.<state>`` or ``response.<kind>``."""
+    """One thing that happened; ``kind`` is the history's event, ``message.<state>`` or ``response.<kind>``.
+
+    ``until`` is when a message that was put off may leave.
+    """
 
     at: datetime
     kind: str
@@ -45,6 +49,7 @@ class Line:
     leg: str = ""
     channel: str = ""
     detail: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +137,33 @@ async def story(connection: AsyncConnection, customer_id: str, campaign_name: st
 
 
 async def _history(connection: AsyncConnection, enrolment_id: str) -> list[Line]:
+    rows = (
+        await connection.execute(
+            _HISTORY.select()
+            .where(_HISTORY.c.enrolment_id == enrolment_id, _HISTORY.c.event != "MessagePlanned")
+            .order_by(_HISTORY.c.id)
+        )
+    ).all()
+    opens = await _openings(connection, enrolment_id)
+    last = {(row.step, row.leg): row.id for row in rows if row.event == DEFERRED}
+    return [
+        Line(
+            row.at, row.event, row.step, row.leg, "", row.detail,
+            # a message has one window: that of its last deferral
+            opens.get((row.step, row.leg)) if last.get((row.step, row.leg)) == row.id else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _openings(connection: AsyncConnection, enrolment_id: str) -> dict[tuple[str, str], datetime]:
+    """By (step, leg): when the message's window opens."""
     rows = await connection.execute(
-        _HISTORY.select()
-        .where(_HISTORY.c.enrolment_id == enrolment_id, _HISTORY.c.event != "MessagePlanned")
-        .order_by(_HISTORY.c.id)
+        select(_MESSAGES.c.step, _MESSAGES.c.leg, _MESSAGES.c.not_before).where(
+            _MESSAGES.c.enrolment_id == enrolment_id, _MESSAGES.c.direction == "out"
+        )
     )
-    return [Line(row.at, row.event, row.step, row.leg, "", row.detail) for row in rows]
+    return {(row.step, row.leg): row.not_before for row in rows if row.not_before is not None}
 
 
 async def _sends(connection: AsyncConnection, enrolment_id: str) -> list[Line]:

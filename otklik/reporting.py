@@ -1,6 +1,5 @@
 """Reports and stories at the terminal, in the reader's language."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -14,12 +13,10 @@ from campaigns.spending import Spending
 from campaigns.story import Line, Story
 from core.catalogue import text
 from core.money import Money
+from otklik.reasons import reason_in_words
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
 _ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
-_NO_ADDRESS = re.compile(r"no (\w+) address")
-_UNSERVED = re.compile(r"(\w+) does not serve (\w+)")
-"""How :mod:`campaigns.engine` says it."""
 _ORDER = ("answered", "converted", "exhausted", "exited", "waiting", "held")
 
 
@@ -98,7 +95,7 @@ def print_story(console: Console, story: Story, lang: str) -> None:
     """Print one customer's journey."""
     state = text(lang, f"state.{story.state}")
     title = text(lang, "story.title", customer=story.customer, campaign=story.campaign, state=state)
-    console.print(f"\n[bold]{escape(title)}[/]")
+    console.print(f"\n[bold]{escape(title)}[/] [dim](UTC)[/]")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -112,21 +109,31 @@ def in_words(line: Line, lang: str) -> str:
     kind, _, name = line.kind.partition(".")
     if kind == "event":
         return text(lang, "story.event", kind=name, detail=line.detail)
-    detail = reason_in_words(line.detail, lang) if line.kind == "SendDiverted" else line.detail
-    step = line.step if line.leg in ("", "main") else f"{line.step} ({line.leg})"
     try:
-        return text(lang, f"story.{line.kind}", step=step, channel=line.channel, detail=detail)
+        return text(lang, f"story.{_told_as(line)}", **_told(line, lang)).strip()
     except KeyError:
-        return f"{line.kind} {step} {line.detail}".strip()
+        return f"{line.kind} {line.step} {line.detail}".strip()
 
 
-def reason_in_words(reason: str, lang: str) -> str:
-    """Why the engine took another way, in the reader's language."""
-    if match := _NO_ADDRESS.fullmatch(reason):
-        return text(lang, "reason.no_address", channel=match[1])
-    if match := _UNSERVED.fullmatch(reason):
-        return text(lang, "reason.unserved", channel=match[1], country=match[2])
-    try:
-        return text(lang, f"reason.{reason}")
-    except KeyError:
-        return reason
+def _told_as(line: Line) -> str:
+    if line.kind == "WaitEnded" and not line.leg:
+        return "WaitOver"
+    if line.kind == "SendDeferred" and line.until is not None:
+        return "SendDeferred.until"
+    return line.kind
+
+
+def _told(line: Line, lang: str) -> dict[str, str]:
+    """What the sentence speaks of. What somebody wrote is not ours to put in other words."""
+    detail = line.detail
+    if "." not in line.kind or line.kind in ("message.cancelled", "message.skipped"):
+        detail = reason_in_words(detail, lang)
+    if line.kind == "Entered" and detail:
+        detail = f" ({detail})"
+    leg = text(lang, "report.otherwise") if line.leg == "otherwise" else line.leg
+    return {
+        "step": line.step if leg in ("", "main") else f"{line.step} ({leg})",
+        "channel": line.channel,
+        "detail": detail,
+        "until": f"{line.until:%Y-%m-%d %H:%M}" if line.until is not None else "",
+    }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from campaigns.definition import (
+    END,
     BranchStep,
     CampaignDefinition,
     EndStep,
@@ -124,7 +125,9 @@ class _Walk:
         if step.otherwise:
             self._plan.note("BranchTaken", step.id, detail=step.otherwise)
             return self._definition.step(step.otherwise)
-        return self._after(step)
+        following = self._after(step)
+        self._plan.note("BranchTaken", step.id, detail=following.id if following is not None else END)
+        return following
 
     def _after(self, step: Step) -> Step | None:
         return self._definition.step_after(step.id)
