@@ -13,7 +13,7 @@ from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
 from campaigns.templates.names import NOTHING_ASKED, Asks, asked_by
-from campaigns.templates.pasted import PREVIEW, guarded, with_place_for_preview
+from campaigns.templates.pasted import PREVIEW, with_place_for_preview
 from campaigns.templates.sandbox import HTML, NOTHING, TEXT, Compiled, run
 from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
@@ -237,7 +237,7 @@ def html_and_text(source: TemplateSource) -> tuple[str, str]:
     """The body as Jinja will see it, and its plain text where it is HTML."""
     if not source.is_html:
         return source.body.source, ""
-    made = compiled_mjml(source.body.source) if source.extension == "mjml" else guarded(source.body.source)
+    made = compiled_mjml(source.body.source) if source.extension == "mjml" else source.body.source
     said = plain_text(made)
     return with_place_for_preview(made) if source.preview is not None else made, said
 

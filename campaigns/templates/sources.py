@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from campaigns.reading.fields import Fields
 from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
 from campaigns.reading.yaml import Scalar, Sequence, read_yaml
+from campaigns.templates.pasted import guarded
 from core.messages import EMAIL, WHATSAPP
 
 HTML_EXTENSIONS = ("mjml", "html")
@@ -88,6 +89,8 @@ def take_apart(path: str, text: str) -> TemplateSource:
         )
     channel, locale, extension = parts
     front, body = _split(text.replace("\r\n", "\n"), file)
+    if extension == "html":
+        body = Text(guarded(body.source), body.line)
     if front is None:
         return TemplateSource(path, channel, locale, extension, body)
     node = read_yaml(front.source, file, first_line=front.line)
