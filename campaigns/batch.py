@@ -17,6 +17,7 @@ from campaigns.engine import (
     CreateTask,
     Decision,
     Effect,
+    Follow,
     GrantOffer,
     Note,
     RecordEvent,
@@ -89,6 +90,8 @@ class Batch:
                 planned = self._plan(item, effect)
                 if (effect.step, effect.leg) == (journey.step, journey.leg):
                     message_id = planned
+            elif isinstance(effect, Follow):
+                message_id = effect.message_id
             else:
                 self.do(item, body, effect)
         self._moves.append(

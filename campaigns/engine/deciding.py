@@ -15,6 +15,7 @@ from campaigns.definition import (
     FlowStep,
     GiveStep,
     HandoffStep,
+    Leg,
     SendStep,
     SetStep,
     Step,
@@ -26,6 +27,7 @@ from campaigns.engine.choosing import holds, offer_for, target
 from campaigns.engine.doing import do
 from campaigns.engine.effects import (
     Decision,
+    Follow,
     Reschedule,
     SkipMessage,
     TakeQuota,
@@ -104,7 +106,7 @@ class _Walk:
         """Do a step; a decision where the journey stays at it or ends, None where it goes on."""
         match step:
             case SendStep():
-                return self._send(step, MAIN, since)
+                return self._send_step(step, MAIN, since)
             case WaitStep():
                 return self._stay(step.id, "", step_ends(step, self._now, self._facts.zone), since)
             case EndStep():
@@ -163,28 +165,48 @@ class _Walk:
             self._plan.note("WaitEnded", step.id, journey.leg)
             return self._walk(self._after(step))
         if message is None:  # was held before it was planned
-            return self._send(step, journey.leg or MAIN, since) or self._walk(self._after(step))
+            return self._send_step(step, journey.leg or MAIN, since) or self._walk(self._after(step))
         if message.state in _NOT_OUT_YET:
             return self._while_planned(step, message)
         if message.state in UNDELIVERABLE:
             self._plan.note("SendFailed", step.id, journey.leg, message.reason)
-            return self._instead(step, journey.leg, self._now) or self._walk(self._after(step))
+            return self._instead(step, journey.leg, self._now) or self._leave(step)
         if message.state is MessageState.CANCELLED:
-            return self._walk(self._after(step))
+            return self._leave(step)
         due = wait_ends(step.wait, message.send_at, message.sent_at, self._facts.zone)
         if due > self._now:
             return Decision(replace(journey, due_at=due), ())
         self._plan.note("WaitEnded", step.id, journey.leg)
+        return self._leave(step)
+
+    def _leave(self, step: SendStep) -> Decision:
+        """Go on; or first follow a message beside the one that is over, as long as it is not out."""
+        for message in self._facts.beside:
+            if message.state in _NOT_OUT_YET:
+                self._plan.effects.append(Follow(message.id))
+                moved = replace(self._journey, leg=message.leg, due_at=None)
+                return Decision(moved, tuple(self._plan.effects))
         return self._walk(self._after(step))
 
-    def _instead(self, step: SendStep, leg: str, since: datetime) -> Decision | None:
+    def _instead(self, step: SendStep, leg: str, since: datetime, beside: tuple[Leg, ...] = ()) -> Decision | None:
         """After a leg that did not reach the customer: the other leg; None where there is none."""
         if leg == MAIN and step.otherwise is not None:
-            return self._send(step, OTHERWISE, since)
+            return self._send(step, OTHERWISE, since, beside)
         return None
 
-    def _send(self, step: SendStep, leg_name: str, since: datetime) -> Decision | None:
-        """Plan a leg, hold, or end; None where nothing is sent and the journey goes on."""
+    def _send_step(self, step: SendStep, leg: str, since: datetime) -> Decision | None:
+        """Plan ``leg`` and those beside it; the journey follows the first that can be planned."""
+        names = [one.channel for one in step.also]
+        beside = step.also[names.index(leg) + 1 :] if leg in names else step.also
+        decided = self._send(step, leg, since, beside)
+        for place, one in enumerate(beside):
+            if decided is not None:
+                break
+            decided = self._send(step, one.channel, since, beside[place + 1 :])
+        return decided
+
+    def _send(self, step: SendStep, leg_name: str, since: datetime, beside: tuple[Leg, ...]) -> Decision | None:
+        """Plan a leg and those ``beside`` it, hold, or end; None where nothing is sent and the journey goes on."""
         definition, facts, leg = self._definition, self._facts, step.chosen(leg_name)
         marketing = definition.purpose in NEEDS_CONSENT
         if marketing and not facts.listed:
@@ -192,7 +214,7 @@ class _Walk:
         found, reason = target(definition, leg, self._journey, facts, self._now)
         if found is None:
             self._plan.note("SendDiverted", step.id, leg_name, reason)
-            return self._instead(step, leg_name, since)
+            return self._instead(step, leg_name, since, beside)
         if reason:
             self._plan.note("ChannelChosen", step.id, leg_name, reason)
         if marketing and facts.live_chat and not self._journey.ghost:
@@ -212,9 +234,8 @@ class _Walk:
         if offer.new:
             self._plan.grant(step, offer)
         self._plan.send(step, leg_name, chosen, window, deferred_by)
-        if leg_name == MAIN:
-            for beside in step.also:
-                self._plan.send_beside(step, beside, since)
+        for one in beside:
+            self._plan.send_beside(step, one, since)
         return self._stay(step.id, leg_name, wait_ends(step.wait, window.opens, None, facts.zone), since)
 
     def _while_planned(self, step: SendStep, message: MessageFacts) -> Decision:
@@ -228,7 +249,7 @@ class _Walk:
         if window is None:
             self._plan.effects.append(SkipMessage(message.id, "expired"))
             self._plan.note("SendExpired", step.id, journey.leg)
-            return self._walk(self._after(step))
+            return self._leave(step)
         self._plan.effects.append(Reschedule(message.id, window.opens, window.opens, window.closes))
         self._plan.note("SendDeferred", step.id, journey.leg, opens.deferred_by or "window")
         return Decision(replace(journey, due_at=None), tuple(self._plan.effects))

@@ -48,6 +48,13 @@ class SkipMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """From now on the journey waits for this message of its step, which was planned beside the first."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class GrantOffer:
     """Promise an offer to the customer, with a code of their own where it has such."""
 
@@ -116,6 +123,7 @@ Effect = (
     SendMessage
     | Reschedule
     | SkipMessage
+    | Follow
     | GrantOffer
     | ChangeCustomer
     | RecordEvent

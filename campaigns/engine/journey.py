@@ -43,7 +43,7 @@ class IdentityFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """The message of the step where the journey stands. Instants are business time."""
+    """A message of the step where the journey stands. Instants are business time."""
 
     id: str
     state: MessageState
@@ -53,6 +53,7 @@ class MessageFacts:
     sent_at: datetime | None = None
     reason: str = ""
     channel: str = ""
+    leg: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ _EVERY_DAY = NoSendDays()
 class Facts:
     """What the engine may know of a customer and the workspace. ``identities`` are oldest first.
 
+    ``message`` is the one that the journey follows; ``beside`` are others of the same step that are not out yet.
+
     By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the
     provider does not reach. A country not served is unreachable.
 
@@ -125,6 +128,7 @@ class Facts:
     sending_hours: SendingHours
     identities: tuple[IdentityFacts, ...] = ()
     message: MessageFacts | None = None
+    beside: tuple[MessageFacts, ...] = ()
     countries: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     country: str = ""

@@ -18,6 +18,7 @@ from campaigns.engine import (
     Facts,
     GrantFacts,
     GrantOffer,
+    MessageFacts,
     Reschedule,
     SendMessage,
     Sent,
@@ -33,7 +34,7 @@ Served = Mapping[str, frozenset[str]]
 @dataclass(slots=True)
 class Circumstances:
     """By customer id where nothing else is said; ``holding`` by (version or empty, condition), ``quota_left`` by
-    (campaign, step), ``limits`` by version, ``money_left`` by (budget, period's beginning)."""
+    (campaign, step), ``limits`` by version, ``beside`` by enrolment, ``money_left`` by (budget, period's beginning)."""
 
     config: WorkspaceConfig
     prices: BatchPrices
@@ -50,6 +51,7 @@ class Circumstances:
     limits: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     money_left: dict[tuple[str, datetime], int] = field(default_factory=dict)
     tomorrow: datetime | None = None
+    beside: Mapping[str, tuple[MessageFacts, ...]] = field(default_factory=dict)
     _served: Served = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Circumstances:
             sending_hours=self.config.sending_hours,
             identities=item.identities,
             message=item.message,
+            beside=self.beside.get(item.enrolment_id, ()),
             countries=self._served,
             unserved=self.unserved,
             country=_country(item),

@@ -14,7 +14,7 @@ from campaigns.batch_prices import BatchPrices, asked_by_sms, speaks_sms
 from campaigns.budgets import give_back, grant, limits_of
 from campaigns.customers import customers_by_id, orders_of
 from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
-from campaigns.engine import ChannelHistory, GrantFacts, Sent
+from campaigns.engine import ChannelHistory, GrantFacts, MessageFacts, Sent
 from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
 from campaigns.gates.live_chat import REST, TALKED, TALKING
@@ -81,6 +81,8 @@ async def load_circumstances(
             single = {offer.name for body in met for offer in body.offers.values() if offer.codes == "unique"}
             around.codes_left = await codes_left(connection, single, len(due))
         around.grants = await _grants(connection, ids, now)
+    if any(step.also for body in met for step in _sends(body)):
+        around.beside = await _beside(connection, due)
     quotas = {(item.campaign_id, step) for item in due for step in _quota_steps(bodies[item.version])}
     if quotas:
         around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now, locked=not looking)
@@ -143,6 +145,38 @@ async def _chats(
     talking = frozenset(await connection.scalars(_OPEN_CHATS, {IDS: ids}))
     ended = await connection.execute(_ENDED_CHATS, {IDS: ids, "since": now - REST})
     return talking, {row.customer_id: row.at + REST for row in ended}
+
+
+_NOT_OUT = select(
+    _MESSAGES.c.id,
+    _MESSAGES.c.enrolment_id,
+    _MESSAGES.c.step,
+    _MESSAGES.c.leg,
+    _MESSAGES.c.channel,
+    _MESSAGES.c.state,
+    _MESSAGES.c.created_at,
+    _MESSAGES.c.send_at,
+    _MESSAGES.c.not_after,
+).where(
+    given_ids(_MESSAGES.c.enrolment_id),
+    _MESSAGES.c.direction == "out",
+    _MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING]),
+)
+
+
+async def _beside(connection: AsyncConnection, due: Sequence[DueJourney]) -> dict[str, tuple[MessageFacts, ...]]:
+    """Per journey: the other messages of its step that are not out yet."""
+    standing = {item.enrolment_id: item for item in due if item.message is not None}
+    found: dict[str, list[MessageFacts]] = defaultdict(list)
+    for row in await connection.execute(_NOT_OUT.order_by(_MESSAGES.c.id), {IDS: sorted(standing)}):
+        item = standing[row.enrolment_id]
+        if row.step == item.journey.step and item.message is not None and row.id != item.message.id:
+            found[row.enrolment_id].append(
+                MessageFacts(
+                    row.id, row.state, row.created_at, row.send_at, row.not_after, channel=row.channel, leg=row.leg
+                )
+            )
+    return {enrolment: tuple(messages) for enrolment, messages in found.items()}
 
 
 _SENT = select(

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendFacts:
-    """All that the gates look at for one message. ``now`` is business time; ``quiet_until`` is the rest after a chat."""
+    """All that the gates look at for one message. ``now`` is business time, ``quiet_until`` ends a chat's rest."""
 
     purpose: Purpose
     now: datetime

@@ -19,6 +19,7 @@ from campaigns.engine import (
     CreateTask,
     Effect,
     Facts,
+    Follow,
     GrantFacts,
     GrantOffer,
     IdentityFacts,
@@ -142,6 +143,12 @@ def _around(given: dict[str, Any]) -> dict[str, Any]:
         "sent": lambda sent: tuple(
             Sent(one.get("id", str(n)), one["channel"], _instant(one["at"])) for n, one in enumerate(sent)
         ),
+        "beside": lambda beside: tuple(
+            MessageFacts(
+                str(n), MessageState(one["state"]), *[_instant(one["at"])] * 3, channel=one["leg"], leg=one["leg"]
+            )
+            for n, one in enumerate(beside)
+        ),
         "grants": lambda grants: tuple(GrantFacts(one["offer"], one["product"], one.get("by")) for one in grants),
         "offers": lambda offers: {name: Offer(name=name, **offer) for name, offer in offers.items()},
         "history": lambda history: {channel: ChannelHistory(*numbers) for channel, numbers in history.items()},
@@ -184,6 +191,8 @@ def _shown(effect: Effect, expected: dict[str, Any]) -> dict[str, Any]:
             return {"command": {"kind": effect.kind, **effect.payload}}
         case TakeQuota():
             return {"quota": effect.step}
+        case Follow():
+            return {"follow": effect.message_id}
 
 
 def _aware(value: Any) -> Any:
