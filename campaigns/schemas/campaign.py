@@ -12,6 +12,7 @@ from campaigns.schemas.parts import (
     Schema,
     mapping,
 )
+from campaigns.schemas.rehearsals import rehearsal
 from campaigns.schemas.steps import STEP, TEMPLATE, UNTIL, WHEN, definitions
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.campaign import EDITS, MAX_PRIORITY
@@ -52,7 +53,7 @@ def campaign(condition: Schema) -> Schema:
             "edits": {"enum": list(EDITS), "description": "what people in flight do when the campaign changes"},
             "steps": {"type": "array", "items": STEP, "minItems": 1},
             "on_answer": {"type": "array", "items": {"$ref": "#/$defs/action"}, "minItems": 1},
-            "tests": {"description": "what otklik check --tests tries", "type": ["array", "object"]},
+            "tests": {"description": "played by otklik check --tests", "type": "array", "items": rehearsal()},
         },
         "campaign",
         "steps",
@@ -97,6 +98,7 @@ def _experiment() -> Schema:
             "metric": {"enum": ["reply", "click", "goal", "revenue"]},
             "winner": {"enum": ["fixed", "thompson"]},
             "horizon": PERIOD,
+            "lift": {**SHARE, "description": "the least that is worth knowing"},
             "salt": {**TEXT, "description": "another text deals the customers anew"},
         },
         minProperties=1,

@@ -44,6 +44,7 @@ BATCH = 2000
 """Journeys a transaction: nobody waits for a throw-away store."""
 ACTS_AT_ONCE = 1000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
 MOST_ROUNDS = 10_000
 """Rounds at one instant after which it is an error: something makes itself due again and again."""
 _COMMANDS, _CAMPAIGNS, _CUSTOMERS = table(Command), table(Campaign), table(Customer)
@@ -102,7 +103,7 @@ class Play:
                 on_instant(now)
             await self._settle(now, runner, scheduler, commands)
             upcoming = await self._next(now)
-            if upcoming is None or upcoming > until:
+            if upcoming > until:
                 self.clock.advance_to(until)
                 return
             self.clock.advance_to(min(max(upcoming, self._on_grain(upcoming)), until))
@@ -138,23 +139,28 @@ class Play:
         raise OtklikError(f"the simulation does not get beyond {now.isoformat()}: a campaign goes round in a circle")
 
     async def _next_tick(self, scheduler: Scheduler, now: datetime) -> datetime:
-        """When a campaign may start next; where somebody's entering a segment starts one, within the hour."""
+        """When a campaign may start next: looked at within the hour where somebody's entering a segment starts one,
+        within the day where the scheduler draws an experiment's weights.
+        """
         async with self.store.read() as connection:
             rows = await connection.execute(
                 select(_CAMPAIGNS.c.version).where(_CAMPAIGNS.c.state == CampaignState.ACTIVE)
             )
             known = await definitions(connection, {row.version for row in rows})
-        watched = any(one.start.kind == "segment" for one in known.values())
-        latest = now + (HOUR if watched else DAY)
         upcoming = await scheduler.next_start()
-        return latest if upcoming is None else min(latest, max(upcoming, now + timedelta(microseconds=1)))
+        looks = [] if upcoming is None else [max(upcoming, now + timedelta(microseconds=1))]
+        if any(one.start.kind == "segment" for one in known.values()):
+            looks.append(now + HOUR)
+        if any(one.experiment is not None and one.experiment.winner == "thompson" for one in known.values()):
+            looks.append(now + DAY)
+        return min(looks, default=NEVER)
 
-    async def _next(self, now: datetime) -> datetime | None:
+    async def _next(self, now: datetime) -> datetime:
         async with self.store.read() as connection:
             due = await next_instant(connection, now)
         self._sweep_at = due or now + DAY
         upcoming = [at for at in (due, self._times[0] if self._times else None, self._tick_at) if at is not None]
-        return min(upcoming, default=None)
+        return min(upcoming)
 
     # ── customers ────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """``otklik check``: everything that is wrong with a workspace, at once."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,17 +12,21 @@ from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
     from campaigns.reading.problems import Problem
+    from campaigns.rehearsal import Case
     from campaigns.workspace.loader import Workspace
 
 
 def check(
     folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="DIR")] = None,
+    *,
+    tests: Annotated[bool, typer.Option("--tests", help="Play the tests that campaign files carry.")] = False,
 ) -> None:
     """Say what is wrong with a workspace, with file and line: what to write instead. Nothing is written.
 
-    Problems keep it from being applied (exit code 1); warnings do not.
+    Problems keep it from being applied (exit code 1); warnings do not. With --tests, a test that fails is told with
+    what was expected and what came, and the exit code is 1.
 
-    Example: otklik check shop
+    Example: otklik check shop --tests
     """
     from campaigns.reading.problems import WorkspaceInvalid
     from campaigns.workspace.loader import load_workspace
@@ -33,6 +37,7 @@ def check(
         shown = where if where.name else where.resolve().name
         try:
             workspace = load_workspace(where)
+            cases = _cases(workspace)
         except WorkspaceInvalid as error:
             _say(error.problems, error.warnings)
             found = summary(len(error.problems), len(error.warnings))
@@ -40,6 +45,66 @@ def check(
             raise typer.Exit(1) from None
     _say((), workspace.warnings)
     typer.echo(f"{shown} is in order: {_contents(workspace)}")
+    if tests:
+        _play(workspace, cases)
+
+
+def _cases(workspace: "Workspace") -> "Mapping[str, Sequence[Case]]":
+    """The tests of every campaign, by its name.
+
+    Raises:
+        WorkspaceInvalid: if one cannot be read.
+    """
+    from campaigns.reading.problems import Problems
+    from campaigns.rehearsal import read_cases
+
+    problems = Problems()
+    cases = {
+        name: read_cases(node, workspace.files[name], workspace.campaigns[name].definition, problems)
+        for name, node in workspace.tests.items()
+    }
+    problems.raise_if_any()
+    return cases
+
+
+def _play(workspace: "Workspace", cases: "Mapping[str, Sequence[Case]]") -> None:
+    """Play the tests and tell each; exit code 1 if one fails."""
+    from otklik.commands.plainly import plainly
+    from otklik.commands.problems import counted
+    from otklik.running import configure_logs, run_async
+
+    configure_logs("error")
+    with plainly():
+        failed, passed = run_async(_rehearse(workspace, cases))
+    if not failed and not passed:
+        typer.echo("no campaign has tests; write some under tests: in its file")
+        return
+    said = f"{counted(passed, 'test')} passed" + (f", {failed} failed" if failed else "")
+    typer.secho(said, fg=typer.colors.RED if failed else typer.colors.GREEN, err=bool(failed))
+    if failed:
+        raise typer.Exit(1)
+
+
+async def _rehearse(workspace: "Workspace", cases: "Mapping[str, Sequence[Case]]") -> tuple[int, int]:
+    from campaigns.rehearsal import rehearse
+
+    failed = passed = 0
+    async for verdict in rehearse(workspace, cases):
+        case = verdict.case
+        if verdict.passed:
+            passed += 1
+            typer.echo(f"ok    {verdict.campaign}: {case.name}")
+            continue
+        failed += 1
+        typer.secho(f"FAIL  {verdict.campaign}: {case.name}", fg=typer.colors.RED)
+        if verdict.differences:
+            typer.echo(f"{case.file}:{case.expect_line}: messages: - expected, + came unexpectedly")
+            for line in verdict.differences:
+                colour = {"-": typer.colors.RED, "+": typer.colors.YELLOW}.get(line[0])
+                typer.secho(f"      {line}", fg=colour)
+        if verdict.got_outcome:
+            typer.echo(f"{case.file}:{case.outcome_line}: outcome: expected {case.outcome}, got {verdict.got_outcome}")
+    return failed, passed
 
 
 def _say(problems: "Sequence[Problem]", warnings: "Sequence[Problem]") -> None:

@@ -89,10 +89,11 @@ def simulate(
 
 
 def _instant(written: str) -> datetime:
+    from core.clock import machine_now
     from core.errors import Refused
 
     if not written:
-        return datetime.now(UTC).replace(second=0, microsecond=0)
+        return machine_now().replace(second=0, microsecond=0)
     try:
         at = datetime.fromisoformat(written)
     except ValueError:
