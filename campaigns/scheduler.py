@@ -222,7 +222,7 @@ def _next(
     """The next instant at which the campaign starts on the clock of ``zone``."""
     begins = _begins(campaign, definition, config, now)
     if definition.start.kind == "now":
-        return begins if seen is None else None
+        return max(begins, now) if seen is None else None
     after = max(seen or begins, begins - timedelta(microseconds=1) if begins != campaign.started_at else begins)
     instant = next_occurrence(definition.start, zone_named(zone), after)
     inside = instant is not None and in_period(definition, instant, zone_named(config.zone))

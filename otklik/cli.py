@@ -12,6 +12,7 @@ from otklik.commands import (
     demo,
     doctor,
     emergency,
+    experiment,
     imports,
     init,
     key,
@@ -53,6 +54,7 @@ app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
 app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(imports.app, name="import")
 app.add_typer(key.app, name="key")
 app.add_typer(offer.app, name="offer")

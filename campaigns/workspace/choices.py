@@ -34,9 +34,12 @@ def read_experiment(fields: Fields, scope: Scope) -> Experiment | None:
         metric=next(word for word in METRICS if word == experiment.choice("metric", METRICS, "goal")),
         winner="thompson" if experiment.choice("winner", ("fixed", "thompson"), "fixed") == "thompson" else "fixed",
         horizon=experiment.period("horizon") or Period(30, "d"),
+        lift=experiment.parsed("lift", share, Decimal("0.2")),
         salt=experiment.text("salt", limit=100),
     )
     experiment.finish()
+    if made.lift == 0:
+        experiment.problem("lift", "a lift of 0% needs everybody there is; write the least worth knowing, such as 20%")
     if made.holdout == 1:
         experiment.problem("holdout", "a holdout of 100% writes to nobody; write less, such as 10%")
     if not variants and not made.holdout and len(scope.problems) == before:

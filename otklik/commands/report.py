@@ -7,6 +7,7 @@ import typer
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
+    from campaigns.experiments.results import ExperimentResult
     from campaigns.report import CampaignReport
 
 
@@ -20,6 +21,7 @@ def report(
     """
     from rich.console import Console
 
+    from otklik.experiment_report import print_experiment
     from otklik.reporting import print_report
     from otklik.running import run_async
 
@@ -27,13 +29,16 @@ def report(
         reports = run_async(_reports(campaign))
     if not reports:
         typer.echo("No campaign was applied yet. Write one, then: otklik apply DIR")
-    for found in reports:
+    for found, experiment in reports:
         print_report(Console(), found, lang)
+        if experiment is not None:
+            print_experiment(Console(), experiment, lang)
 
 
-async def _reports(campaign: str) -> "list[CampaignReport]":
+async def _reports(campaign: str) -> "list[tuple[CampaignReport, ExperimentResult | None]]":
     from sqlalchemy import select
 
+    from campaigns.experiments.results import result_if_any
     from campaigns.report import campaign_report
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
@@ -44,4 +49,7 @@ async def _reports(campaign: str) -> "list[CampaignReport]":
     campaigns, now = table(Campaign), make_clock(configuration).now()
     async with open_store(configuration) as store, store.read() as connection:
         names = [campaign] if campaign else sorted(await connection.scalars(select(campaigns.c.name)))
-        return [await campaign_report(connection, name, now=now) for name in names]
+        return [
+            (await campaign_report(connection, name, now=now), await result_if_any(connection, name, now))
+            for name in names
+        ]

@@ -1,4 +1,4 @@
-"""The formulas against published figures and SciPy's (1.15), and against what they promise: errors at the stated rate."""
+"""The formulas against published figures and SciPy's, and against what they promise: errors at the stated rate."""
 
 import random
 
@@ -21,7 +21,8 @@ from campaigns.experiments.inference import (
 
 @pytest.mark.parametrize(
     ("successes", "number", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (1, 29, 0.0061, 0.1718), (0, 10, 0, 0.2775), (10, 10, 0.7225, 1)],
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (1, 29, 0.0061, 0.1718), (0, 10, 0, 0.2775),
+     (10, 10, 0.7225, 1)],
 )  # fmt: skip
 def test_wilson_as_newcombe_printed_it(successes: int, number: int, low: float, high: float) -> None:
     found = wilson(successes, number)

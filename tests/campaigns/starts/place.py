@@ -108,3 +108,10 @@ class Place:
 
     async def who(self, name: str = "") -> list[str]:
         return [row.external_id for row in await self.entered(name)]
+
+    async def all_campaigns(self) -> dict[str, str]:
+        """The version of each campaign, by id."""
+        campaigns = table(Campaign)
+        async with self.store.read() as connection:
+            rows = await connection.execute(select(campaigns.c.id, campaigns.c.version))
+            return {row.id: row.version for row in rows}
