@@ -1,0 +1,1 @@
+"""What would happen if the folder were applied: differences, audience, and a forecast by the engine itself."""
