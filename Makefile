@@ -61,7 +61,7 @@ tests: $(DEVELOPMENT)
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 bench: $(RUNTIME)
-	@set -e; for figure in benchmarks/emails.py benchmarks/import.py; do echo "== $$figure"; $(BIN)/python $$figure $(ARGS); done
+	@set -e; for figure in benchmarks/emails.py benchmarks/import.py benchmarks/segments.py; do echo "== $$figure"; $(BIN)/python $$figure $(ARGS); done
 
 pictures: $(DEVELOPMENT)
 	$(BIN)/python docs/pictures/make.py
