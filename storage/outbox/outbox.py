@@ -124,9 +124,10 @@ class Outbox:
         return found
 
     async def sweep(self) -> int:
-        """Free what outlived its lease, and wake journeys whose message missed its window."""
+        """Free what outlived its lease; wake journeys whose message missed its window, cancel what nobody waits for."""
         now = self.clock.now()
         async with self.store.write() as connection:
             freed = await recovery.reap(connection, now)
         async with self.store.write() as connection:  # its own: journeys are locked before messages
-            return freed + await recovery.wake_expired(connection, now)
+            freed += await recovery.wake_expired(connection, now)
+            return freed + await recovery.cancel_orphans(connection, now)

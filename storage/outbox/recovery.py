@@ -8,11 +8,12 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
-from core.machines.message import LOSE_SIGHT, UNCLAIM
+from core.machines.message import CANCEL, LOSE_SIGHT, UNCLAIM
 from core.outcomes import Outcome, OutcomeKind
 from storage.given import IDS, given_ids
 from storage.outbox.attempts import Parked, record
 from storage.outbox.columns import is_in_flight, is_planned, table
+from storage.outbox.holds import release
 from storage.outbox.journeys import lock_journeys, wake_after
 from storage.statements import chunks, lease_clock
 from storage.tables import Attempt, Enrolment, Message, Worker
@@ -20,6 +21,8 @@ from storage.tables import Attempt, Enrolment, Message, Worker
 _OUTBOX = table(Message)
 _ATTEMPTS = table(Attempt)
 _ENROLMENTS = table(Enrolment)
+OVER = "answered"
+"""Why a message is cancelled whose journey is over: as the gate of dispatch says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +156,28 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
         await connection.execute(
             update(_ENROLMENTS).where(given_ids(_ENROLMENTS.c.id)).values(due_at=now), {IDS: list(ids)}
         )
+    return len(ids)
+
+
+async def cancel_orphans(connection: AsyncConnection, now: datetime) -> int:
+    """Cancel planned messages that missed their window and whose journey is over: nobody would look at them again.
+
+    A journey's end cancels what is planned. What was on its way then, and proved not to have left, is planned again.
+    """
+    orphans = (
+        select(_OUTBOX.c.id)
+        .join(_ENROLMENTS, _ENROLMENTS.c.id == _OUTBOX.c.enrolment_id)
+        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now, _ENROLMENTS.c.closed_at.is_not(None))
+        .order_by(_OUTBOX.c.id)
+        .with_for_update(of=_OUTBOX, skip_locked=True)
+    )
+    ids = (await connection.scalars(orphans)).all()
+    for group in chunks(ids):
+        await connection.execute(
+            update(_OUTBOX)
+            .where(given_ids(_OUTBOX.c.id), _OUTBOX.c.state.in_(CANCEL.sources))
+            .values(state=CANCEL.target, reason=OVER),
+            {IDS: list(group)},
+        )
+        await release(connection, group)
     return len(ids)
