@@ -184,7 +184,8 @@ class _Walk:
         for message in self._facts.beside:
             if message.state in _NOT_OUT_YET:
                 self._plan.effects.append(Follow(message.id))
-                moved = replace(self._journey, leg=message.leg, due_at=None)
+                missed = message.state is MessageState.PLANNED and self._now >= message.not_after
+                moved = replace(self._journey, leg=message.leg, due_at=self._now if missed else None)
                 return Decision(moved, tuple(self._plan.effects))
         return self._walk(self._after(step))
 
