@@ -18,6 +18,7 @@ from otklik.commands import (
     key,
     offer,
     pause,
+    preview,
     report,
     run,
     schema,
@@ -41,6 +42,7 @@ app.command(name="check")(check.check)
 app.command(name="apply")(apply.apply)
 app.command(name="approve")(apply.approve)
 app.command(name="versions")(apply.versions)
+app.command(name="preview")(preview.preview)
 app.command(name="run")(run.run)
 app.command(name="report")(report.report)
 app.command(name="simulate")(simulate.simulate)

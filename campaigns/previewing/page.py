@@ -1,0 +1,81 @@
+"""The preview as one page: every message side by side, in phones and mail windows, without anything from outside.
+
+The letters stand in frames without scripts; their own pictures are fetched from where they say.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from campaigns.previewing.shown import Preview, Shown
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
+
+FOLDER = Path(__file__).parent
+CHANNELS = {EMAIL: "Email", SMS: "SMS", WHATSAPP: "WhatsApp", TELEGRAM: "Telegram"}
+_LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)»”]")
+_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
+_NEW_TAB = '<base target="_blank">'
+
+
+def page(preview: Preview) -> str:
+    """The whole page."""
+    return str(
+        _template().render(
+            preview=preview,
+            steps=[(step, list(found)) for step, found in groupby(preview.messages, key=lambda one: one.speech.step)],
+            channels=CHANNELS,
+            style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+            linked=_linked,
+            letter=_letter,
+            facts=lambda one: list(facts(one)),
+        )
+    )
+
+
+def facts(shown: Shown) -> Iterator[tuple[str, str]]:
+    """(name, value) of what is known of a message, for a table."""
+    yield "text from", f"templates/{shown.path}"
+    if shown.sms is not None:
+        many = "" if shown.sms.parts == 1 else f" in {shown.sms.parts} SMS"
+        yield "length", f"{shown.sms.units} units of {shown.sms.encoding}{many}"
+    elif shown.speech.channel == EMAIL and shown.message is not None and shown.html:
+        yield "size", f"{len(shown.message.html.encode()) / 1000:.0f} kB"
+    else:
+        yield "length", f"{len(shown.text)} characters"
+    if shown.window_open is not None:
+        yield "window", "open: free text" if shown.window_open else "closed: approved template"
+    if shown.message is not None and shown.message.template is not None:
+        yield "template", shown.message.template.id
+        for name, value in sorted(shown.message.template.variables.items()):
+            yield f"variable {name}", value
+    if shown.price is not None:
+        yield "costs at most", f"{shown.price.micros / 1_000_000:g} {shown.price.currency}"
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    loader = FileSystemLoader(FOLDER)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return made.get_template("page.html")
+
+
+def _linked(text: str) -> Markup:
+    """``text`` with its addresses as links, everything else as it is."""
+    out, position = Markup(""), 0
+    for found in _LINK.finditer(text):
+        link = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>').format(found[0])
+        out += escape(text[position : found.start()]) + link
+        position = found.end()
+    return out + escape(text[position:])
+
+
+def _letter(html: str) -> str:
+    """A letter whose links open beside the page."""
+    head = _HEAD.search(html)
+    at = head.end() if head else 0
+    return f"{html[:at]}{_NEW_TAB}{html[at:]}"
