@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.emergency import standing_stop
 from campaigns.pausing import pauses_of
 from campaigns.spending import Spending, campaign_spending
+from campaigns.tallies import Tallies, campaign_tallies
 from campaigns.versions import definitions
 from core.clock import machine_now
 from core.errors import Refused
@@ -80,6 +81,7 @@ class CampaignReport:
     """From when to when it stood still; None: it still does."""
     stopped_everything_at: datetime | None = None
     """Since when the emergency stop stands."""
+    tallies: Tallies = field(default_factory=Tallies)
 
 
 async def campaign_report(connection: AsyncConnection, name: str, *, now: datetime | None = None) -> CampaignReport:
@@ -118,6 +120,7 @@ async def campaign_report(connection: AsyncConnection, name: str, *, now: dateti
         spending=await campaign_spending(connection, campaign.id, definition, now or machine_now()),
         pauses=[(row.from_at, row.to_at) for row in await pauses_of(connection, campaign.id)],
         stopped_everything_at=emergency.at if emergency else None,
+        tallies=await campaign_tallies(connection, campaign.id),
     )
 
 

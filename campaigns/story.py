@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.batch import EVENT_SOURCE
 from campaigns.pausing import pauses_of
 from campaigns.versions import definitions
 from core.errors import Refused
@@ -199,7 +200,10 @@ async def _responses(connection: AsyncConnection, customer_id: str, since: datet
 
 async def _events(connection: AsyncConnection, customer_id: str, since: datetime) -> list[Line]:
     rows = await connection.execute(
-        _EVENTS.select().where(_EVENTS.c.customer_id == customer_id, _EVENTS.c.at >= since).order_by(_EVENTS.c.at)
+        _EVENTS.select()
+        # what a campaign recorded itself its history tells
+        .where(_EVENTS.c.customer_id == customer_id, _EVENTS.c.at >= since, _EVENTS.c.source != EVENT_SOURCE)
+        .order_by(_EVENTS.c.at)
     )
     return [
         Line(

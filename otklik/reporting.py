@@ -14,6 +14,7 @@ from campaigns.story import Line, Story
 from core.catalogue import text
 from core.money import Money
 from otklik.reasons import reason_in_words
+from otklik.tallying import print_tallies
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
 _ALWAYS = frozenset({"planned", "sent", "delivered", "replied"})
@@ -63,6 +64,7 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
         amount = f" · {report.goal_amount}" if report.goal_amount else ""
         console.print(f"\n{say('report.goal', goal=report.goal)}: [bold]{report.goals_reached}[/]{amount}")
     _print_spending(console, report.spending, say)
+    print_tallies(console, report.tallies, say)
 
 
 def _print_spending(console: Console, spending: Spending, say: Callable[..., str]) -> None:

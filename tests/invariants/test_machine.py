@@ -33,7 +33,8 @@ from storage.store import Store
 from storage.tables import metadata
 from tests.conftest import _create_database
 from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
-from tests.invariants.world import OUTCOMES, Hands, World
+from tests.invariants.outcomes import OUTCOMES
+from tests.invariants.world import Hands, World
 
 STARTS = ("2026-10-24T18:00+00:00", "2027-03-27T20:00+00:00", "2027-04-03T12:00+00:00", "2026-12-01T12:00+00:00")
 JUMPS = tuple(timedelta(minutes=minutes) for minutes in (1, 50, 7 * 60, 24 * 60, 3 * 24 * 60, 8 * 24 * 60))

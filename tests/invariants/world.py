@@ -34,7 +34,7 @@ from core.ids import new_id
 from core.machines.campaign import CampaignState
 from core.machines.message import MessageState
 from core.messages import EMAIL, SMS, TELEGRAM, Address
-from core.outcomes import Outcome, OutcomeKind
+from core.outcomes import Outcome
 from core.wakeup import LocalWakeup
 from storage.outbox.columns import table
 from storage.outbox.outbox import Outbox
@@ -56,6 +56,7 @@ from tests.invariants.acts import Acts
 from tests.invariants.campaigns import CHANNELS, STOCK, Shop
 from tests.invariants.cast import DRAWS, ZONES, Person
 from tests.invariants.oracles import Oracles, may_arrive
+from tests.invariants.outcomes import MADE, not_sent
 
 MOST_BATCHES = 300
 """More than any plan of these few journeys can take: an engine that never rests is told at once."""
@@ -268,7 +269,7 @@ class World(Acts, Oracles):
         ready = worker.begun.pop(0)
         message_id = ready.claim.message_id
         if outcome == "stale":  # its turn came too late: the socket is not used
-            worker.ended.append(Ended(ready.attempt_id, message_id, _not_sent()))
+            worker.ended.append(Ended(ready.attempt_id, message_id, not_sent()))
             return
         worker.marked_started.add(ready.attempt_id)
         if outcome == "death before the socket":
@@ -279,7 +280,7 @@ class World(Acts, Oracles):
         if outcome == "death after acceptance":
             self.kill(worker)
             return
-        result = _OUTCOMES[outcome](message_id)
+        result = MADE[outcome](message_id)
         if result.kind_of_failure == PermanentKind.BAD_ADDRESS:
             self.judged[ready.attempt_id] = ready.claim.identity_id
         worker.marked_ended[ready.attempt_id] = result
@@ -383,25 +384,6 @@ class World(Acts, Oracles):
         while worker.begun:
             await self.send(worker, "accepted")
         await self.record(worker)
-
-
-def _not_sent(detail: str = "busy") -> Outcome:
-    return Outcome(OutcomeKind.NOT_SENT, detail=detail, retry_after=0.0)
-
-
-def _rejected(kind: PermanentKind) -> Outcome:
-    return Outcome(OutcomeKind.REJECTED, code="550", detail="no", kind_of_failure=kind.value)
-
-
-_OUTCOMES = {
-    "accepted": lambda id_: Outcome(OutcomeKind.ACCEPTED, provider_id=f"p-{id_}"),
-    "taken, no answer": lambda _: Outcome(OutcomeKind.UNKNOWN, detail="silence"),
-    "lost, no answer": lambda _: Outcome(OutcomeKind.UNKNOWN, detail="silence"),
-    "busy": lambda _: _not_sent(),
-    "content refused": lambda _: _rejected(PermanentKind.CONTENT_REFUSED),
-    "bad address": lambda _: _rejected(PermanentKind.BAD_ADDRESS),
-}
-OUTCOMES = (*_OUTCOMES, "stale", "death before the socket", "death after acceptance")
 
 
 def datetime_of_old() -> datetime:
