@@ -18,11 +18,13 @@ from otklik.commands import (
     key,
     offer,
     pause,
+    plan,
     preview,
     report,
     run,
     schema,
     segment,
+    send,
     simulate,
     unknown,
     why,
@@ -39,10 +41,12 @@ app = typer.Typer(
 app.command(name="demo")(demo.demo)
 app.command(name="init")(init.init)
 app.command(name="check")(check.check)
+app.command(name="plan")(plan.plan)
 app.command(name="apply")(apply.apply)
 app.command(name="approve")(apply.approve)
 app.command(name="versions")(apply.versions)
 app.command(name="preview")(preview.preview)
+app.command(name="send")(send.send)
 app.command(name="run")(run.run)
 app.command(name="report")(report.report)
 app.command(name="simulate")(simulate.simulate)

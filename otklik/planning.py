@@ -1,0 +1,265 @@
+"""A plan at the terminal: what would change, and a forecast of each campaign."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from campaigns.budgets import OWN
+from campaigns.forecast.audience import Audience
+from campaigns.forecast.differences import Difference
+from campaigns.forecast.entrances import WEEKS
+from campaigns.forecast.figures import NOTICED, Figures, capacity, figures
+from campaigns.forecast.in_flight import InFlight
+from campaigns.forecast.planning import CampaignPlan, WorkspacePlan
+from campaigns.periods import zone_named
+from core.machines.campaign import CampaignState
+from otklik.planning_words import Words
+
+_MARKS = {
+    "add": "[green]+[/]", "added": "[green]+[/]", "start": "[green]▶[/]", "change": "[yellow]~[/]",
+    "changed": "[yellow]~[/]", "propose": "[yellow]?[/]", "remove": "[red]-[/]", "removed": "[red]-[/]",
+    "keep": "[dim]·[/]", "stop": "[red]■[/]",
+}  # fmt: skip
+
+
+def print_plan(console: Console, plan: WorkspacePlan, lang: str) -> None:
+    """Print the whole plan."""
+    config = plan.workspace.config
+    page = _Page(console, Words(lang, zone_named(config.zone), config.currency), plan)
+    page.changes()
+    for campaign in plan.campaigns:
+        page.campaign(campaign)
+
+
+class _Page:
+    def __init__(self, console: Console, words: Words, plan: WorkspacePlan) -> None:
+        self._console = console
+        self._words = words
+        self._say = words.say
+        self._plan = plan
+
+    # ── what would change ────────────────────────────────────────────────────
+
+    def changes(self) -> None:
+        self._rule(self._say("title.changes"))
+        if self._plan.stopped_at is not None:
+            since = self._words.instant(self._plan.stopped_at)
+            self._line(f"[red]{escape(self._say('emergency', since=since))}[/]")
+        if not self._plan.changed:
+            self._line(escape(self._say("nothing")))
+        for change in self._plan.changes:
+            what = self._say(f"subject.{change.subject}", name=change.name)
+            key: str = change.action
+            if key == "keep" and change.name in self._plan.workspace.campaigns:
+                key = "closed"
+            detail = f": {change.detail}" if change.subject == "workspace" and change.action == "change" else ""
+            said = self._say(f"change.{key}", what=what)
+            self._line(f"  {_MARKS[change.action]} {escape(said + detail)}")
+
+    # ── one campaign ─────────────────────────────────────────────────────────
+
+    def campaign(self, plan: CampaignPlan) -> None:
+        definition = plan.body.definition
+        standing = "is.new" if not plan.state else "is.changed" if plan.changed else "is.same"
+        self._rule(f"{definition.name}: {self._say(standing)}")
+        if plan.state == CampaignState.PAUSED:
+            self._line(f"[yellow]{escape(self._say('is.paused'))}[/]")
+        self._differences(plan.differences)
+        self._in_flight(plan.in_flight)
+        self._audience(plan.audience)
+        self._entrance(plan)
+        found = figures(plan.tally, definition, weekly=plan.entrance.stream)
+        self._sends(found)
+        self._gates(found)
+        self._desk(found)
+        self._money(plan, found)
+        if found.sends:
+            self._assumed(plan)
+
+    def _differences(self, found: Sequence[Difference]) -> None:
+        if not found:
+            return
+        self._head(self._say("differs"))
+        for one in found:
+            what = self._say(f"what.{one.what}", name=one.name)
+            self._line(f"  {_MARKS[one.action]} {escape(what)}{f': {escape(one.detail)}' if one.detail else ''}")
+
+    def _in_flight(self, flying: InFlight) -> None:
+        if not flying.number:
+            return
+        number = self._words.number
+        steps = [
+            f"{step} {number(count)}" if step else self._say("flying.before", number=number(count))
+            for step, count in flying.by_step.items()
+        ]
+        self._line(
+            f"\n{escape(self._say('flying', number=number(flying.number)))} [dim]({escape(', '.join(steps))})[/]"
+        )
+        if not flying.older:
+            return
+        moved = flying.older - flying.stay
+        said = self._say(f"edits.{flying.edits}", older=number(flying.older), moved=number(moved))
+        if flying.edits == "migrate" and flying.stay:
+            said += f"; {self._say('edits.stay', stay=number(flying.stay))}"
+        self._line(f"  {escape(said)}")
+
+    def _audience(self, audience: Audience) -> None:
+        number = self._words.number
+        key = "audience" if audience.segment else "audience.all"
+        said = self._say(key, segment=audience.segment, size=number(audience.size), free=number(audience.free))
+        self._line(f"\n{escape(said)}")
+        for name in ("barred", "unlisted"):
+            if count := getattr(audience, name):
+                self._line(f"  [dim]{escape(self._say(f'audience.{name}', number=number(count)))}[/]")
+        if not audience.reach:
+            return
+        about = "" if audience.exact else "≈ "
+        self._line(escape(self._say("reached", number=f"{about}{number(audience.anywhere)}")))
+        table = self._table(self._say("channel"), self._say("reachable"), self._say("why_not"))
+        for reach in audience.reach:
+            why = " · ".join(f"{self._words.reason(reason)} {number(count)}" for reason, count in reach.missing.items())
+            table.add_row(f"  [bold]{reach.channel}[/]", about + number(reach.reachable), f"[dim]{escape(why)}[/]")
+        self._console.print(table)
+
+    def _entrance(self, plan: CampaignPlan) -> None:
+        entering, number = plan.entrance, self._words.number
+        if entering.why:
+            self._line(f"\n{escape(self._say(f'enters.{entering.why}'))}")
+            return
+        if entering.stream:
+            basis = self._say(f"basis.{plan.body.definition.start.kind}")
+            weekly = number(entering.total / WEEKS, mean=True)
+            self._line(f"\n{escape(self._say('enters.stream', number=weekly, basis=basis))}")
+        elif entering.at is not None and entering.ends_at is not None:
+            at = self._words.instant(entering.at)
+            self._line(f"\n{escape(self._say('enters.wave', at=at, number=number(entering.total)))}")
+            days = (entering.ends_at - entering.at).total_seconds() / 86400
+            if plan.body.definition.pace is not None and days > 0:
+                ends = self._words.instant(entering.ends_at)
+                self._line(f"  {escape(self._say('enters.pace', at=ends, days=number(days, mean=True)))}")
+        if set(plan.arms) - {""}:
+            share = 1 / WEEKS if entering.stream else 1.0
+            self._line(f"  {escape(self._say('arms', arms=self._arms(plan, share)))}")
+
+    def _arms(self, plan: CampaignPlan, share: float) -> str:
+        parts = []
+        for name in sorted(name for name in plan.arms if name is not None):
+            count = self._words.number(plan.arms[name] * share)
+            parts.append(f"{name} {count}" if name else self._say("arms.all", number=count))
+        if None in plan.arms:
+            parts.append(self._say("arms.held", number=self._words.number(plan.arms[None] * share)))
+        return ", ".join(parts)
+
+    # ── the forecast ─────────────────────────────────────────────────────────
+
+    def _sends(self, found: Figures) -> None:
+        if not found.sends:
+            self._line(f"\n{escape(self._say('forecast.none'))}")
+            return
+        self._head(self._say("forecast.weekly" if found.weekly else "forecast"))
+        table = self._table(self._say("step"), self._say("channel"), self._say("messages"), self._say("cost"), left=2)
+        for line in found.sends:
+            step = escape(self._words.leg(line.step, line.leg))
+            table.add_row(
+                f"  {step}", f"[bold]{line.channel}[/]", self._mean(found, line.number), self._words.money(line.micros)
+            )
+        total = self._mean(found, found.number)
+        table.add_row(f"  [dim]{self._say('total')}[/]", "", f"[bold]{total}[/]", self._words.money(found.micros))
+        self._console.print(table)
+        if len(found.weeks) > 1:
+            weeks = self._table(
+                self._say("week"), self._say("messages"), self._say("cost"), self._say("answers"), left=1
+            )
+            for week in found.weeks:
+                weeks.add_row(
+                    f"  {week.week.isoformat()}", self._words.number(week.number), self._words.money(week.micros),
+                    self._words.number(week.answers),
+                )  # fmt: skip
+            self._console.print()
+            self._console.print(weeks)
+
+    def _gates(self, found: Figures) -> None:
+        if not found.gates:
+            return
+        self._head(self._say("gates"))
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for _ in range(3):
+            table.add_column(overflow="fold")
+        table.add_column(justify="right", no_wrap=True)
+        for key, count in found.gates:
+            table.add_row(
+                f"  {escape(self._words.leg(key.step, key.leg))}", self._say(f"verdict.{key.verdict}"),
+                f"[dim]{escape(self._words.gate(key))}[/]", self._mean(found, count),
+            )  # fmt: skip
+        self._console.print(table)
+
+    def _desk(self, found: Figures) -> None:
+        if not found.asks and found.answers_peak < NOTICED:
+            return
+        self._head(self._say("desk"))
+        for line in found.asks:
+            said = self._say(
+                "desk.ask_weekly" if found.weekly else "desk.ask", step=line.step,
+                number=self._mean(found, line.number), peak=self._words.number(line.peak, mean=True),
+            )  # fmt: skip
+            most = f" {self._say('desk.max', max=self._words.number(line.most))}" if line.most is not None else ""
+            self._line(f"  {escape(said + most)}")
+        said = self._say("desk.answers", peak=self._words.number(found.answers_peak, mean=True))
+        able = capacity(self._plan.workspace.config)
+        if able:
+            said += f"; {self._say('desk.capacity', number=self._words.number(able))}"
+        self._line(f"  {escape(said)}")
+        if able and found.asked_peak > able:
+            self._line(f"  [yellow]{escape(self._say('desk.too_much'))}[/]")
+
+    def _money(self, plan: CampaignPlan, found: Figures) -> None:
+        short = any(key.reason.startswith("budget") for key, _ in found.gates)
+        for state in plan.budgets:
+            name = self._say("budget.own") if state.limit.name.startswith(OWN) else state.limit.name
+            said = self._say(
+                "budget.weekly" if found.weekly else "budget", name=name, needs=self._words.money(found.micros),
+                left=self._words.money(state.left),
+            )  # fmt: skip
+            over = f" [yellow]{escape(self._say('budget.short'))}[/]" if short or found.micros > state.left else ""
+            self._line(f"\n{escape(said)}{';' if over else ''}{over}")
+        for offer, left in plan.short.items():
+            self._line(f"[yellow]{escape(self._say('codes.short', offer=offer, number=self._words.number(left)))}[/]")
+
+    def _assumed(self, plan: CampaignPlan) -> None:
+        rates = ", ".join(
+            self._say(f"rate.{'own' if rate.known else 'assumed'}", channel=rate.channel,
+                      share=self._words.share(rate.share))
+            for rate in plan.rates.values()
+        )  # fmt: skip
+        self._line(f"\n[dim]{escape(self._say('assumed', rates=rates))}[/]")
+        if not plan.exact:
+            entrants = self._words.number(len(plan.entrance.entrants))
+            self._line(f"[dim]{escape(self._say('sample', number=entrants))}[/]")
+
+    # ── lines and tables ─────────────────────────────────────────────────────
+
+    def _mean(self, found: Figures, value: float) -> str:
+        return self._words.number(value, mean=found.weekly)
+
+    def _rule(self, title: str) -> None:
+        self._console.print()
+        self._console.rule(f"[bold]{escape(title)}", align="left")
+
+    def _head(self, title: str) -> None:
+        self._line(f"\n[dim]{escape(title)}[/]")
+
+    def _line(self, markup: str) -> None:
+        self._console.print(markup, highlight=False)
+
+    def _table(self, *heads: str, left: int = 1) -> Table:
+        """A table whose first ``left`` columns are words, the following numbers."""
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for place, head in enumerate(heads):
+            last_is_text = left == 1 and place == 2 and head == self._say("why_not")
+            table.add_column(
+                head if place else f"  {head}", justify="left" if place < left or last_is_text else "right",
+                overflow="fold",
+            )  # fmt: skip
+        return table
