@@ -48,6 +48,8 @@ class AnswerActions:
         self._wakeup = wakeup
 
     async def __call__(self, command: OpenCommand, finish: Finish) -> None:
+        from campaigns.events import events_arrived  # which ends journeys, and so asks for us
+
         now = self._clock.now()
         async with self._store.write() as connection:
             config = await workspace_config(connection)
@@ -62,5 +64,6 @@ class AnswerActions:
                         around.used_by(item, effect)
                         batch.do(item, body, effect)
                 await batch.write(connection)
+                await events_arrived(connection, batch.recorded, now)
             await finish(connection)
         self._wakeup.notify(COMMANDS)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.arrivals import Arrival
 from campaigns.budgets import Limit
 from campaigns.changes import change_customers
 from campaigns.definition import CampaignBody, WorkspaceConfig
@@ -74,6 +75,14 @@ class Batch:
     def channels(self) -> set[str]:
         """Channels that have new messages."""
         return {row["channel"] for row in self._planned}
+
+    @property
+    def recorded(self) -> list[Arrival]:
+        """The events that journeys have recorded; whoever writes the batch lets them arrive after it."""
+        return [
+            Arrival(row["customer_id"], row["name"], self._now, row["id"], None, row["properties"])
+            for row in self._events
+        ]
 
     @property
     def has_commands(self) -> bool:

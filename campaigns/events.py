@@ -103,6 +103,8 @@ async def events_arrived(connection: AsyncConnection, arrived: Iterable[Arrival]
     Gives how many journeys ended. Set-based and by index. Events that lie before a journey's entry are not its doing.
     """
     arrived = list(arrived)
+    if not arrived:
+        return 0
     ended = await _move_journeys(connection, arrived, now)
     await start_by_events(connection, arrived, now)
     return ended

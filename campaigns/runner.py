@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from campaigns.batch import Batch
 from campaigns.engine import decide
+from campaigns.events import events_arrived
 from campaigns.facts import anything_due, load_circumstances, load_due, return_unused
 from campaigns.links import MessageLinks
 from campaigns.live import workspace_config
@@ -56,6 +57,7 @@ class Runner:
                     batch.add(item, body, decision)
                 await batch.write(connection)
                 await return_unused(connection, around)
+                await events_arrived(connection, batch.recorded, now)
         if batch is not None:
             for channel in batch.channels:
                 self._wakeup.notify(outbox(channel))

@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from campaigns.definition import ActivePeriod, Goal, Pace, Start
+from campaigns.definition import ActivePeriod, GiveStep, Goal, Pace, Start
 from campaigns.events import sweep_goals
 from campaigns.periods import Period
+from campaigns.runner import Runner
 from campaigns.starting_events import start_by_imported
 from core.clock import machine_now
 from core.machines.campaign import CampaignState
 from core.machines.enrolment import EnrolmentState
+from core.wakeup import LocalWakeup
 from storage.outbox.columns import table
 from storage.tables import Campaign, Event
-from tests.campaigns.starts.place import CONFIG, Place, campaign
+from tests.campaigns.starts.place import CONFIG, STEP, Place, campaign
 from tests.conftest import NOW
 
 CART = Start(kind="event", event="cart_left")
@@ -123,6 +125,16 @@ async def test_an_event_starts_once_though_reentry_would_allow_it(place: Place) 
     place.clock.advance_to(NOW + timedelta(minutes=1))
     assert await start_by_imported(place.store, "shop", machine_now(), place.clock.now()) == (0, 0)
     assert len(await place.who()) == 1
+
+
+async def test_an_event_that_a_campaign_records_starts_another(place: Place) -> None:
+    give = GiveStep(id="points", points=100)
+    await place.apply(campaign("cart", CART, steps=(give, STEP)))
+    rich = Start(kind="event", event="points_given", where={"points": {"above": 50}})
+    await place.apply(campaign("thanks", rich))
+    await place.event("ann", "cart_left")
+    await Runner(place.store, place.clock, LocalWakeup()).run_once()
+    assert {(row.external_id, row.name) for row in await place.entered()} == {("ann", "cart"), ("ann", "thanks")}
 
 
 async def test_the_allowlist_and_the_pace_hold_here_too(place: Place) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from campaigns import entry, starting_segments
 from campaigns.definition import Start
@@ -13,8 +13,9 @@ from campaigns.periods import Period
 from campaigns.scheduler import Scheduler
 from campaigns.starting_segments import BASELINE, LOOK_EVERY, REFRESH_EVERY
 from core.clock import VirtualClock
+from core.machines.campaign import CampaignState
 from storage.outbox.columns import table
-from storage.tables import Occurrence
+from storage.tables import Campaign, Occurrence
 from tests.campaigns.starts.place import Place, campaign
 from tests.conftest import NOW
 
@@ -83,6 +84,27 @@ async def test_a_segment_that_means_something_else_starts_nobody_by_that(place: 
     await place.segment("vips", {"any": [{"field": "stage", "is": "vip"}, {"field": "city", "is": "Bath"}]})
     assert await place.tick(NOW + 4 * MINUTE) == 0  # back in by words, not by deeds
     assert await place.who() == ["c8"]
+
+
+async def test_who_entered_during_a_pause_starts_after_it_if_still_there(place: Place) -> None:
+    ids = await begun(place)
+    campaigns = table(Campaign)
+
+    async def put(state: CampaignState) -> None:
+        async with place.store.write() as connection:
+            await connection.execute(update(campaigns).values(state=state))
+
+    await put(CampaignState.PAUSED)
+    await place.apply(campaign("other", VIPS))  # it goes on refreshing
+    await place.tick()
+    for step, (name, stage) in enumerate([("c5", "vip"), ("c6", "vip"), ("c6", "")], 1):
+        place.clock.advance_to(NOW + step * timedelta(hours=3))
+        await place.change(ids[name], stage=stage)
+        await place.tick()
+    assert await place.who("welcome") == []
+    await put(CampaignState.ACTIVE)
+    assert await place.tick(NOW + timedelta(hours=10)) == 1
+    assert await place.who("welcome") == ["c5"]
 
 
 async def test_one_who_comes_again_starts_again_where_reentry_lets_them(place: Place) -> None:
