@@ -8,6 +8,7 @@ from decimal import Decimal
 from campaigns.definition import BEST, CampaignDefinition, Leg, OfferCandidate, When
 from campaigns.engine.journey import Facts, IdentityFacts, Journey, Price
 from campaigns.gates import ADDRESS_GATES, SendFacts, first_stop
+from campaigns.gates.offer import promised_by
 from core.money import MICRO
 
 GOOD_ENOUGH = 0.2
@@ -142,13 +143,12 @@ def offer_for(definition: CampaignDefinition, journey: Journey, facts: Facts) ->
     if own is not None:
         return OfferVerdict(own.offer, own.product)
     reason = "no offer is meant for this customer"
-    taken = {one.product: one.offer for one in facts.grants}
     for candidate in _ranked(definition, journey, facts):
         offer = facts.offers.get(candidate.offer)
         if offer is None:
             reason = f"offer {candidate.offer} is not known"
-        elif offer.product in taken:
-            return OfferVerdict(reason=f"{offer.product} is promised already, by {taken[offer.product]}")
+        elif promised := promised_by(offer.product, facts.grants):
+            return OfferVerdict(reason=f"{offer.product} is promised already, by {promised}")
         elif offer.codes == "unique" and facts.codes_left.get(offer.name, 0) < 1:
             reason = f"offer {offer.name} has no codes left"
         else:

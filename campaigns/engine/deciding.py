@@ -35,6 +35,7 @@ from campaigns.engine.effects import (
 from campaigns.engine.journey import Facts, Journey, MessageFacts
 from campaigns.engine.planning import Plan, too_late
 from campaigns.engine.waiting import step_ends, wait_ends
+from campaigns.gates import SendFacts, live_chat
 from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
 from core.machines.message import MessageState
 from core.purposes import NEEDS_CONSENT
@@ -218,7 +219,8 @@ class _Walk:
             return self._instead(step, leg_name, since, beside)
         if reason:
             self._plan.note("ChannelChosen", step.id, leg_name, reason)
-        if marketing and facts.live_chat and not self._journey.ghost:
+        talk = SendFacts(definition.purpose, self._now, live_chat=facts.live_chat)
+        if live_chat.GATE.stops(talk) and not self._journey.ghost:
             return self._hold(step, leg_name, since)
         opens = self._plan.opening(step, found.channel, since)
         if opens.window is None:

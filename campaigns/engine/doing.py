@@ -5,6 +5,7 @@ from datetime import datetime
 from campaigns.definition import Action, FlowStep, GiveStep, HandoffStep, SetStep, TaskStep, WebhookStep
 from campaigns.engine.effects import ChangeCustomer, Command, CreateTask, Effect, GrantOffer, Note, RecordEvent
 from campaigns.engine.journey import Facts
+from campaigns.gates.offer import promised_by
 
 HANDOFF, FLOW, WEBHOOK = "handoff", "flow", "webhook"
 """Kinds of commands; who carries one out registers a handler for it."""
@@ -46,7 +47,7 @@ def _give(step: GiveStep, facts: Facts) -> list[Effect]:
         ]
     offer = facts.offers.get(step.voucher) if step.voucher else None
     if offer is not None:
-        if any(one.product == offer.product for one in facts.grants):
+        if promised_by(offer.product, facts.grants):
             effects.append(Note("OfferWithheld", step.id, detail=f"{offer.product} is promised already"))
         elif offer.codes == "unique" and facts.codes_left.get(offer.name, 0) < 1:
             effects.append(Note("OfferWithheld", step.id, detail=f"offer {offer.name} has no codes left"))

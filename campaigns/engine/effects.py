@@ -1,15 +1,16 @@
 """What a decision does: effects are data, carried out by :mod:`campaigns.runner` in the batch's transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from campaigns.engine.journey import Journey
 from core.purposes import Purpose
+from core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendMessage:
     """Plan one message: (enrolment, ``step``, ``leg``) is its key.
 
@@ -29,7 +30,7 @@ class SendMessage:
     parts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reschedule:
     """Give a planned message that missed its window another one."""
 
@@ -39,7 +40,7 @@ class Reschedule:
     not_after: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SkipMessage:
     """Give up a planned message."""
 
@@ -47,14 +48,14 @@ class SkipMessage:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Follow:
     """From now on the journey waits for this message of its step, which was planned beside the first."""
 
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GrantOffer:
     """Promise an offer to the customer, with a code of their own where it has such."""
 
@@ -63,7 +64,7 @@ class GrantOffer:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ChangeCustomer:
     """Set fields (``attributes.NAME`` or a column; None empties), tags and stage."""
 
@@ -74,7 +75,7 @@ class ChangeCustomer:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RecordEvent:
     """Something that the campaign did for the customer, as an event of theirs."""
 
@@ -83,7 +84,7 @@ class RecordEvent:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CreateTask:
     """A task for a person; ``due_at`` None: whenever."""
 
@@ -93,7 +94,7 @@ class CreateTask:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Command:
     """Ask whoever registered a handler for ``kind``: handoff, flow, webhook."""
 
@@ -102,14 +103,14 @@ class Command:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TakeQuota:
     """Count one of a step's tasks or handoffs of today."""
 
     step: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Note:
     """A line of the journey's history."""
 
@@ -134,7 +135,7 @@ Effect = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Decision:
     """What becomes of a journey, and what is to be done."""
 

@@ -1,16 +1,17 @@
 """What the engine looks at: a journey and the facts about its customer. Plain frozen values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Cap, NoSendDays, Offer, SendingHours
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
+from core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Journey:
     """An enrolment as the engine sees it.
 
@@ -29,7 +30,7 @@ class Journey:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class IdentityFacts:
     """One address of the customer, with what the gates know of it. ``consented`` is for the campaign's purpose."""
 
@@ -41,7 +42,7 @@ class IdentityFacts:
     country: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MessageFacts:
     """A message of the step where the journey stands. Instants are business time."""
 
@@ -56,7 +57,7 @@ class MessageFacts:
     leg: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sent:
     """A marketing message to the customer that counts for caps: planned, under way or out. ``at`` is business time."""
 
@@ -65,7 +66,7 @@ class Sent:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GrantFacts:
     """An offer's grant in force."""
 
@@ -75,7 +76,7 @@ class GrantFacts:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ChannelHistory:
     """How the customer took to a channel: messages that arrived there lately, and those that they answered."""
 
@@ -88,7 +89,7 @@ class ChannelHistory:
         return (self.answered + 1) / (self.sent + 2)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Price:
     """What a message may cost, in micro-units of the workspace's currency; ``parts`` counts SMS segments."""
 
@@ -108,7 +109,7 @@ def free(_channel: str, _identity: IdentityFacts, _template: str) -> Price:
 _EVERY_DAY = NoSendDays()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Facts:
     """What the engine may know of a customer and the workspace. ``identities`` are oldest first.
 

@@ -6,6 +6,7 @@ from campaigns.definition import CampaignDefinition, Leg, SendStep
 from campaigns.engine.choosing import OfferVerdict, Target, cheaper, target
 from campaigns.engine.effects import Effect, GrantOffer, Note, SendMessage
 from campaigns.engine.journey import Facts, Journey
+from campaigns.gates.budget import falls_short
 from campaigns.hours import Opening, Window
 from campaigns.hours import opening as first_opening
 
@@ -51,7 +52,7 @@ class Plan:
 
     def affordable(self, step: SendStep, leg: Leg, found: Target) -> Target | None:
         """The target, or a cheaper one where the money does not reach; None where none is cheap enough."""
-        if self._money is None or found.price.micros <= self._money or self._journey.ghost:
+        if self._money is None or self._journey.ghost or not falls_short(found.price.micros, self._money):
             return found
         if self._facts.when_short == "skip":
             return None
@@ -114,7 +115,7 @@ class Plan:
         opens = self.opening(step, found.channel, since)
         if opens.window is None:
             self.note("SendSkipped", step.id, leg.channel, too_late(opens))
-        elif self._money is not None and found.price.micros > self._money:
+        elif falls_short(found.price.micros, self._money):
             self.note("SendSkipped", step.id, leg.channel, "budget")
         else:
             self.send(step, leg.channel, found, opens.window, opens.deferred_by)

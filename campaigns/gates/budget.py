@@ -3,8 +3,13 @@
 from campaigns.gates.gate import PlanFacts, PlanningGate, Verdict
 
 
+def falls_short(price_micros: int, money_left: int | None) -> bool:
+    """Whether what is left (None: no budget) does not reach; micro-units."""
+    return money_left is not None and price_micros > money_left
+
+
 def stops(facts: PlanFacts) -> bool:
-    return facts.money_left is not None and facts.price_micros > facts.money_left
+    return falls_short(facts.price_micros, facts.money_left)
 
 
 GATE = PlanningGate("budget", Verdict.CHEAPER, stops)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 from campaigns.definition import Cap, NoSendDays, SendingHours
 from core.machines.campaign import CampaignState
 from core.purposes import Purpose
+from core.values import value
 from storage.outbox.columns import SendColumns
 
 _EVERY_HOUR = SendingHours(opens="00:00", closes="00:00")
@@ -29,7 +30,7 @@ class Verdict(StrEnum):
     CHEAPER = "cheaper"  # by a channel that costs less, else not at all
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendFacts:
     """All that the gates look at for one message. ``now`` is business time, ``quiet_until`` ends a chat's rest."""
 
