@@ -78,13 +78,13 @@ async def _preview(
 
     configuration = load_settings()
     now = make_clock(configuration).now()
-    found = None if applied else _of_folder(workspace_folder(folder), campaign)
+    found = None if applied else campaign_of_folder(workspace_folder(folder), campaign)
     if found is not None and not customer:  # needs no store
         body, config = found
         audience = example_audience(locale or config.locale, body, config, now)
     else:
         async with open_store(configuration) as store, store.read() as connection:
-            body, config = found or await _of_store(connection, campaign)
+            body, config = found or await campaign_of_store(connection, campaign)
             if customer:
                 id_ = await find_customer(connection, customer)
                 audience = await load_audience(connection, id_, body, config, now)
@@ -96,7 +96,7 @@ async def _preview(
     return make_preview(body, config, audience, addresses(configuration), now, step=step)
 
 
-def _of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
+def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
     """The campaign as the folder's files say.
 
     Raises:
@@ -119,7 +119,7 @@ def _of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceCon
     return body, workspace.config
 
 
-async def _of_store(connection: "AsyncConnection", campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
+async def campaign_of_store(connection: "AsyncConnection", campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
     """The campaign as it was applied.
 
     Raises:
