@@ -72,7 +72,7 @@ class _Shown:
         apart, brought = lift.difference, lift.brought
         if not _is_known(apart):
             return f"[bold]{self._step(apart.estimate)}[/]", "", ""
-        steps = {"low": self._step(apart.low), "high": self._step(apart.high)}
+        steps = {"low": self._bare(apart.low), "high": self._bare(apart.high)}
         said = self.say("lift", difference=f"[bold]{self._step(apart.estimate)}[/]", **steps)
         relative = (
             "" if lift.relative is None else self.say("relative", relative=self._percent(lift.relative, "+0%;-0%"))
@@ -106,8 +106,13 @@ class _Shown:
 
     def _step(self, step: float) -> str:
         if self._is_money:
-            return f"{self._decimal(step, '+#,##0.00;-#,##0.00')} {self._result.currency}".strip()
-        return self.say("points", number=self._decimal(step * 100, "+0.0;-0.0"))
+            return f"{self._bare(step)} {self._result.currency}".strip()
+        return self.say("points", number=self._bare(step))
+
+    def _bare(self, step: float) -> str:
+        if self._is_money:
+            return self._decimal(step, "+#,##0.00;-#,##0.00")
+        return self._decimal(step * 100, "+0.0;-0.0")
 
     def _money(self, amount: float) -> str:
         return f"{self._decimal(amount, '#,##0.00')} {self._result.currency}".strip()
