@@ -9,7 +9,7 @@ from rich.table import Table
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
 from core.catalogue import text
 from core.money import Money
-from otklik.reporting import reason_in_words
+from otklik.reasons import reason_in_words
 
 MOST_DAYS = 45
 """Beyond that the days are weeks."""
