@@ -1,6 +1,7 @@
 """A plan at the terminal: what would change, and a forecast of each campaign."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +11,7 @@ from campaigns.budgets import OWN
 from campaigns.forecast.audience import Audience
 from campaigns.forecast.differences import Difference
 from campaigns.forecast.entrances import WEEKS
-from campaigns.forecast.figures import NOTICED, Figures, capacity, figures
+from campaigns.forecast.figures import NOTICED, NOWHERE, Figures, capacity, figures
 from campaigns.forecast.in_flight import InFlight
 from campaigns.forecast.planning import CampaignPlan, WorkspacePlan
 from campaigns.periods import zone_named
@@ -135,10 +136,8 @@ class _Page:
         elif entering.at is not None and entering.ends_at is not None:
             at = self._words.instant(entering.at)
             self._line(f"\n{escape(self._say('enters.wave', at=at, number=number(entering.total)))}")
-            days = (entering.ends_at - entering.at).total_seconds() / 86400
-            if plan.body.definition.pace is not None and days > 0:
-                ends = self._words.instant(entering.ends_at)
-                self._line(f"  {escape(self._say('enters.pace', at=ends, days=number(days, mean=True)))}")
+            if plan.body.definition.pace is not None and entering.ends_at > entering.at:
+                self._line(f"  {escape(self._say('enters.pace', at=self._words.instant(entering.ends_at)))}")
         if set(plan.arms) - {""}:
             share = 1 / WEEKS if entering.stream else 1.0
             self._line(f"  {escape(self._say('arms', arms=self._arms(plan, share)))}")
@@ -165,7 +164,8 @@ class _Page:
             table.add_row(
                 f"  {step}", f"[bold]{line.channel}[/]", self._mean(found, line.number), self._words.money(line.micros)
             )
-        total = self._mean(found, found.number)
+        places = 1 if found.weekly else 0
+        total = self._mean(found, sum(round(line.number, places) for line in found.sends))
         table.add_row(f"  [dim]{self._say('total')}[/]", "", f"[bold]{total}[/]", self._words.money(found.micros))
         self._console.print(table)
         if len(found.weeks) > 1:
@@ -185,13 +185,18 @@ class _Page:
             return
         self._head(self._say("gates"))
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for _ in range(3):
-            table.add_column(overflow="fold")
-        table.add_column(justify="right", no_wrap=True)
-        for key, count in found.gates:
+        for place in range(4):
+            table.add_column(overflow="fold", justify="right" if place == 2 else "left")
+        for (step, leg, verdict), gates in groupby(found.gates, lambda one: (one[0].step, one[0].leg, one[0].verdict)):
+            reasons = list(gates)
+            why = " · ".join(
+                f"{self._say('nowhere') if key.reason == NOWHERE else self._words.reason(key.reason)}"
+                f"{f' {self._mean(found, count)}' if len(reasons) > 1 else ''}"
+                for key, count in reasons
+            )
             table.add_row(
-                f"  {escape(self._words.leg(key.step, key.leg))}", self._say(f"verdict.{key.verdict}"),
-                f"[dim]{escape(self._words.gate(key))}[/]", self._mean(found, count),
+                f"  {escape(self._words.leg(step, leg))}", self._say(f"verdict.{verdict}"),
+                self._mean(found, sum(count for _, count in reasons)), f"[dim]{escape(why)}[/]",
             )  # fmt: skip
         self._console.print(table)
 
@@ -206,11 +211,13 @@ class _Page:
             )  # fmt: skip
             most = f" {self._say('desk.max', max=self._words.number(line.most))}" if line.most is not None else ""
             self._line(f"  {escape(said + most)}")
-        said = self._say("desk.answers", peak=self._words.number(found.answers_peak, mean=True))
         able = capacity(self._plan.workspace.config)
+        if found.answers_peak >= (NOTICED / 10 if found.weekly else NOTICED):
+            key = "desk.answers_weekly" if found.weekly else "desk.answers"
+            said = self._say(key, peak=self._words.number(found.answers_peak, mean=True))
+            self._line(f"  {escape(said)}")
         if able:
-            said += f"; {self._say('desk.capacity', number=self._words.number(able))}"
-        self._line(f"  {escape(said)}")
+            self._line(f"  [dim]{escape(self._say('desk.capacity', number=self._words.number(able)))}[/]")
         if able and found.asked_peak > able:
             self._line(f"  [yellow]{escape(self._say('desk.too_much'))}[/]")
 

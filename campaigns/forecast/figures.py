@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from campaigns.definition import CampaignDefinition, HandoffStep, TaskStep, WorkspaceConfig
@@ -12,6 +12,8 @@ from campaigns.forecast.walking import GateKey, Tally
 
 NOTICED = 0.5
 """Fewer customers than this are no row."""
+NOWHERE = "nowhere"
+"""The reason where every channel that ``best`` may take has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,22 @@ def figures(tally: Tally, definition: CampaignDefinition, *, weekly: bool) -> Fi
     for _, by_day, _ in asked:
         for day, number in (_steady(by_day) if weekly else by_day).items():
             together[day] += number
-    gates = [(key, number * share) for key, number in tally.gates.items() if number * share >= NOTICED]
+    gates = _noticed(tally, share)
     return Figures(
         weekly=weekly,
         sends=[SendLine(*key, numbers[key], micros[key]) for key in in_order],
         weeks=() if weekly else _weeks(tally),
-        gates=sorted(gates, key=lambda one: (place.get(one[0].step, -1), one[0].leg != "main", -one[1], one[0].reason)),
+        gates=sorted(
+            gates,
+            key=lambda one: (
+                place.get(one[0].step, -1),
+                one[0].leg != "main",
+                one[0].leg,
+                one[0].verdict,
+                -one[1],
+                one[0].reason,
+            ),
+        ),
         asks=[
             AskLine(step, sum(by_day.values()) * share, max((_steady(by_day) if weekly else by_day).values()), most)
             for step, by_day, most in asked
@@ -107,6 +119,14 @@ def capacity(config: WorkspaceConfig) -> float:
     staff = config.staff
     opens, closes = (_hours(text) for text in (staff.hours.opens, staff.hours.closes))
     return staff.agents * staff.answers_per_hour * ((closes - opens) % 24 or 24)
+
+
+def _noticed(tally: Tally, share: float) -> list[tuple[GateKey, float]]:
+    """The gates that are worth a row; where none of several channels reaches somebody, the reasons are one."""
+    merged: defaultdict[GateKey, float] = defaultdict(float)
+    for key, number in tally.gates.items():
+        merged[replace(key, reason=NOWHERE) if "; " in key.reason else key] += number * share
+    return [(key, number) for key, number in merged.items() if number >= NOTICED]
 
 
 def _hours(clock: str) -> float:
