@@ -73,8 +73,8 @@ class Entrance:
         return self.total / len(self.entrants) if self.entrants else 0.0
 
 
-async def entrance(connection: AsyncConnection, meant: Meant, free: int, *, goes_live: bool) -> Entrance:
-    """Who enters next; ``free`` is how many may. ``goes_live``: what has started for the listed starts for all."""
+async def entrance(connection: AsyncConnection, meant: Meant, *, goes_live: bool) -> Entrance:
+    """Who enters next. ``goes_live``: what has started for the listed starts for all."""
     campaign, definition, now = meant.campaign, meant.definition, meant.now
     if campaign.state in NEVER:
         return Entrance(why="stopped")
@@ -84,9 +84,9 @@ async def entrance(connection: AsyncConnection, meant: Meant, free: int, *, goes
         case "now":
             if not goes_live and await _has_started(connection, campaign.id):
                 return Entrance(why="started")
-            return await _wave(connection, meant, free)
+            return await _wave(connection, meant)
         case "at" | "cron":
-            return await _wave(connection, meant, free)
+            return await _wave(connection, meant)
         case "event":
             return await _stream(connection, meant, await _by_events(connection, meant))
         case "segment":
@@ -112,20 +112,26 @@ async def _has_started(connection: AsyncConnection, campaign_id: str) -> bool:
 # ── waves ────────────────────────────────────────────────────────────────────
 
 
-async def _wave(connection: AsyncConnection, meant: Meant, free: int) -> Entrance:
-    """Everybody who may enter, on the clock of the organisation or of each customer, at the campaign's pace."""
+async def _wave(connection: AsyncConnection, meant: Meant) -> Entrance:
+    """Everybody who may enter then, on the clock of the organisation or of each customer, at the campaign's pace.
+
+    The audience is that of the wave's own instant: who becomes dormant until then is among it.
+    """
     definition, config = meant.definition, meant.config
-    those = meant.free().subquery("those")
+    first = _instant(definition, config, _clock(definition, config, ""), meant.now)
+    if first is None:
+        return Entrance(why="over")
+    then = replace(meant, now=first)
+    those = then.free().subquery("those")
+    free = int(await connection.scalar(select(func.count()).select_from(those)) or 0)
     sampled = select(those, _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess).join(_CUSTOMERS, _CUSTOMERS.c.id == those.c.id)
     rows = (await connection.execute(sampled.order_by(those.c.draw, those.c.id).limit(SAMPLE))).all()
     if not rows:
-        return Entrance(why="nobody", at=_instant(definition, config, config.zone, meant.now))
+        return Entrance(why="nobody", at=first)
     weights = await weights_of(connection, meant.campaign.id, definition, config, meant.now)
     by_instant: dict[datetime, list[Prospect]] = {}
     for row in sorted(rows, key=lambda row: row.id):
-        named = definition.start.zone
-        zone = {"organisation": config.zone, "customer": row.zone or row.zone_guess or config.zone}.get(named, named)
-        at = _instant(definition, config, zone, meant.now)
+        at = _instant(definition, config, _clock(definition, config, row.zone or row.zone_guess), meant.now)
         if at is not None:
             by_instant.setdefault(at, []).append(_assigned(meant, row, weights))
     entrants: list[Entrant] = []
@@ -137,6 +143,12 @@ async def _wave(connection: AsyncConnection, meant: Meant, free: int) -> Entranc
         at=min(by_instant), ends_at=max(one.at for one in entrants), entrants=entrants,
         total=round(free * len(entrants) / len(rows)),
     )  # fmt: skip
+
+
+def _clock(definition: CampaignDefinition, config: WorkspaceConfig, customers: str) -> str:
+    """The zone on whose clock a start counts; ``customers`` is the customer's own, where it is known."""
+    named = definition.start.zone
+    return {"organisation": config.zone, "customer": customers or config.zone}.get(named, named)
 
 
 def _instant(definition: CampaignDefinition, config: WorkspaceConfig, zone: str, now: datetime) -> datetime | None:

@@ -121,7 +121,7 @@ class _Planner:
         meant = Meant(campaign, definition, config, self.workspace.segments, self.now)
         audience = await counted(self.connection, meant)
         goes_live = (self.state.workspace or {}).get("mode") == "allowlist" and config.mode == "live"
-        entering = await entrance(self.connection, meant, audience.free, goes_live=goes_live)
+        entering = await entrance(self.connection, meant, goes_live=goes_live)
         flying = await in_flight(self.connection, campaign.id, body, version)
         rates = await answer_rates(self.connection, campaign.id, channels_of(definition), config)
         limits = limits_of(definition.budget, definition.name, config, self.now) if definition.budget else ()

@@ -49,7 +49,7 @@ async def settle(store: Store, size: int = 120) -> None:
                     )
                 )  # fmt: skip
         for order in range(number % 3 + 1):
-            at = NOW - timedelta(days=(number * 13 + order * 200) % 700, hours=number % 24)
+            at = NOW - timedelta(days=(number * 37 + order * 200) % 900, hours=number % 24)
             events.append(
                 Event(
                     id=f"e{number:020d}{order:05d}", customer_id=resident(number), name="order", at=at,
