@@ -223,19 +223,23 @@ class _Page:
 
     def _money(self, plan: CampaignPlan, found: Figures) -> None:
         short = any(key.reason.startswith("budget") for key, _ in found.gates)
+        least = min((state.left for state in plan.budgets), default=0)
         for state in plan.budgets:
             name = self._say("budget.own") if state.limit.name.startswith(OWN) else state.limit.name
             said = self._say(
                 "budget.weekly" if found.weekly else "budget", name=name, needs=self._words.money(found.micros),
                 left=self._words.money(state.left),
             )  # fmt: skip
-            over = f" [yellow]{escape(self._say('budget.short'))}[/]" if short or found.micros > state.left else ""
-            self._line(f"\n{escape(said)}{';' if over else ''}{over}")
+            if (short and state.left == least) or found.micros > state.left:
+                said = f"{escape(said)} [yellow]{escape(self._say('budget.short'))}[/]"
+            else:
+                said = escape(said)
+            self._line(f"\n{said}")
         for offer, left in plan.short.items():
             self._line(f"[yellow]{escape(self._say('codes.short', offer=offer, number=self._words.number(left)))}[/]")
 
     def _assumed(self, plan: CampaignPlan) -> None:
-        rates = ", ".join(
+        rates = " · ".join(
             self._say(f"rate.{'own' if rate.known else 'assumed'}", channel=rate.channel,
                       share=self._words.share(rate.share))
             for rate in plan.rates.values()

@@ -28,20 +28,21 @@ class Words:
         from babel.numbers import format_decimal
 
         form = "#,##0.#" if mean and value < _FEW else "#,##0"
-        return str(format_decimal(round(value, 1) if mean else round(value), form, locale=self._lang))
+        rounded = round(value, 1) if mean else round(value)
+        return str(format_decimal(rounded, form, locale=self._lang, numbering_system="default"))
 
     def money(self, micros: float) -> str:
         """An amount in the workspace's currency."""
         from babel.numbers import format_currency
 
         amount = (Decimal(round(micros)) / MICRO).quantize(Decimal("0.01"))
-        return str(format_currency(amount, self._currency, locale=self._lang))
+        return str(format_currency(amount, self._currency, locale=self._lang, numbering_system="default"))
 
     def share(self, value: float) -> str:
         """A share of the whole in percent."""
         from babel.numbers import format_percent
 
-        return str(format_percent(value, "#,##0.#%", locale=self._lang))
+        return str(format_percent(value, "#,##0.#%", locale=self._lang, numbering_system="default"))
 
     def instant(self, at: datetime) -> str:
         """A minute on the organisation's clock."""
