@@ -46,7 +46,7 @@ def arm(point: str) -> None:
         case "start recorded, nobody enrolled":
             _at(campaigns.scheduler, "enrol", after=False)
         case "planned, not committed":
-            _after(campaigns.runner._Batch, "write", giving=False)
+            _after(campaigns.runner.Batch, "write", giving=False)
         case "claimed":
             _after(Outbox, "claim")
         case "begun, not started":
