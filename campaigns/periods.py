@@ -51,17 +51,7 @@ class Period:
     def _shifted(self, instant: datetime, zone: ZoneInfo, amount: int) -> datetime:
         if self.unit in _ELAPSED:
             return (instant + _ELAPSED[self.unit] * amount).astimezone(UTC)
-        local = instant.astimezone(zone).replace(tzinfo=None, fold=0)
-        match self.unit:
-            case "d":
-                moved = local + timedelta(days=amount)
-            case "w":
-                moved = local + timedelta(weeks=amount)
-            case "mo":
-                moved = _add_months(local, amount)
-            case _:
-                moved = _add_months(local, 12 * amount)
-        return resolve(moved, zone)
+        return _shifted_days(instant.astimezone(UTC), zone, amount, self.unit)
 
     @property
     def rough(self) -> timedelta:
@@ -78,6 +68,22 @@ class Period:
             serialization=core_schema.plain_serializer_function_ser_schema(str),
             json_schema_input_schema=core_schema.str_schema(pattern=r"^\d{1,5}\s*(s|m|h|d|w|mo|y)$"),
         )
+
+
+@lru_cache(maxsize=1024)
+def _shifted_days(instant: datetime, zone: ZoneInfo, amount: int, unit: str) -> datetime:
+    """By calendar units. ``instant`` is in UTC, where no two instants are equal; a batch's journeys share most."""
+    local = instant.astimezone(zone).replace(tzinfo=None, fold=0)
+    match unit:
+        case "d":
+            moved = local + timedelta(days=amount)
+        case "w":
+            moved = local + timedelta(weeks=amount)
+        case "mo":
+            moved = _add_months(local, amount)
+        case _:
+            moved = _add_months(local, 12 * amount)
+    return resolve(moved, zone)
 
 
 def _add_months(local: datetime, months: int) -> datetime:

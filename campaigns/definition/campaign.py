@@ -49,9 +49,21 @@ class CampaignDefinition(Value):
         asked += [candidate.when for candidate in self.offer.candidates] if self.offer is not None else []
         return frozenset(when.condition for when in asked if when is not None and when.condition)
 
+    @cached_property
+    def _by_id(self) -> Mapping[str, Step]:
+        return {step.id: step for step in reversed(self.steps)}
+
+    @cached_property
+    def _following(self) -> Mapping[str, Step | None]:
+        by_place = zip(self.steps, (*self.steps[1:], None), strict=True)
+        return {
+            step.id: None if step.then == END else self._by_id.get(step.then) if step.then else following
+            for step, following in reversed(list(by_place))
+        }
+
     def step(self, id_: str) -> Step | None:
         """The step of that id, or None."""
-        return next((step for step in self.steps if step.id == id_), None)
+        return self._by_id.get(id_)
 
     def send_step(self, id_: str) -> SendStep | None:
         """The step of that id where it sends something, or None."""
@@ -60,14 +72,7 @@ class CampaignDefinition(Value):
 
     def step_after(self, id_: str) -> Step | None:
         """The step that follows, or None after the last."""
-        for place, current in enumerate(self.steps):
-            if current.id == id_:
-                if current.then == END:
-                    return None
-                if current.then:
-                    return self.step(current.then)
-                return self.steps[place + 1] if place + 1 < len(self.steps) else None
-        return None
+        return self._following.get(id_)
 
 
 class CampaignBody(Value):

@@ -1,7 +1,6 @@
 """Choosing where a leg goes: the channel, the address, the offer. Pure; says in words why it is none or that one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,12 +9,13 @@ from campaigns.engine.journey import Facts, IdentityFacts, Journey, Price
 from campaigns.gates import ADDRESS_GATES, SendFacts, first_stop
 from campaigns.gates.offer import promised_by
 from core.money import MICRO
+from core.values import value
 
 GOOD_ENOUGH = 0.2
 """A channel whose score is lower is passed over by ``best`` while a better one is there: four messages, no answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Target:
     """Where a message would go, and what it may cost."""
 
@@ -124,7 +124,7 @@ def cheaper(
     return min(affordable, key=lambda one: one.price.micros, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OfferVerdict:
     """Which offer goes with the campaign's messages. ``reason`` says why the journey may not go on."""
 
@@ -134,10 +134,13 @@ class OfferVerdict:
     reason: str = ""
 
 
+_NO_OFFER = OfferVerdict()
+
+
 def offer_for(definition: CampaignDefinition, journey: Journey, facts: Facts) -> OfferVerdict:
     """The offer that this journey holds, or may be granted now; a product that is promised elsewhere stops it."""
     if definition.offer is None:
-        return OfferVerdict()
+        return _NO_OFFER
     names = {candidate.offer for candidate in definition.offer.candidates}
     own = next((one for one in facts.grants if one.enrolment_id == journey.id and one.offer in names), None)
     if own is not None:
@@ -165,7 +168,7 @@ def _ranked(definition: CampaignDefinition, journey: Journey, facts: Facts) -> l
         return fitting
 
     def score(candidate: OfferCandidate) -> float:
-        value = facts.attributes.get(candidate.score.removeprefix("attributes."))
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("-inf")
+        known = facts.attributes.get(candidate.score.removeprefix("attributes."))
+        return float(known) if isinstance(known, int | float) and not isinstance(known, bool) else float("-inf")
 
     return sorted(fitting, key=score, reverse=True)

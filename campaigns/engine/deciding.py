@@ -219,8 +219,7 @@ class _Walk:
             return self._instead(step, leg_name, since, beside)
         if reason:
             self._plan.note("ChannelChosen", step.id, leg_name, reason)
-        talk = SendFacts(definition.purpose, self._now, live_chat=facts.live_chat)
-        if live_chat.GATE.stops(talk) and not self._journey.ghost:
+        if facts.live_chat and not self._journey.ghost and self._stopped_by_chat():
             return self._hold(step, leg_name, since)
         opens = self._plan.opening(step, found.channel, since)
         if opens.window is None:
@@ -240,6 +239,9 @@ class _Walk:
         for one in beside:
             self._plan.send_beside(step, one, since)
         return self._stay(step.id, leg_name, wait_ends(step.wait, window.opens, None, facts.zone), since)
+
+    def _stopped_by_chat(self) -> bool:
+        return live_chat.GATE.stops(SendFacts(self._definition.purpose, self._now, live_chat=True))
 
     def _while_planned(self, step: SendStep, message: MessageFacts) -> Decision:
         """A message that has not left: wait for its outcome, or move it to another window, or give it up."""
@@ -266,7 +268,8 @@ class _Walk:
         return Decision(moved, tuple(self._plan.effects))
 
     def _stay(self, step: str, leg: str, due_at: datetime | None, since: datetime) -> Decision:
-        moved = replace(self._journey, step=step, leg=leg, step_at=since, due_at=due_at)
+        was = self._journey  # written out: `replace` costs as much as the rest of the walk
+        moved = Journey(was.state, step, leg, due_at, since, was.reason, was.variant, was.ghost, was.id)
         return Decision(moved, tuple(self._plan.effects))
 
     def _close(self, event: str, reason: str = "") -> Decision:

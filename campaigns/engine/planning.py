@@ -29,7 +29,7 @@ class Plan:
 
     def opening(self, step: SendStep, channel: str, since: datetime, *, message_id: str = "") -> Opening:
         """Where a message finds its place; without a window past the step's patience."""
-        facts = self._facts
+        facts, patience = self._facts, step.expires.rough
         return first_opening(
             self._definition.purpose,
             max(self._now, facts.quiet_until) if facts.quiet_until else self._now,
@@ -40,15 +40,15 @@ class Plan:
             caps=facts.caps,
             sent=self._counted(message_id),
             channel=channel,
-            latest=since + step.expires.rough,
-            patience=step.expires.rough,
+            latest=since + patience,
+            patience=patience,
         )
 
     def _counted(self, message_id: str) -> list[tuple[str, datetime]]:
         """What counts for caps: what is known, and what this very decision planned."""
-        others = (one for one in self._facts.sent if not message_id or one.message_id != message_id)
-        known = [(one.channel, one.at) for one in others]
-        return known + [(one.channel, one.send_at) for one in self.effects if isinstance(one, SendMessage)]
+        found = [(one.channel, one.at) for one in self._facts.sent if not message_id or one.message_id != message_id]
+        found += [(one.channel, one.send_at) for one in self.effects if isinstance(one, SendMessage)]
+        return found
 
     def affordable(self, step: SendStep, leg: Leg, found: Target) -> Target | None:
         """The target, or a cheaper one where the money does not reach; None where none is cheap enough."""

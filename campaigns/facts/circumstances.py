@@ -7,6 +7,7 @@ so that the next one of the same batch sees it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from campaigns.batch_prices import BatchPrices
 from campaigns.budgets import Limit
@@ -29,6 +30,7 @@ from campaigns.facts.journeys import DueJourney
 from core.purposes import NEEDS_CONSENT
 
 Served = Mapping[str, frozenset[str]]
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -53,13 +55,14 @@ class Circumstances:
     tomorrow: datetime | None = None
     beside: Mapping[str, tuple[MessageFacts, ...]] = field(default_factory=dict)
     _served: Served = field(init=False)
+    _conditions: dict[str, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._served = {name: policy.countries for name, policy in self.config.channels.items() if policy.countries}
 
     def facts(self, item: DueJourney, body: CampaignBody) -> Facts:
         """What the engine may know for this journey, as of now."""
-        customer = item.customer_id
+        customer, prices = item.customer_id, self.prices
         return Facts(
             zone=item.zone,
             sending_hours=self.config.sending_hours,
@@ -72,25 +75,38 @@ class Circumstances:
             no_send=self.config.no_send,
             caps=self.config.caps,
             sent=tuple(self.sent.get(customer, ())),
-            conditions={
-                name: customer in who
-                for (version, name), who in self.holding.items()
-                if version in ("", item.version)
-            },
+            conditions={name: customer in who for name, who in self._asked(item.version)} if self.holding else _NONE,
             live_chat=customer in self.live_chats,
             quiet_until=self.quiet_until.get(customer),
             listed=self.listed is None or customer in self.listed,
             when_short=self._when_short(body),
-            price_of=self.prices.price_of(customer, body, item.enrolment_id),
-            money_left=min((self.money_left[limit.key] for limit in self.limits.get(item.version, ())), default=None),
+            price_of=prices.price_of(customer, body, item.enrolment_id),
+            money_left=self._money(item.version) if self.limits else None,
             offers=body.offers,
             grants=tuple(self.grants.get(customer, ())),
             codes_left=self.codes_left,
-            attributes=self.prices.customers.get(customer, {}).get("attributes") or {},
-            history=self.history.get(customer, {}),
-            quota_left={s: left for (campaign, s), left in self.quota_left.items() if campaign == item.campaign_id},
+            attributes=(prices.customers.get(customer, _NONE).get("attributes") or _NONE)
+            if prices.customers
+            else _NONE,
+            history=self.history.get(customer, _NONE),
+            quota_left=self._left_of(item.campaign_id) if self.quota_left else _NONE,
             tomorrow=self.tomorrow,
-        )  # fmt: skip
+        )
+
+    def _asked(self, version: str) -> list[tuple[str, frozenset[str]]]:
+        """Conditions that a version's campaign may ask about, with those for whom they hold."""
+        known = self._conditions.get(version)
+        if known is None:
+            known = [(name, who) for (mine, name), who in self.holding.items() if mine in ("", version)]
+            self._conditions[version] = known
+        return known
+
+    def _money(self, version: str) -> int | None:
+        """What is left for a version's next message: that of the budget which has the least."""
+        return min((self.money_left[limit.key] for limit in self.limits.get(version, ())), default=None)
+
+    def _left_of(self, campaign: str) -> dict[str, int]:
+        return {step: left for (mine, step), left in self.quota_left.items() if mine == campaign}
 
     def _when_short(self, body: CampaignBody) -> str:
         """By the campaign's own budget, else by the shared one that it names."""
@@ -138,4 +154,9 @@ class Circumstances:
 
 def _country(item: DueJourney) -> str:
     """The customer's own country, else that of their phone: whose holidays are kept."""
-    return item.country or next((identity.country for identity in item.identities if identity.country), "")
+    if item.country:
+        return item.country
+    for identity in item.identities:
+        if identity.country:
+            return identity.country
+    return ""

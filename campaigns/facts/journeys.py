@@ -19,6 +19,7 @@ from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.messages import SMS, WHATSAPP
 from core.purposes import Purpose
+from core.values import value
 from storage.given import IDS, given_ids
 from storage.outbox.columns import emergency_stop, table
 from storage.statements import lock_customers
@@ -35,7 +36,7 @@ _SUPPRESSIONS = table(Suppression)
 _PHONES = frozenset({SMS, WHATSAPP})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DueJourney:
     """A due enrolment with what is its own. ``country`` is the customer's, empty where it is not known."""
 
@@ -113,27 +114,32 @@ async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: da
     candidates = (await connection.execute(_CANDIDATES, {"now": now, "most": limit})).all()
     if not candidates:
         return []
-    customer_ids = [row.customer_id for row in candidates]
+    enrolment_ids, customer_ids = (list(ids) for ids in zip(*candidates, strict=True))
     await lock_customers(connection, customer_ids, shared=False)
     wanted = _WANTED_LOCKED if connection.dialect.name == "postgresql" else _WANTED
-    rows = (await connection.execute(wanted, {"now": now, IDS: [row.id for row in candidates]})).all()
+    rows = (await connection.execute(wanted, {"now": now, IDS: enrolment_ids})).all()
     identities = await _identities(connection, customer_ids)
     return [_due(row, identities, config) for row in rows]
 
 
 def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: WorkspaceConfig) -> DueJourney:
+    # unpacked at once: asking a row for its columns by name costs more than all the rest here
+    (
+        id_, campaign_id, customer_id, version, state, step, leg, step_at, variant, ghost, due_at, message_id, zone,
+        zone_guess, country, channel, message_state, planned_at, send_at, not_after, sent_at, reason,
+    ) = row  # fmt: skip
     return DueJourney(
-        enrolment_id=row.id,
-        campaign_id=row.campaign_id,
-        customer_id=row.customer_id,
-        version=row.version,
-        identities=identities.get(row.customer_id, ()),
-        journey=Journey(
-            row.state, row.step, row.leg, row.due_at, row.step_at, variant=row.variant, ghost=bool(row.ghost), id=row.id
-        ),
-        zone=zone_named(row.zone or row.zone_guess or config.zone),
-        message=_message(row),
-        country=row.country,
+        id_,
+        campaign_id,
+        customer_id,
+        version,
+        identities.get(customer_id, ()),
+        Journey(state, step, leg, due_at, step_at, "", variant, bool(ghost), id_),
+        zone_named(zone or zone_guess or config.zone),
+        MessageFacts(message_id, message_state, planned_at, send_at, not_after, sent_at, reason, channel)
+        if message_id is not None and message_state is not None
+        else None,
+        country,
     )
 
 
@@ -199,21 +205,6 @@ async def load_in_flight(
     return [_due(row, identities, config) for row in rows]
 
 
-def _message(row: Any) -> MessageFacts | None:
-    if row.message_id is None or row.message_state is None:
-        return None
-    return MessageFacts(
-        id=row.message_id,
-        state=row.message_state,
-        planned_at=row.message_planned_at,
-        send_at=row.send_at,
-        not_after=row.not_after,
-        sent_at=row.sent_at,
-        reason=row.message_reason,
-        channel=row.message_channel,
-    )
-
-
 def _suppressed(purpose: str) -> ColumnElement[bool]:
     return exists(
         select(_SUPPRESSIONS.c.key).where(_SUPPRESSIONS.c.key == _IDENTITIES.c.key, _SUPPRESSIONS.c.purpose == purpose)
@@ -246,15 +237,10 @@ async def _identities(connection: AsyncConnection, customer_ids: Sequence[str]) 
     """Per customer: the addresses with their consent, suppression and reachability, oldest first."""
     rows = await connection.execute(_KNOWN_IDENTITIES, {IDS: list(customer_ids)})
     found: dict[str, list[IdentityFacts]] = defaultdict(list)
-    for row in rows:
-        found[row.customer_id].append(
-            IdentityFacts(
-                id=row.id,
-                channel=row.channel,
-                consented=bool(row.consented) and not row.marketing_suppressed,
-                suppressed=bool(row.suppressed),
-                reachable=bool(row.reachable),
-                country=phone_country(row.address) if row.channel in _PHONES else "",
-            )
+    for id_, customer, channel, address, reachable, suppressed, unwanted, consented in rows:
+        country = phone_country(address) if channel in _PHONES else ""
+        facts = IdentityFacts(
+            id_, channel, bool(consented) and not unwanted, bool(suppressed), bool(reachable), country
         )
-    return {customer: tuple(facts) for customer, facts in found.items()}
+        found[customer].append(facts)
+    return {customer: tuple(known) for customer, known in found.items()}

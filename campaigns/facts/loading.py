@@ -83,8 +83,7 @@ async def load_circumstances(
         around.grants = await _grants(connection, ids, now)
     if any(step.also for body in met for step in _sends(body)):
         around.beside = await _beside(connection, due)
-    quotas = {(item.campaign_id, step) for item in due for step in _quota_steps(bodies[item.version])}
-    if quotas:
+    if any(_quota_steps(body) for body in met):
         around.tomorrow, around.quota_left = await _quotas(connection, config, due, bodies, now, locked=not looking)
     if any(_asks_customer(body) for body in met):
         prices.customers = await customers_by_id(connection, ids)
@@ -215,11 +214,13 @@ async def _holding(
 ) -> dict[tuple[str, str], frozenset[str]]:
     """Per condition that a campaign asks about: for whom of the batch it holds."""
     wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    asking = {version for version, body in bodies.items() if body.definition.asked_conditions}
     for item in due:
-        definition = bodies[item.version].definition
-        for name in definition.asked_conditions:
-            key = item.version if name in definition.conditions else "", name
-            wanted[key].add(item.customer_id)
+        if item.version in asking:
+            definition = bodies[item.version].definition
+            for name in definition.asked_conditions:
+                key = item.version if name in definition.conditions else "", name
+                wanted[key].add(item.customer_id)
     if not wanted:
         return {}
     segments = await stored_segments(connection) if segments is None else segments

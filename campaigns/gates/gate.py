@@ -105,7 +105,10 @@ class Stop:
 
 def first_stop(gates: Iterable[Gate], facts: SendFacts) -> Stop | None:
     """The first gate that stops a message with these facts."""
-    return next((Stop(gate.name, gate.verdict) for gate in gates if gate.stops(facts)), None)
+    for gate in gates:
+        if gate.stops(facts):
+            return Stop(gate.name, gate.verdict)
+    return None
 
 
 def first_stop_of_plan(gates: Iterable[PlanningGate], facts: PlanFacts) -> Stop | None:
