@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent
 CHANNELS = {EMAIL: "Email", SMS: "SMS", WHATSAPP: "WhatsApp", TELEGRAM: "Telegram"}
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)»”]")
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
+_SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_ALWAYS, _NEVER = "(min-width:0)", "(max-width:0)"
 _NEW_TAB = '<base target="_blank">'
 
 
@@ -74,8 +76,12 @@ def _linked(text: str) -> Markup:
     return out + escape(text[position:])
 
 
-def _letter(html: str) -> str:
-    """A letter whose links open beside the page."""
-    head = _HEAD.search(html)
+def _letter(html: str, scheme: str) -> str:
+    """A letter as a mail program of that colour ``scheme`` shows it; its links open beside the page.
+
+    Browsers do not tell a frame the scheme of the page around it: the letter's questions are answered in its text.
+    """
+    answered = _SCHEME.sub(lambda found: _ALWAYS if found[1].lower() == scheme else _NEVER, html)
+    head = _HEAD.search(answered)
     at = head.end() if head else 0
-    return f"{html[:at]}{_NEW_TAB}{html[at:]}"
+    return f"{answered[:at]}{_NEW_TAB}{answered[at:]}"
