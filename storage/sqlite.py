@@ -21,6 +21,8 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 from sqlalchemy.util.concurrency import await_
 
 DRIVER = "sqlite+onevisit"
+DRIVER_HERE = "sqlite+here"
+"""Without visits: statements run in the caller's own thread. See :class:`DialectHere`."""
 
 
 class _Done(NamedTuple):
@@ -93,10 +95,38 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
     _cursor_cls = _Cursor
 
 
+class _CursorHere(_Cursor):
+    """Executes in the caller's thread."""
+
+    __slots__ = ()
+
+    async def _run_in_thread(self, run: Callable[..., _Done], sql: str, parameters: Any) -> None:
+        driver: Any = self._connection
+        done: Any = run(driver._conn, sql, parameters)  # noqa: SLF001  as above
+        self._cursor = done
+        self._rows = deque(done.rows)
+
+
+class _ConnectionHere(_Connection):
+    __slots__ = ()
+
+    _cursor_cls = _CursorHere
+
+    def commit(self) -> None:
+        driver: Any = self._connection
+        driver._conn.commit()  # noqa: SLF001  as above
+
+    def rollback(self) -> None:
+        driver: Any = self._connection
+        driver._conn.rollback()  # noqa: SLF001  as above
+
+
 class _Dbapi(AsyncAdapt_aiosqlite_dbapi):
+    connection = _Connection
+
     def connect(self, *arg: Any, **kw: Any) -> AsyncAdapt_aiosqlite_connection:
         adapted = super().connect(*arg, **kw)
-        return _Connection(self, adapted._connection)  # noqa: SLF001  the same connection under our adapter
+        return self.connection(self, adapted._connection)  # noqa: SLF001  the same connection under our adapter
 
 
 class Dialect(SQLiteDialect_aiosqlite):
@@ -110,4 +140,23 @@ class Dialect(SQLiteDialect_aiosqlite):
         return _Dbapi(__import__("aiosqlite"), sqlite3)
 
 
+class _DbapiHere(_Dbapi):
+    connection = _ConnectionHere
+
+
+class DialectHere(Dialect):
+    """Blocks the loop while SQLite works: half the time of many small statements is the way to a thread and back.
+
+    Only where there is nobody else on the loop, such as in a simulation.
+    """
+
+    supports_statement_cache = True
+    driver = "here"
+
+    @classmethod
+    def import_dbapi(cls) -> AsyncAdapt_aiosqlite_dbapi:
+        return _DbapiHere(__import__("aiosqlite"), sqlite3)
+
+
 registry.register("sqlite.onevisit", __name__, "Dialect")
+registry.register("sqlite.here", __name__, "DialectHere")

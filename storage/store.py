@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from core.errors import ConfigurationError, StoreUnavailable
 from storage.failures import CANNOT_OPEN, in_our_words
 from storage.postgresql import CONNECT_SECONDS, open_engine
-from storage.sqlite import DRIVER
+from storage.sqlite import DRIVER, DRIVER_HERE
 from storage.turns import Turns
 
 log = structlog.get_logger(__name__)
@@ -47,8 +47,10 @@ class Store:
         self._turns = Turns(writer) if dialect == "sqlite" else None
 
     @classmethod
-    async def open(cls, url: str, *, pool_size: int = 8) -> "Store":
+    async def open(cls, url: str, *, pool_size: int = 8, throw_away: bool = False) -> "Store":
         """Connect; ``url`` is ``sqlite:///path`` or ``postgresql://…``.
+
+        An SQLite store to ``throw_away`` works in the caller's thread, for one task, and syncs nothing to the disk.
 
         Raises:
             ConfigurationError: if the URL is neither, or the database refuses its user, password or name.
@@ -57,10 +59,15 @@ class Store:
         dialect, full = engine_url(url)
         if dialect == "sqlite":
             _require_folder(full)
-            writer = create_async_engine(full, pool_size=1, max_overflow=0, json_serializer=_json)
-            reader = create_async_engine(full, pool_size=4, max_overflow=4, json_serializer=_json)
-            _configure_sqlite(writer, begin="BEGIN IMMEDIATE", cache=WRITER_CACHE_KIB)
-            _configure_sqlite(reader, begin="BEGIN", cache=READER_CACHE_KIB)
+            more: dict[str, Any] = {"json_serializer": _json}
+            if throw_away:
+                full = full.replace(DRIVER, DRIVER_HERE, 1)
+                more["connect_args"] = {"check_same_thread": False}
+            writer = create_async_engine(full, pool_size=1, max_overflow=0, **more)
+            reader = create_async_engine(full, pool_size=4, max_overflow=4, **more)
+            sync = "OFF" if throw_away else "FULL"
+            _configure_sqlite(writer, begin="BEGIN IMMEDIATE", cache=WRITER_CACHE_KIB, sync=sync)
+            _configure_sqlite(reader, begin="BEGIN", cache=READER_CACHE_KIB, sync=sync)
         else:
             writer = reader = open_engine(full, size=pool_size, json_serializer=_json)
         store = cls(dialect, full, writer, reader)
@@ -173,7 +180,7 @@ def _require_folder(url: str) -> None:
         raise StoreUnavailable(CANNOT_OPEN)
 
 
-def _configure_sqlite(engine: AsyncEngine, *, begin: str, cache: int) -> None:
+def _configure_sqlite(engine: AsyncEngine, *, begin: str, cache: int, sync: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin by itself; "begin" below does
@@ -181,7 +188,7 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str, cache: int) -> None:
         for pragma in (
             f"busy_timeout = {BUSY_SECONDS * 1000}",
             "journal_mode = WAL",
-            "synchronous = FULL",
+            f"synchronous = {sync}",
             "foreign_keys = ON",
             "temp_store = MEMORY",
             f"cache_size = -{cache}",

@@ -4,6 +4,7 @@ What ``simulate`` plays is what ``run`` would do: the same customers, behaving t
 for the same instants. Only latency is missing, and rendering.
 """
 
+import asyncio
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,7 +87,7 @@ class Play:
     _tick_at: datetime = EPOCH
     _sweep_at: datetime = EPOCH
     _day_at: datetime = EPOCH
-    _turn: int = 0
+    _asks: bool = True
 
     async def run(self, until: datetime, on_instant: OnInstant | None = None) -> None:
         """Play until nothing is left to happen up to ``until``; the clock then stands there."""
@@ -101,6 +102,7 @@ class Play:
             self.instants += 1
             if on_instant is not None:
                 on_instant(now)
+            await asyncio.sleep(0)  # a store to throw away never waits, but whoever presses Ctrl-C must be heard
             await self._settle(now, runner, scheduler, commands)
             upcoming = await self._next(now)
             if upcoming > until:
@@ -121,20 +123,21 @@ class Play:
             async with self.store.write() as connection:
                 await wake_expired(connection, now)
         for _ in range(MOST_ROUNDS):
-            done = 0
             if self._tick_at <= now:
-                done += await scheduler.tick()
+                await scheduler.tick()
                 self._tick_at = await self._next_tick(scheduler, now)
+            await self._act(now)
+            if self._asks or COMMANDS in self._flags.topics:
+                await self._carry_out(now, commands)
             while moved := await runner.run_once(BATCH):
                 self.decided += moved
-                done += moved
+            done = 0
             while arrived := await deliver(self.store, now):
-                self.arrived += len(arrived)
                 done += len(arrived)
                 await self._follow(arrived, now)
-            done += await self._act(now)
-            done += await self._carry_out(now, commands)
-            if not done:
+            self.arrived += done
+            asked = COMMANDS in self._flags.topics
+            if not done and not asked and not (self._times and self._times[0] <= now):
                 return
         raise OtklikError(f"the simulation does not get beyond {now.isoformat()}: a campaign goes round in a circle")
 
@@ -147,6 +150,7 @@ class Play:
                 select(_CAMPAIGNS.c.version).where(_CAMPAIGNS.c.state == CampaignState.ACTIVE)
             )
             known = await definitions(connection, {row.version for row in rows})
+        self._asks = any(one.on_answer for one in known.values())
         upcoming = await scheduler.next_start()
         looks = [] if upcoming is None else [max(upcoming, now + timedelta(microseconds=1))]
         if any(one.start.kind == "segment" for one in known.values()):
@@ -239,9 +243,8 @@ class Play:
         statement: Any = compile_condition(InSegment(name), segments, now=now, zone=zone, among=given_ids)
         return list(await connection.scalars(statement, {IDS: list(ids)}))
 
-    async def _act(self, now: datetime) -> int:
+    async def _act(self, now: datetime) -> None:
         """Let those act whose time has come."""
-        done = 0
         while self._times and self._times[0] <= now:
             acts = self._deeds.pop(heapq.heappop(self._times))
             acts = await self._meant(acts, now)
@@ -249,8 +252,6 @@ class Play:
                 async with self.store.write() as connection:
                     config = await workspace_config(connection)
                     await act(connection, acts[first : first + ACTS_AT_ONCE], config, now)
-            done += len(acts)
-        return done
 
     async def _meant(self, acts: list[Act], now: datetime) -> list[Act]:
         """Those of a habit that is a segment's are done by its members only."""
@@ -269,18 +270,15 @@ class Play:
                 kept += [one for one in ones if one.customer_id in inside]
         return kept
 
-    async def _carry_out(self, now: datetime, commands: CommandRunner) -> int:
+    async def _carry_out(self, now: datetime, commands: CommandRunner) -> None:
         """``on_answer`` is carried out; what asks people or the outside world is only counted."""
-        asked = COMMANDS in self._flags.topics
         self._flags.topics.clear()
-        done = 0
-        while number := await commands.run_once():
-            done += number
-        if asked:
-            async with self.store.write() as connection:
-                await connection.execute(
-                    update(_COMMANDS)
-                    .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind != ON_ANSWER)
-                    .values(done_at=now)
-                )
-        return done
+        while await commands.run_once():
+            pass
+        self._flags.topics.discard(COMMANDS)  # those that were carried out say so, too
+        async with self.store.write() as connection:
+            await connection.execute(
+                update(_COMMANDS)
+                .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind != ON_ANSWER)
+                .values(done_at=now)
+            )

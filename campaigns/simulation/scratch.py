@@ -31,7 +31,7 @@ async def scratch_store(template: Path | None = None) -> AsyncIterator[Store]:
         file = Path(folder) / "store.sqlite3"
         if template is not None:
             await asyncio.to_thread(shutil.copyfile, template, file)
-        async with await Store.open(f"sqlite:///{file}") as store:
+        async with await Store.open(f"sqlite:///{file}", throw_away=True) as store:
             if template is None:
                 await migrate.upgrade(store)
             yield store
@@ -42,7 +42,7 @@ async def template_file() -> AsyncIterator[Path]:
     """The file of an empty, migrated store: copying it is a hundred times faster than migrating each time."""
     with tempfile.TemporaryDirectory(prefix="otklik-simulation-", dir=_folder(), ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "template.sqlite3"
-        async with await Store.open(f"sqlite:///{file}") as store:
+        async with await Store.open(f"sqlite:///{file}", throw_away=True) as store:
             await migrate.upgrade(store)
         yield file
 
@@ -57,7 +57,7 @@ async def copy_of(source: Store, url: str) -> AsyncIterator[Store]:
         ) as folder:
             target = Path(folder) / "store.sqlite3"
             await asyncio.to_thread(_back_up, file, target)
-            async with await Store.open(f"sqlite:///{target}") as store:
+            async with await Store.open(f"sqlite:///{target}", throw_away=True) as store:
                 await migrate.upgrade(store)
                 yield store
         return
