@@ -20,7 +20,7 @@ from campaigns.periods import zone_named
 from campaigns.tagging import Tags, tags_for
 from campaigns.templates.content import Letter, Rendered, letter_for
 from campaigns.templates.errors import TemplateFailure
-from campaigns.templates.names import NOTHING_ASKED
+from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.variables import NO_ORDERS, NOTHING_KNOWN, Known, OrderFigures, variables_for
 from campaigns.versions import bodies
 from core.clock import Clock
@@ -51,10 +51,10 @@ class Composer:
             customers = await customers_by_id(connection, customer_ids)
             orders = await orders_of(connection, customer_ids, now)
             batch = Batch(config, by_version, now)
-            letters = _letters(batch, claims, customers)
+            _choose_letters(batch, claims, customers)
             happenings = await load_happenings(
                 connection,
-                reduce(or_, (letter.asks for letter in letters.values()), NOTHING_ASKED),
+                batch.asks,
                 customer_ids=customer_ids,
                 enrolment_ids={claim.enrolment_id for claim in claims if claim.enrolment_id},
                 titles={offer.name: offer.title for body in by_version.values() for offer in body.offers.values()},
@@ -119,6 +119,12 @@ class Batch:
         self._by_version = by_version
         self._now = now
         self._letters: dict[tuple[str, ...], tuple[str, Letter]] = {}
+        self._tags_of: dict[tuple[str, str, str], Tags] = {}
+
+    @property
+    def asks(self) -> Asks:
+        """What the letters that were chosen so far want to know beyond the customers."""
+        return reduce(or_, (letter.asks for _, letter in self._letters.values()), NOTHING_ASKED)
 
     def rendered(self, claim: Claim, reader: Reader, links: MessageLinks) -> Rendered:
         """What the customer reads, its links still as they were written.
@@ -207,20 +213,22 @@ class Batch:
         return found
 
     def _tags(self, claim: Claim) -> Tags:
-        body = self._by_version.get(claim.version)
-        campaign = body.definition.name if body is not None else ""
-        return tags_for(self._config, channel=claim.to.channel, campaign=campaign, step=claim.step)
+        key = claim.version, claim.step, claim.to.channel
+        found = self._tags_of.get(key)
+        if found is None:
+            body = self._by_version.get(claim.version)
+            campaign = body.definition.name if body is not None else ""
+            found = tags_for(self._config, channel=claim.to.channel, campaign=campaign, step=claim.step)
+            self._tags_of[key] = found
+        return found
 
 
-def _letters(batch: Batch, claims: Sequence[Claim], customers: Mapping[str, Mapping[str, Any]]) -> dict[str, Letter]:
-    """The letters that can be found, by message; those that cannot are told of when they are rendered."""
-    found = {}
+def _choose_letters(batch: Batch, claims: Sequence[Claim], customers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Choose them before anything is asked for; what cannot be found is told of when it is rendered."""
     for claim in claims:
         if claim.content is None:
             with suppress(TemplateFailure, KeyError):
-                locale = str(customers.get(claim.customer_id, {}).get("locale") or "")
-                found[claim.message_id] = batch.letter(claim, locale)[1]
-    return found
+                batch.letter(claim, str(customers.get(claim.customer_id, {}).get("locale") or ""))
 
 
 def _name(customer: Mapping[str, Any]) -> str:
