@@ -189,16 +189,16 @@ class _Page:
             table.add_column(overflow="fold", justify="right" if place == 2 else "left")
         for (step, leg, verdict), gates in groupby(found.gates, lambda one: (one[0].step, one[0].leg, one[0].verdict)):
             reasons = list(gates)
-            why = " · ".join(
-                f"{self._say('nowhere') if key.reason == NOWHERE else self._words.reason(key.reason)}"
-                f"{f' {self._mean(found, count)}' if len(reasons) > 1 else ''}"
-                for key, count in reasons
-            )
+            why = " · ".join(self._why(key.reason, self._mean(found, count), len(reasons)) for key, count in reasons)
             table.add_row(
                 f"  {escape(self._words.leg(step, leg))}", self._say(f"verdict.{verdict}"),
                 self._mean(found, sum(count for _, count in reasons)), f"[dim]{escape(why)}[/]",
             )  # fmt: skip
         self._console.print(table)
+
+    def _why(self, reason: str, count: str, reasons: int) -> str:
+        words = self._say("nowhere") if reason == NOWHERE else self._words.reason(reason)
+        return self._words.counted(words, count) if reasons > 1 else words
 
     def _desk(self, found: Figures) -> None:
         if not found.asks and found.answers_peak < NOTICED:

@@ -9,6 +9,9 @@ from core.money import MICRO
 from otklik.reasons import reason_in_words
 
 _FEW = 10
+_PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+_RIGHT_TO_LEFT, _LEFT_TO_RIGHT, _END = "\u2067", "\u2066", "\u2069"
+"""Isolates: a terminal that orders bidirectional text would otherwise mix up numbers with what stands beside them."""
 
 
 class Words:
@@ -21,7 +24,7 @@ class Words:
 
     def say(self, key: str, **values: object) -> str:
         """The text ``plan.KEY``."""
-        return text(self._lang, f"plan.{key}", **values)
+        return self._isolated(text(self._lang, f"plan.{key}", **values))
 
     def number(self, value: float, *, mean: bool = False) -> str:
         """A whole number; a ``mean`` that is small keeps a digit more."""
@@ -29,24 +32,25 @@ class Words:
 
         form = "#,##0.#" if mean and value < _FEW else "#,##0"
         rounded = round(value, 1) if mean else round(value)
-        return str(format_decimal(rounded, form, locale=self._lang, numbering_system="default"))
+        return self._digits(format_decimal(rounded, form, locale=self._lang, numbering_system="default"))
 
     def money(self, micros: float) -> str:
         """An amount in the workspace's currency."""
         from babel.numbers import format_currency
 
         amount = (Decimal(round(micros)) / MICRO).quantize(Decimal("0.01"))
-        return str(format_currency(amount, self._currency, locale=self._lang, numbering_system="default"))
+        told = format_currency(amount, self._currency, locale=self._lang, numbering_system="default")
+        return self._left_to_right(self._digits(told))
 
     def share(self, value: float) -> str:
         """A share of the whole in percent."""
         from babel.numbers import format_percent
 
-        return str(format_percent(value, "#,##0.#%", locale=self._lang, numbering_system="default"))
+        return self._digits(format_percent(value, "#,##0.#%", locale=self._lang, numbering_system="default"))
 
     def instant(self, at: datetime) -> str:
         """A minute on the organisation's clock."""
-        return f"{at.astimezone(self._zone):%Y-%m-%d %H:%M} ({self._zone.key})"
+        return self._left_to_right(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M} ({self._zone.key})")
 
     def leg(self, step: str, leg: str) -> str:
         """A step, with its leg where that is not the main one."""
@@ -56,4 +60,22 @@ class Words:
 
     def reason(self, reason: str) -> str:
         """What the engine noted, in words."""
-        return reason_in_words(reason, self._lang)
+        return self._isolated(reason_in_words(reason, self._lang))
+
+    def counted(self, words: str, count: str) -> str:
+        """``no consent 21``: one of several beside each other."""
+        return self._isolated(f"{words} {count}")
+
+    @property
+    def _rtl(self) -> bool:
+        return self._lang == "fa"
+
+    def _digits(self, told: str) -> str:
+        # Babel brings the separators of a numbering system, but leaves the digits Latin.
+        return str(told).translate(_PERSIAN) if self._rtl else str(told)
+
+    def _isolated(self, told: str) -> str:
+        return f"{_RIGHT_TO_LEFT}{told}{_END}" if self._rtl else told
+
+    def _left_to_right(self, told: str) -> str:
+        return f"{_LEFT_TO_RIGHT}{told}{_END}" if self._rtl else told

@@ -38,15 +38,15 @@ class InFlight:
 async def in_flight(connection: AsyncConnection, campaign_id: str, body: CampaignBody, version: str) -> InFlight:
     """Those of the campaign, were ``version`` put in force."""
     rows = await connection.execute(
-        select(_ENROLMENTS.c.step, _ENROLMENTS.c.version == version, func.count())
+        select(_ENROLMENTS.c.step, _ENROLMENTS.c.version, func.count())
         .where(_ENROLMENTS.c.campaign_id == campaign_id, _ENROLMENTS.c.closed_at.is_(None))
-        .group_by(_ENROLMENTS.c.step, _ENROLMENTS.c.version == version)
+        .group_by(_ENROLMENTS.c.step, _ENROLMENTS.c.version)
     )
     by_step: dict[str, int] = {}
     older = stay = 0
-    for step, same, number in rows:
+    for step, theirs, number in rows:
         by_step[step] = by_step.get(step, 0) + number
-        if not same:
+        if theirs != version:
             older += number
             stay += number if stays(body, step) else 0
     order = {step.id: place for place, step in enumerate(body.definition.steps)}
