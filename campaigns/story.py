@@ -10,7 +10,7 @@ from campaigns.batch import EVENT_SOURCE
 from campaigns.pausing import pauses_of
 from campaigns.versions import definitions
 from core.errors import Refused
-from core.machines.campaign import PAUSE, RESUME
+from core.machines.campaign import PAUSE, RESUME, CampaignState
 from core.machines.message import MessageState
 from core.text import clipped, folded
 from storage.outbox.columns import table
@@ -225,27 +225,38 @@ async def _pauses(connection: AsyncConnection, campaign_id: str, since: datetime
     return found
 
 
-async def never_entered(connection: AsyncConnection, customer_id: str, campaign_name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why a customer has no journey: ``why``: draft, told, never, left, soon; ``since``: when they came or left."""
+
+    why: str
+    campaign: str
+    segment: str
+    since: datetime | None = None
+
+
+async def never_entered(connection: AsyncConnection, customer_id: str, campaign_name: str) -> Absence:
     """Why a customer has no enrolment, as far as the store can tell."""
     campaign = (await connection.execute(_CAMPAIGNS.select().where(_CAMPAIGNS.c.name == campaign_name))).one()
-    definition = (await definitions(connection, [campaign.version]))[campaign.version]
+    audience = (await definitions(connection, [campaign.version]))[campaign.version].audience
+    if campaign.state is CampaignState.DRAFT:
+        return Absence("draft", campaign_name, audience)
+    if not audience:
+        return Absence("told", campaign_name, audience)
     memberships = table(SegmentMembership)
     row = (
         await connection.execute(
             memberships.select()
-            .where(memberships.c.segment == definition.audience, memberships.c.customer_id == customer_id)
+            .where(memberships.c.segment == audience, memberships.c.customer_id == customer_id)
             .order_by(memberships.c.entered_at.desc())
             .limit(1)
         )
     ).first()
-    if campaign.state.value == "draft":
-        return f"Never entered {campaign_name}: the campaign has not started."
     if row is None:
-        return f"Never entered {campaign_name}: was not in segment {definition.audience!r} when the campaign started."
-    since = f"{row.entered_at:%Y-%m-%d %H:%M} UTC"
+        return Absence("never", campaign_name, audience)
     if row.left_at is not None:
-        return f"Never entered {campaign_name}: left segment {definition.audience!r} on {row.left_at:%Y-%m-%d}."
-    return f"Not in {campaign_name} yet: in segment {definition.audience!r} since {since}; the next start takes them."
+        return Absence("left", campaign_name, audience, row.left_at)
+    return Absence("soon", campaign_name, audience, row.entered_at)
 
 
 def _one_line(text: str, limit: int) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from campaigns.budgets import OWN
 from campaigns.report import CampaignReport
 from campaigns.spending import Spending
-from campaigns.story import Line, Story
+from campaigns.story import Absence, Line, Story
 from core.catalogue import text
 from core.money import Money
 from otklik.reasons import reason_in_words
@@ -104,6 +104,12 @@ def print_story(console: Console, story: Story, lang: str) -> None:
     for line in story.lines:
         table.add_row(f"{line.at:%Y-%m-%d %H:%M}", escape(in_words(line, lang)))
     console.print(table)
+
+
+def absence_in_words(absence: Absence, lang: str) -> str:
+    """Why there is no story to tell."""
+    since = f"{absence.since:%Y-%m-%d %H:%M} UTC" if absence.since is not None else ""
+    return text(lang, f"absence.{absence.why}", campaign=absence.campaign, segment=absence.segment, since=since)
 
 
 def in_words(line: Line, lang: str) -> str:

@@ -7,7 +7,7 @@ import typer
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.story import Story
+    from campaigns.story import Absence, Story
 
 
 def why(
@@ -21,22 +21,22 @@ def why(
     """
     from rich.console import Console
 
-    from otklik.reporting import print_story
+    from otklik.reporting import absence_in_words, print_story
     from otklik.running import run_async
 
     with plainly():
-        stories, reason = run_async(_story(customer, campaign))
-    if not stories:
-        typer.echo(reason)
+        stories, absence = run_async(_story(customer, campaign))
+    if absence is not None:
+        typer.echo(absence_in_words(absence, lang))
     for found in stories:
         print_story(Console(), found, lang)
 
 
-async def _story(customer: str, campaign: str) -> "tuple[list[Story], str]":
+async def _story(customer: str, campaign: str) -> "tuple[list[Story], Absence | None]":
     from campaigns.story import find_customer, never_entered, story
     from otklik.wiring import open_store
 
     async with open_store() as store, store.read() as connection:
         customer_id = await find_customer(connection, customer)
         stories = await story(connection, customer_id, campaign)
-        return stories, "" if stories else await never_entered(connection, customer_id, campaign)
+        return stories, None if stories else await never_entered(connection, customer_id, campaign)

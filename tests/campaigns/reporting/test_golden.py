@@ -41,12 +41,14 @@ from campaigns.definition import (
 )
 from campaigns.periods import Period
 from campaigns.report import campaign_report
-from campaigns.story import story
+from campaigns.story import Absence, never_entered, story
 from core.catalogue import LANGUAGES
 from core.messages import EMAIL, SMS, TELEGRAM
-from otklik.reporting import print_report, print_story
+from otklik.reporting import absence_in_words, print_report, print_story
 from storage import migrate
+from storage.outbox.columns import table
 from storage.store import Store
+from storage.tables import Customer
 from tests.invariants.campaigns import CHANNELS, CONDITIONS, OFFERS, PRICES, TEMPLATES, Shop
 from tests.invariants.world import World
 
@@ -145,3 +147,16 @@ async def test_report(world: World) -> None:
         async with world.store.read() as connection:
             print_report(console, await campaign_report(connection, "winter"), language)
         _same(f"report.{language}.txt", _shown(console))
+
+
+async def test_why_not(world: World) -> None:
+    for language in LANGUAGES:
+        for why in ("draft", "told", "never", "left", "soon"):
+            said = absence_in_words(Absence(why, "winter", "dormant", START), language)
+            assert "winter" in said
+            assert language == "en" or not said.startswith(("Never", "Not"))
+    async with world.store.write() as connection:
+        new = Customer(external_id="nobody", created_at=START, updated_at=START)
+        await connection.execute(table(Customer).insert(), new.model_dump())
+    async with world.store.read() as connection:
+        assert await never_entered(connection, new.id, "winter") == Absence("told", "winter", "")
