@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy import func, select
 
 from campaigns.applying import apply
+from campaigns.definition import Brand, CampaignDefinition, Leg, Pace, SendStep, WorkspaceConfig
+from campaigns.facts import Prospect
+from campaigns.forecast import entrances, foresight
 from campaigns.forecast.planning import CampaignPlan, plan_workspace
 from campaigns.scheduler import Scheduler
 from campaigns.simulation.behaviour import Behaviour
@@ -16,6 +19,7 @@ from campaigns.workspace.loader import Workspace
 from core.actors import Actor
 from core.clock import VirtualClock
 from core.errors import Refused
+from core.purposes import Purpose
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Event, Message, QuotaUse, metadata
@@ -66,12 +70,40 @@ async def _rows(store: Store) -> dict[str, int]:
 async def test_where_nobody_answers_the_forecast_is_what_the_runner_plans(
     town: Store, shop: Shop, campaign: str
 ) -> None:
-    workspace = shop(campaign, f"{SILENT}\nbudgets: {{marketing: {{amount: 300 GBP, per: month}}}}\ncaps: [2/week]")
+    workspace = shop(campaign, f"{SILENT}\nbudgets: {{marketing: {{amount: 300 GBP, per: month}}}}\ncaps: [1/week]")
     foreseen = await _plan(town, workspace)
     await apply(town, workspace, ANN, NOW)
     # the wave of 1 January, not that of 1 February
     assert await _played(town, datetime(2027, 1, 30, tzinfo=UTC)) == _foreseen(foreseen)
     assert sum(_foreseen(foreseen).values()) > 20
+
+
+async def test_a_sample_stands_for_everybody(town: Store, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await _plan(town, shop())
+    monkeypatch.setattr(entrances, "SAMPLE", 20)
+    monkeypatch.setattr(foresight, "SAMPLE", 20)
+    part = await _plan(town, shop())
+    assert (whole.exact, part.exact, part.audience.exact) == (True, False, False)
+    assert (part.audience.free, part.entrance.total) == (whole.audience.free, whole.entrance.total)
+    assert len(part.entrance.entrants) == 20
+    for reach in part.audience.reach:
+        assert reach.reachable + sum(reach.missing.values()) == pytest.approx(whole.audience.free)
+    # the step that everybody comes to: who gets it and who does not are the whole audience
+    letters = sum(number for key, number in part.tally.messages.items() if key.step == "letter")
+    diverted = sum(number for key, number in part.tally.gates.items() if key.step == "letter")
+    assert letters + diverted == pytest.approx(whole.audience.free)
+
+
+def test_a_sample_has_its_places_in_the_whole_wave() -> None:
+    steps = (SendStep(id="letter", main=Leg(channel="email", template="t")),)
+    slow = CampaignDefinition(
+        name="slow", purpose=Purpose.TRANSACTIONAL, audience="", steps=steps, pace=Pace(per_hour=10)
+    )
+    group = [Prospect("a"), Prospect("held out", ghost=True), Prospect("b"), Prospect("c")]
+    config = WorkspaceConfig(brand=Brand(name="Lantern Books"))
+    found = entrances._paced(slow, config, NOW, group, 25.0)
+    waited = [(one.prospect.customer_id, (one.at - NOW) / timedelta(hours=1)) for one in found]
+    assert waited == [("a", 2.4), ("held out", 0), ("b", 4.9), ("c", 7.4)]
 
 
 async def test_nothing_is_written(town: Store, shop: Shop) -> None:
