@@ -26,7 +26,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -84,7 +84,8 @@ def given(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
     """The given rows as a FROM clause with these ``columns``; :func:`run_given` binds them."""
     if dialect == "postgresql":
         return (
-            func.jsonb_to_recordset(cast(bindparam(ROWS, type_=Text()), JSONB))
+            # JSON is read once, in order: half the work of JSONB, which first sorts every row's keys
+            func.json_to_recordset(cast(bindparam(ROWS, type_=Text()), JSON))
             .table_valued(*(column(name, plain(type_)) for name, type_ in columns.items()), name="given")
             .render_derived(with_types=True)
         )
