@@ -66,14 +66,19 @@ class ClosedDays:
 OPEN_ALWAYS = ClosedDays()
 
 
-@lru_cache(maxsize=1024)
 def first_window(now: datetime, zone: ZoneInfo, hours: SendingHours) -> Window:
     """The window that is open at ``now``, or else the next one; it opens no earlier than ``now``.
 
     Hours that close before they open span midnight; equal hours mean the whole day. Wall times that a clock change
     skips or repeats are resolved as everywhere: the first valid instant, the first of two.
     """
-    return next(windows(now, zone, hours))
+    return _first_window(now, zone, hours.opens, hours.closes)
+
+
+@lru_cache(maxsize=1024)
+def _first_window(now: datetime, zone: ZoneInfo, opens: str, closes: str) -> Window:
+    """Kept by the hours' words, which are hashed at once: a batch's journeys share most windows."""
+    return next(windows(now, zone, SendingHours(opens=opens, closes=closes)))
 
 
 def windows(now: datetime, zone: ZoneInfo, hours: SendingHours, closed: ClosedDays = OPEN_ALWAYS) -> Iterator[Window]:
