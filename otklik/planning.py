@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.budgets import OWN
+from campaigns.budgets import OWN, Limit
 from campaigns.forecast.audience import Audience
 from campaigns.forecast.differences import Difference
 from campaigns.forecast.entrances import WEEKS
@@ -32,6 +32,7 @@ def print_plan(console: Console, plan: WorkspacePlan, lang: str) -> None:
     page.changes()
     for campaign in plan.campaigns:
         page.campaign(campaign)
+    page.together()
 
 
 class _Page:
@@ -40,6 +41,7 @@ class _Page:
         self._words = words
         self._say = words.say
         self._plan = plan
+        self._shared: dict[Limit, tuple[int, float, int]] = {}  # what is left, what is needed, by how many campaigns
 
     # ── what would change ────────────────────────────────────────────────────
 
@@ -64,6 +66,7 @@ class _Page:
     def campaign(self, plan: CampaignPlan) -> None:
         definition = plan.body.definition
         standing = "is.new" if not plan.state else "is.changed" if plan.changed else "is.same"
+        standing = "is.waiting" if plan.waits else standing
         self._rule(f"{definition.name}: {self._say(standing)}")
         if plan.state == CampaignState.PAUSED:
             self._line(f"[yellow]{escape(self._say('is.paused'))}[/]")
@@ -225,7 +228,12 @@ class _Page:
         short = any(key.reason.startswith("budget") for key, _ in found.gates)
         least = min((state.left for state in plan.budgets), default=0)
         for state in plan.budgets:
-            name = self._say("budget.own") if state.limit.name.startswith(OWN) else state.limit.name
+            is_own = state.limit.name.startswith(OWN)
+            name = self._say("budget.own") if is_own else state.limit.name
+            if not is_own:
+                _, needs, number = self._shared.get(state.limit, (0, 0.0, 0))
+                needs += found.micros * (WEEKS if found.weekly else 1)
+                self._shared[state.limit] = state.left, needs, number + 1
             said = self._say(
                 "budget.weekly" if found.weekly else "budget", name=name, needs=self._words.money(found.micros),
                 left=self._words.money(state.left),
@@ -237,6 +245,16 @@ class _Page:
             self._line(f"\n{said}")
         for offer, left in plan.short.items():
             self._line(f"[yellow]{escape(self._say('codes.short', offer=offer, number=self._words.number(left)))}[/]")
+
+    def together(self) -> None:
+        """What several campaigns need of a budget that they share."""
+        several = [(limit, *sums) for limit, sums in self._shared.items() if sums[2] > 1]
+        if several:
+            self._rule(self._say("title.together"))
+        for limit, left, needs, _ in several:
+            said = self._say("together", name=limit.name, needs=self._words.money(needs), left=self._words.money(left))
+            over = f" [yellow]{escape(self._say('budget.short'))}[/]" if needs > left else ""
+            self._line(f"{escape(said)}{over}")
 
     def _assumed(self, plan: CampaignPlan) -> None:
         rates = " · ".join(

@@ -35,7 +35,9 @@ _CODES = table(OfferCode)
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """One campaign of the folder. ``tally`` is of the next wave with those in flight, or of four weeks of a stream.
+    """One campaign of the folder; it ``waits`` where this very version was applied and nobody approved it yet.
+
+    ``tally`` is of the next wave with those in flight, or of four weeks of a stream.
 
     ``arms`` count entrants by variant, held out ones under None. ``short`` lists offers with fewer codes than wanted.
     """
@@ -43,6 +45,7 @@ class CampaignPlan:
     body: CampaignBody
     state: str
     changed: bool
+    waits: bool
     differences: Sequence[Difference]
     in_flight: InFlight
     audience: Audience
@@ -137,6 +140,7 @@ class _Planner:
             body=body,
             state=campaign.state.value if row is not None else "",
             changed=changed,
+            waits=row is not None and row.pending == version,
             differences=differences(old, body) if old is not None and changed else (),
             in_flight=flying,
             audience=audience,

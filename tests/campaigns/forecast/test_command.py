@@ -38,3 +38,14 @@ def test_problems_are_told_and_nothing_is_planned(run: CliRunner, folder: Path) 
 def test_a_campaign_that_is_not_there(run: CliRunner) -> None:
     told = run.invoke(app, ["plan", "shop", "--campaign", "winbak"])
     assert (told.exit_code, "the folder has no campaign 'winbak'" in told.stderr) == (1, True)
+
+
+def test_what_several_campaigns_need_of_one_budget(run: CliRunner, folder: Path) -> None:
+    config = folder / "otklik.yaml"
+    config.write_text(f"{config.read_text()}\nbudgets: {{marketing: 300 GBP}}\n")
+    first = folder / "campaigns" / "winback.yaml"
+    first.write_text(f"budget: marketing\n{first.read_text()}")
+    assert "Together" not in run.invoke(app, ["plan", "shop"]).stdout
+    (folder / "campaigns" / "again.yaml").write_text(first.read_text().replace("campaign: winback", "campaign: again"))
+    told = run.invoke(app, ["plan", "shop"]).stdout.partition("Together")[2]
+    assert "Budget marketing: £0.00 of the £300.00 that are left" in told

@@ -144,6 +144,14 @@ async def test_the_same_folder_changes_nothing(town: Store, shop: Shop) -> None:
     assert (plan.changed, plan.campaigns[0].changed, plan.campaigns[0].entrance.total > 0) == (False, False, True)
 
 
+async def test_a_version_that_waits_for_approval_says_so(town: Store, shop: Shop) -> None:
+    workspace = shop("", "approval: true")
+    assert not (await _plan(town, workspace)).waits
+    await apply(town, workspace, ANN, NOW)
+    plan = await plan_workspace(town, workspace, NOW)
+    assert (plan.changed, plan.campaigns[0].waits) == (False, True)
+
+
 async def test_a_campaign_that_is_not_there(town: Store, shop: Shop) -> None:
     with pytest.raises(Refused, match="the folder has no campaign 'winbak'; it has: winback"):
         await plan_workspace(town, shop(), NOW, only="winbak")
