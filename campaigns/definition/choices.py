@@ -13,9 +13,9 @@ from campaigns.periods import Period
 class Experiment(Value):
     """Variants by weight, and a holdout that hears nothing but is counted.
 
-    ``winner`` fixed: compared once, ``horizon`` after the first entry; thompson: a daily draw moves the weights of later
-    entries. ``metric`` is reply, click, goal or revenue. ``lift`` is the least relative one that is worth knowing: it
-    says how many customers are needed.
+    ``winner`` fixed: compared once, ``horizon`` after the first entry; thompson: a daily draw moves the weights of
+    later entries. ``metric`` is reply, click, goal or revenue. ``lift`` is the least relative one that is worth
+    knowing: it says how many customers are needed.
     """
 
     variants: dict[Name, int] = Field(default_factory=dict)

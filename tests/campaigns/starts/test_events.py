@@ -69,9 +69,7 @@ async def test_reentry_period_and_state(place: Place) -> None:
     paused = await place.apply(campaign("paused", CART))
     campaigns = table(Campaign)
     async with place.store.write() as connection:
-        await connection.execute(
-            update(campaigns).where(campaigns.c.id == paused).values(state=CampaignState.PAUSED)
-        )
+        await connection.execute(update(campaigns).where(campaigns.c.id == paused).values(state=CampaignState.PAUSED))
     for hours in (0, 1, 2, 13):
         place.clock.advance_to(NOW + hours * HOUR)
         await place.event("ann", "cart_left")

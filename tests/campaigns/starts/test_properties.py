@@ -71,9 +71,7 @@ async def test_python_and_sql_agree(place: Place) -> None:
             tests = (PropertyTest("p", (comparison(chance, kind),)),)
             if tests[0].comparisons[0].word in COUNT_WORDS and kind == "number" and chance.random() < 0.5:
                 tests = (PropertyTest(AMOUNT, tests[0].comparisons),)
-            found = set(
-                await connection.scalars(select(rows.c.external_id).where(properties_hold(rows, tests, DAY)))
-            )
+            found = set(await connection.scalars(select(rows.c.external_id).where(properties_hold(rows, tests, DAY))))
             said = {key for key, own, amount in kept if properties_match(tests, own, amount, DAY)}
             assert said == found, tests
             seen.add((kind, tests[0].comparisons[0].word, bool(found)))

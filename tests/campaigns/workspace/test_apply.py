@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.applying import writing as applying
 from campaigns.applying import apply, diff, version_hash
+from campaigns.applying import writing as applying
 from campaigns.definition import CampaignBody
 from campaigns.live import workspace_config
 from campaigns.segments.refresh import stored_segments
