@@ -1,13 +1,18 @@
 """Behaviour files: what they say, what is wrong in them, and chance that is as rare as it is written."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from campaigns.reading.problems import WorkspaceInvalid
-from campaigns.simulation.behaviour import Behaviour, Deed, Reach, Rule, Shopping
+from campaigns.reading.problems import Problems, WorkspaceInvalid
+from campaigns.reading.yaml import read_yaml
+from campaigns.rehearsal import read_cases
+from campaigns.simulation.behaviour import KINDS, Behaviour, Deed, Reach, Rule, Shopping
 from campaigns.simulation.reading import read_behaviour
+from campaigns.workspace.campaign import read_campaign
+from core.messages import CHANNELS
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 WHOLE = """\
@@ -62,6 +67,23 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, told: st
         _read(tmp_path, f"# a comment\n{text}\n")
     assert told in str(refused.value)
     assert str(refused.value).startswith("behaviour.yaml:2")
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "simulating.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_can_be_read(tmp_path: Path) -> None:
+    behaviour, campaign = sorted(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+    assert _read(tmp_path, behaviour).scripts["10017"][1] == Rule(Deed("order", 30.0), timedelta(days=3))
+    problems = Problems()
+    read = read_campaign(read_yaml(campaign, "x.yaml"), "x.yaml", problems, CHANNELS)
+    assert read is not None
+    assert read.definition is not None
+    assert read.tests is not None
+    (case,) = read_cases(read.tests, "x.yaml", read.definition, problems)
+    assert not problems.found
+    assert case.outcome == "answered"
+    assert all(f"`{kind}`" in PAGE for kind in KINDS)
 
 
 def test_chance_is_as_rare_as_written_and_the_same_again() -> None:
