@@ -1,7 +1,7 @@
 """Attempts: the commit before the socket, and the outcome after it."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -272,7 +272,8 @@ def _accepted(dialect: str) -> Any:
             # a receipt may have been faster than the answer to our own request: never lower the state
             state=case((_is_one_of(ACCEPT.sources), ACCEPT.target.value), else_=_OUTBOX.c.state),
             provider_id=rows.c.provider_id,
-            reason="",
+            # what a person settled before keeps the reason that they gave
+            reason=case((_is_one_of((*ACCEPT.sources, ACCEPT.target)), ""), else_=_OUTBOX.c.reason),
             settled_at=bindparam("now", type_=Instant()),
             lease_until=null(),
         )
@@ -293,7 +294,7 @@ _AWAITED = select(_OUTBOX.c.account, _OUTBOX.c.provider_id).where(
 """The few for which a receipt is parked already."""
 
 
-def _is_one_of(states: frozenset[MessageState]) -> ColumnElement[bool]:
+def _is_one_of(states: Iterable[MessageState]) -> ColumnElement[bool]:
     """``IN`` for statements that run once a row: drivers cannot expand a list there."""
     return or_(*(_OUTBOX.c.state == state for state in sorted(states)))
 

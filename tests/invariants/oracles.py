@@ -128,7 +128,9 @@ class Oracles:
             expected = "released" if state in NEVER_SENT else "held"
             if state in ("accepted", "delivered", "read", "failed"):
                 expected = "spent"
-            assert hold.state == expected, f"a message that is {state} has its money {hold.state}"
+            # a person settled it as not sent, and then its outcome came: what was spent was spent
+            after_all = hold.state == "spent" and message.id in self.disowned and message.id in self.taken
+            assert hold.state == expected or after_all, f"a message that is {state} has its money {hold.state}"
             if hold.state == "released":
                 continue
             for budget, began in ((hold.budget, hold.period_from), (hold.shared_budget, hold.shared_from)):
