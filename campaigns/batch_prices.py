@@ -56,6 +56,11 @@ class BatchPrices:
     happenings: Happenings = field(default_factory=Happenings)
     _parts: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _letters: dict[tuple[int, str, str], Letter] = field(default_factory=dict)
+    _by_country: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        channels = self.prices.config.channels
+        self._by_country = frozenset(name for name, policy in channels.items() if policy.prices)
 
     def price_of(self, customer_id: str, body: CampaignBody, enrolment_id: str = "") -> PriceOf:
         """The engine's question for one customer's journey through one campaign. Deterministic.
@@ -64,9 +69,12 @@ class BatchPrices:
             ConfigurationError: if the channel is priced in a currency without a rate.
         """
 
+        by_country = self._by_country
+
         def price_of(channel: str, identity: IdentityFacts, template: str) -> Price:
             parts = self._sms_parts(customer_id, body, template, enrolment_id) if channel == SMS else 1
-            return Price(self.prices.price(channel, identity.country, parts), parts)
+            country = identity.where if channel in by_country else ""
+            return Price(self.prices.price(channel, country, parts), parts)
 
         return price_of
 

@@ -44,8 +44,9 @@ def address(
     for identity in facts.identities:
         if identity.channel != channel:
             continue
-        if identity.country and (identity.country in unserved or (served and identity.country not in served)):
-            reason = f"{channel} does not serve {identity.country}"
+        country = identity.where if served or unserved else ""
+        if country and (country in unserved or (served and country not in served)):
+            reason = f"{channel} does not serve {country}"
             continue
         stop = first_stop(
             ADDRESS_GATES,

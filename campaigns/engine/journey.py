@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Cap, NoSendDays, Offer, SendingHours
+from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
 from core.values import value
@@ -32,7 +33,10 @@ class Journey:
 
 @value(frozen=True, slots=True)
 class IdentityFacts:
-    """One address of the customer, with what the gates know of it. ``consented`` is for the campaign's purpose."""
+    """One address of the customer, with what the gates know of it. ``consented`` is for the campaign's purpose.
+
+    ``country`` is empty where it is not known; that of a ``phone`` (E.164) is read off only where it is asked for.
+    """
 
     id: str
     channel: str
@@ -40,6 +44,12 @@ class IdentityFacts:
     suppressed: bool = False
     reachable: bool = True
     country: str = ""
+    phone: str = ""
+
+    @property
+    def where(self) -> str:
+        """The country that the address belongs to, as far as it tells."""
+        return self.country or (phone_country(self.phone) if self.phone else "")
 
 
 @value(frozen=True, slots=True)

@@ -55,9 +55,11 @@ class Circumstances:
     tomorrow: datetime | None = None
     beside: Mapping[str, tuple[MessageFacts, ...]] = field(default_factory=dict)
     _served: Served = field(init=False)
+    _keeps_days: bool = field(init=False)
     _conditions: dict[str, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._keeps_days = bool(self.config.no_send.days or self.config.no_send.weekdays)
         self._served = {name: policy.countries for name, policy in self.config.channels.items() if policy.countries}
 
     def facts(self, item: DueJourney, body: CampaignBody) -> Facts:
@@ -71,7 +73,7 @@ class Circumstances:
             beside=self.beside.get(item.enrolment_id, ()),
             countries=self._served,
             unserved=self.unserved,
-            country=_country(item),
+            country=_country(item) if self._keeps_days else "",
             no_send=self.config.no_send,
             caps=self.config.caps,
             sent=tuple(self.sent.get(customer, ())),
@@ -157,6 +159,6 @@ def _country(item: DueJourney) -> str:
     if item.country:
         return item.country
     for identity in item.identities:
-        if identity.country:
-            return identity.country
+        if identity.where:
+            return identity.where
     return ""

@@ -15,7 +15,6 @@ from campaigns.engine import IdentityFacts, Journey, MessageFacts
 from campaigns.gates.paused import RUNNING
 from campaigns.periods import zone_named
 from campaigns.segments.indexes import unindexed
-from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.messages import SMS, WHATSAPP
 from core.purposes import Purpose
@@ -238,9 +237,9 @@ async def _identities(connection: AsyncConnection, customer_ids: Sequence[str]) 
     rows = await connection.execute(_KNOWN_IDENTITIES, {IDS: list(customer_ids)})
     found: dict[str, list[IdentityFacts]] = defaultdict(list)
     for id_, customer, channel, address, reachable, suppressed, unwanted, consented in rows:
-        country = phone_country(address) if channel in _PHONES else ""
+        phone = address if channel in _PHONES else ""
         facts = IdentityFacts(
-            id_, channel, bool(consented) and not unwanted, bool(suppressed), bool(reachable), country
+            id_, channel, bool(consented) and not unwanted, bool(suppressed), bool(reachable), phone=phone
         )
         found[customer].append(facts)
     return {customer: tuple(known) for customer, known in found.items()}

@@ -1,6 +1,6 @@
 """How customers behave in a simulation. Pure: chance is a hash of the seed, the customer and the message.
 
-A message that arrives draws each deed by its rate, once; who acts, acts on a grid of half hours, so that many share an
+A message that arrives draws each deed by its rate, once; who acts, acts on a grid of hours, so that many share an
 instant and the clock need not stop for each. Scripts say it exactly instead.
 """
 
@@ -16,7 +16,7 @@ AUTO_REPLY, OPT_OUT, COMPLAINT, BOUNCE = "auto_reply", "opt_out", "complaint", "
 KINDS = (REPLY, CLICK, OPEN, ORDER, AUTO_REPLY, OPT_OUT, COMPLAINT, BOUNCE)
 EVENT = "event:"
 """``event:NAME`` is a deed, too: the customer does that in the shop."""
-SLOT = timedelta(minutes=30)
+SLOT = timedelta(hours=1)
 OFFSET = timedelta(minutes=7)
 """Customers act on a grid, a few minutes past it: none meets a deadline by accident."""
 ANY = "*"

@@ -113,4 +113,4 @@ def test_habits_come_as_often_as_written() -> None:
     ends = NOW + timedelta(days=60)
     times = [at for who in range(500) for at, _ in behaviour.spontaneous(3, f"c{who}", NOW, ends)]
     assert 1850 < len(times) < 2150
-    assert all(NOW <= at <= ends + timedelta(minutes=30) for at in times)
+    assert all(NOW <= at <= ends + timedelta(hours=1) for at in times)
