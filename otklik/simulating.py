@@ -13,7 +13,8 @@ from otklik.reasons import reason_in_words
 
 MOST_DAYS = 45
 """Beyond that the days are weeks."""
-_BAR = 10
+_BAR, _WIDE = 24, 110
+"""Columns of the longest bar, and those of a terminal that has room for bars."""
 
 
 def print_simulation(console: Console, found: SimulationFigures, lang: str) -> None:
@@ -48,7 +49,9 @@ def _timeline(console: Console, found: SimulationFigures, lang: str) -> None:
     for kind in kinds:
         table.add_column(text(lang, f"response.{kind}"), justify="right", overflow="fold")
     table.add_column(text(lang, "simulate.cost"), justify="right", overflow="fold")
-    table.add_column("", no_wrap=True, overflow="crop")
+    bars = console.width >= _WIDE
+    if bars:
+        table.add_column("", no_wrap=True, overflow="crop")
     most = max((sum(day.sent.values()) for day in days), default=0)
     for day in days:
         sent = sum(day.sent.values())
@@ -56,7 +59,7 @@ def _timeline(console: Console, found: SimulationFigures, lang: str) -> None:
         table.add_row(
             day.day.isoformat(), _number(day.entered), *(_number(number) for number in numbers),
             f"{day.micros / 1e6:,.2f}" if day.micros else "[dim]·[/]",
-            f"[cyan]{'█' * -(-sent * _BAR // most) if most else ''}[/]",
+*([f"[cyan]{'█' * -(-sent * _BAR // most) if most else ''}[/]"] if bars else []),
         )  # fmt: skip
     console.print()
     console.print(table)

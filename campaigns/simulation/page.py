@@ -35,6 +35,12 @@ def page(found: SimulationFigures, lang: str) -> str:
     return _Page(found, lang).whole()
 
 
+def _played(days: Sequence[Day]) -> Sequence[Day]:
+    """Up to the last day on which something happened."""
+    last = max((place for place, day in enumerate(days) if day.sent or day.entered or day.did), default=0)
+    return days[: last + 2]
+
+
 class _Page:
     def __init__(self, found: SimulationFigures, lang: str) -> None:
         self._found = found
@@ -53,15 +59,16 @@ class _Page:
             (self._say("cost"), self._money(sum(one.micros for one in found.campaigns))),
             *((self._kind(kind), self._number(number)) for kind, number in sorted(did.items())),
         ]
-        labels = [f"{day.day:%m-%d}" for day in found.days]
+        days = _played(found.days)
+        labels = [f"{day.day:%m-%d}" for day in days]
         span = self._say(
             "span", begins=f"{found.begins:%Y-%m-%d %H:%M}", ends=f"{found.ends:%Y-%m-%d}", zone=found.zone,
             seed=found.seed,
         )  # fmt: skip
-        sent_by = {name: [day.sent.get(name, 0) for day in found.days] for name in found.channels}
+        sent_by = {name: [day.sent.get(name, 0) for day in days] for name in found.channels}
         kinds = [kind for kind in sorted(did) if kind != "open"]
-        did_by = {self._kind(kind): [day.did.get(kind, 0) for day in found.days] for kind in kinds}
-        spent = [day.micros / 1e6 for day in found.days]
+        did_by = {self._kind(kind): [day.did.get(kind, 0) for day in days] for kind in kinds}
+        spent = [day.micros / 1e6 for day in days]
         body = [
             f"<h1>{escape(title)}</h1>",
             f'<p class="dim">{escape(span)}</p>',
