@@ -103,34 +103,6 @@ def windows(now: datetime, zone: ZoneInfo, hours: SendingHours, closed: ClosedDa
         day += _DAY
 
 
-def window_for(purpose: Purpose, now: datetime, zone: ZoneInfo, hours: SendingHours, *, patience: timedelta) -> Window:
-    """When a message of ``purpose`` planned at ``now`` may leave; ``patience`` bounds those that know no hours."""
-    if purpose in ALWAYS:
-        return Window(now, now + patience)
-    return first_window(now, zone, hours)
-
-
-def first_free(
-    purpose: Purpose,
-    earliest: datetime,
-    *,
-    zone: ZoneInfo,
-    hours: SendingHours,
-    no_send: NoSendDays,
-    country: str,
-    caps: Sequence[Cap],
-    sent: Sequence[tuple[str, datetime]],
-    channel: str,
-    latest: datetime,
-    patience: timedelta,
-) -> Window | None:
-    """The window of :func:`opening`."""
-    return opening(
-        purpose, earliest, zone=zone, hours=hours, no_send=no_send, country=country, caps=caps, sent=sent,
-        channel=channel, latest=latest, patience=patience,
-    ).window  # fmt: skip
-
-
 def opening(
     purpose: Purpose,
     earliest: datetime,

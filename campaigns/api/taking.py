@@ -95,7 +95,7 @@ async def take_events(door: Door, told: Sequence[Any]) -> BulkOut:
         StoreUnavailable: with the chunks before it kept; the same again does no harm.
     """
     config = await _config(door)
-    read = event_object_reader(EventOptions(zone=config.zone, currency=config.currency or "XXX"))
+    read = event_object_reader(EventOptions(zone=config.zone, currency=config.currency))
     items = [ItemOut(index=index, result="unchanged") for index in range(len(told))]
     by_source: dict[str, list[tuple[ItemOut, EventRecord]]] = defaultdict(list)
     seen: set[str] = set()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from campaigns.caps import kept
 from campaigns.definition import Cap, NoSendDays, SendingHours
-from campaigns.hours import Window, first_free, opening
+from campaigns.hours import Window, opening
 from campaigns.periods import Period
 from core.purposes import Purpose
 
@@ -122,10 +122,10 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def free_of(case: Case, latest: datetime) -> Window | None:
-    return first_free(
+    return opening(
         Purpose.MARKETING, case.earliest, zone=ZoneInfo(case.zone), hours=case.hours, no_send=case.no_send,
         country="DE", caps=case.caps, sent=case.sent, channel="sms", latest=latest, patience=SPAN,
-    )  # fmt: skip
+    ).window  # fmt: skip
 
 
 FOLD = Case(  # from 03:00 on the day the clock goes back, the two planned for tomorrow are in another stretch
@@ -184,10 +184,10 @@ def test_weekdays_are_closed_by_country() -> None:
     hours, zone = SendingHours(), ZoneInfo("UTC")
 
     def opens(country: str) -> datetime:
-        window = first_free(
+        window = opening(
             Purpose.MARKETING, friday, zone=zone, hours=hours, no_send=no_send, country=country, caps=(), sent=(),
             channel="email", latest=friday + SPAN, patience=SPAN,
-        )  # fmt: skip
+        ).window  # fmt: skip
         assert window is not None
         return window.opens
 
@@ -197,9 +197,9 @@ def test_weekdays_are_closed_by_country() -> None:
 
 def test_what_answers_a_person_waits_for_nothing() -> None:
     night = datetime(2026, 12, 5, 3, tzinfo=UTC)
-    window = first_free(
+    window = opening(
         Purpose.SERVICE, night, zone=ZoneInfo("UTC"), hours=SendingHours(),
         no_send=NoSendDays(weekdays={"*": (0, 1, 2, 3, 4, 5, 6)}), country="", caps=(Cap(max=1, per=Period(1, "d")),),
         sent=(("sms", night),), channel="sms", latest=night, patience=timedelta(hours=2),
-    )  # fmt: skip
+    ).window  # fmt: skip
     assert window == Window(night, night + timedelta(hours=2))
