@@ -124,10 +124,10 @@ class Outbox:
         return found
 
     async def sweep(self) -> int:
-        """Free what outlived its lease; wake journeys whose message missed its window, cancel what nobody waits for."""
+        """Free what outlived its lease; wake journeys whose message missed its window, end what nobody waits for."""
         now = self.clock.now()
         async with self.store.write() as connection:
             freed = await recovery.reap(connection, now)
         async with self.store.write() as connection:  # its own: journeys are locked before messages
             freed += await recovery.wake_expired(connection, now)
-            return freed + await recovery.cancel_orphans(connection, now)
+            return freed + await recovery.end_orphans(connection, now)

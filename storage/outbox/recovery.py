@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
-from core.machines.message import CANCEL, LOSE_SIGHT, UNCLAIM
+from core.machines.message import CANCEL, LOSE_SIGHT, SKIP, UNCLAIM
 from core.outcomes import Outcome, OutcomeKind
 from storage.given import IDS, given_ids
 from storage.outbox.attempts import Parked, record
@@ -23,6 +23,8 @@ _ATTEMPTS = table(Attempt)
 _ENROLMENTS = table(Enrolment)
 OVER = "answered"
 """Why a message is cancelled whose journey is over: as the gate of dispatch says it."""
+LATE = "expired"
+"""Why a message is skipped that missed its window while its journey went on: as the engine says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,25 +161,32 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
     return len(ids)
 
 
-async def cancel_orphans(connection: AsyncConnection, now: datetime) -> int:
-    """Cancel planned messages that missed their window and whose journey is over: nobody would look at them again.
+async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
+    """End planned messages that missed their window and that no journey waits for: nobody would look at them again.
 
-    A journey's end cancels what is planned. What was on its way then, and proved not to have left, is planned again.
+    A journey's end cancels what is planned, and a journey that goes on takes its message along. What was on its way
+    meanwhile, and proved not to have left, is planned again. Gives the number.
     """
+    waits_for_it = _ENROLMENTS.c.message_id == _OUTBOX.c.id
     orphans = (
-        select(_OUTBOX.c.id)
+        select(_OUTBOX.c.id, _ENROLMENTS.c.closed_at)
         .join(_ENROLMENTS, _ENROLMENTS.c.id == _OUTBOX.c.enrolment_id)
-        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now, _ENROLMENTS.c.closed_at.is_not(None))
+        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
+        .where(or_(_ENROLMENTS.c.closed_at.is_not(None), _ENROLMENTS.c.message_id.is_(None), not_(waits_for_it)))
         # not in id order: for that SQLite would go through every message; what another has locked is passed over
         .with_for_update(of=_OUTBOX, skip_locked=True)
     )
-    ids = sorted(await connection.scalars(orphans))
-    for group in chunks(ids):
-        await connection.execute(
-            update(_OUTBOX)
-            .where(given_ids(_OUTBOX.c.id), _OUTBOX.c.state.in_(CANCEL.sources))
-            .values(state=CANCEL.target, reason=OVER),
-            {IDS: list(group)},
-        )
-        await release(connection, group)
-    return len(ids)
+    rows = (await connection.execute(orphans)).all()
+    for move, reason, ids in (
+        (CANCEL, OVER, sorted(row.id for row in rows if row.closed_at is not None)),
+        (SKIP, LATE, sorted(row.id for row in rows if row.closed_at is None)),
+    ):
+        for group in chunks(ids):
+            await connection.execute(
+                update(_OUTBOX)
+                .where(given_ids(_OUTBOX.c.id), _OUTBOX.c.state.in_(move.sources))
+                .values(state=move.target, reason=reason),
+                {IDS: list(group)},
+            )
+            await release(connection, group)
+    return len(rows)

@@ -362,14 +362,16 @@ class World(Acts, Oracles):
             await self._pump(self.workers[0])
             await self.check()
             left = await agenda(self.store, self.clock.now())
-            if not await self.open_journeys():
+            if not left.idle:
+                continue
+            if left.next_at is None:
+                assert not await self.open_journeys(), "a journey is open and nothing will ever move it"
                 break
-            if left.idle:
-                assert left.next_at is not None, "a journey is open and nothing will ever move it"
-                await self.move(left.next_at - self.clock.now())
+            await self.move(left.next_at - self.clock.now())
         else:
             raise AssertionError(f"{len(await self.open_journeys())} journeys do not come to their end")
         await self.serve()
+        await self.workers[0].outbox.sweep()
         await self.audit(ended=True)
 
     async def _process_inbound(self) -> None:
