@@ -89,7 +89,7 @@ def write_workspace(folder: Path) -> Path:
 async def prepare(folder: Path, url: str, messages: int) -> None:
     """A store with ``messages`` enrolled customers who are due now."""
     from campaigns.applying import apply
-    from campaigns.scheduler import Scheduler
+    from campaigns.starting.scheduler import Scheduler
     from campaigns.workspace.loader import load_workspace
     from core.actors import Actor
     from core.clock import SystemClock, machine_now
@@ -112,10 +112,10 @@ async def prepare(folder: Path, url: str, messages: int) -> None:
 
 async def dump(path: Path, messages: int) -> None:
     """The mails that the prepared store would send, as (recipient, bytes), for the bare side."""
-    from campaigns.compose import Composer
+    from campaigns.composing.composer import Composer
+    from campaigns.composing.links import MessageLinks
     from campaigns.gates import DISPATCH_GATES
-    from campaigns.links import MessageLinks
-    from campaigns.runner import Runner
+    from campaigns.running.runner import Runner
     from channels.email.mime import Composer as Mime
     from channels.email.settings import EmailSettings
     from core.clock import SystemClock, machine_now

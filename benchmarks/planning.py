@@ -68,7 +68,7 @@ def write_workspace(folder: Path) -> Path:
 async def prepare(folder: Path, url: str, journeys: int) -> None:
     """A store with ``journeys`` enrolled customers who are due now; every other one has a chat with our bot too."""
     from campaigns.applying import apply
-    from campaigns.scheduler import Scheduler
+    from campaigns.starting.scheduler import Scheduler
     from campaigns.workspace.loader import load_workspace
     from core.actors import Actor
     from core.clock import SystemClock, machine_now
@@ -128,7 +128,7 @@ def _command(process: Path) -> str:
 
 async def ours(url: str, journeys: int, batch: int) -> Taken:
     """Run the runner until nothing is due."""
-    from campaigns.runner import Runner
+    from campaigns.running.runner import Runner
     from core.clock import SystemClock
     from core.wakeup import LocalWakeup
     from otklik.running import spare_collections
@@ -166,8 +166,8 @@ Batches = list[list[tuple[Any, list[dict[str, Any]]]]]
 
 async def recorded(url: str, batch: int) -> Batches:
     """The rows that the runner writes, by transaction, each with its statement."""
-    from campaigns import batch as writing
-    from campaigns.runner import Runner
+    from campaigns.running import batch as writing
+    from campaigns.running.runner import Runner
     from core.clock import SystemClock
     from core.wakeup import LocalWakeup
     from storage.given import run_given

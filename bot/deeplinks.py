@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
 from bot.senders import identity_of, insert_identity
-from campaigns.attribution import attribute_link
-from campaigns.consents import Proof, grant, has_withdrawn
+from campaigns.customers.consents import Proof, grant, has_withdrawn
+from campaigns.responding.attribution import attribute_link
 from core import catalogue
 from core.actors import Actor
 from core.ids import new_id

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.commands import Finish, OpenCommand
+from campaigns.running.commands import Finish, OpenCommand
 from core.clock import Clock
 from core.ids import new_id
 from core.machines.conversation import CONVERSATION, QUEUE, REOPEN, ConversationState

@@ -10,8 +10,8 @@ from bot.conversations import is_logged, log_inbound, plan_answer
 from bot.deeplinks import join
 from bot.keywords import Keyword, keyword, may_agree_again, script_language, subject_keyword
 from bot.senders import Sender, resolve, touch
-from campaigns.answers import record_opt_out, record_reply
-from campaigns.consents import ConsentChange, Proof, grant, has_withdrawn, lift_opt_out_block
+from campaigns.customers.consents import ConsentChange, Proof, grant, has_withdrawn, lift_opt_out_block
+from campaigns.responding.answers import record_opt_out, record_reply
 from core import catalogue
 from core.actors import Actor
 from core.messages import EMAIL, SMS, TELEGRAM, InboundMessage

@@ -17,7 +17,7 @@ from bot.rawmail import keep_raw, own_raw
 from bot.routing import handle
 from campaigns.definition import WorkspaceConfig
 from campaigns.live import workspace_config
-from campaigns.receipts import record_reports
+from campaigns.responding.receipts import record_reports
 from campaigns.segments.indexes import unindexed
 from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.context import Context
 from bot.inbox import handle_message
 from bot.senders import identity_of, set_reachable
-from campaigns.answers import record_opt_out
-from campaigns.attribution import NOTHING, attribute_link
-from campaigns.consents import Proof, suppress
-from campaigns.receipts import record_reports
+from campaigns.customers.consents import Proof, suppress
+from campaigns.responding.answers import record_opt_out
+from campaigns.responding.attribution import NOTHING, attribute_link
+from campaigns.responding.receipts import record_reports
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import PermanentKind

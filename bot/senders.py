@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, bindparam, case, delete, null, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
-from campaigns.attribution import NOTHING, Attribution, attribute, attribute_token
+from campaigns.responding.attribution import NOTHING, Attribution, attribute, attribute_token
 from core.addresses import identity_key, phone_country
 from core.draws import customer_draw
 from core.errors import PermanentKind

@@ -8,8 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import structlog
 from sqlalchemy import select
 
+from campaigns.limits.prices import PriceList
 from campaigns.live import workspace_config
-from campaigns.prices import PriceList
 from channels.twilio.charges import Charge
 from core.clock import machine_now
 from core.errors import ChannelFault, ConfigurationError, SendFailure

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import func, select
 
-from campaigns.agenda import agenda
+from campaigns.running.agenda import agenda
 from core.clock import VirtualClock, uptime
 from core.messages import EMAIL
 from core.wakeup import INBOUND, JOURNEYS, STARTS

@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.budgets import OWN, Limit
 from campaigns.forecast.audience import Audience
 from campaigns.forecast.differences import Difference
 from campaigns.forecast.entrances import WEEKS
 from campaigns.forecast.figures import NOTICED, NOWHERE, Figures, capacity, figures
 from campaigns.forecast.in_flight import InFlight
 from campaigns.forecast.planning import CampaignPlan, WorkspacePlan
+from campaigns.limits.budgets import OWN, Limit
 from campaigns.periods import zone_named
 from core.machines.campaign import CampaignState
 from otklik.planning_words import Words

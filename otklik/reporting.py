@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.budgets import OWN
-from campaigns.report import CampaignReport
-from campaigns.spending import Spending
-from campaigns.story import Absence, Line, Story
+from campaigns.limits.budgets import OWN
+from campaigns.limits.spending import Spending
+from campaigns.reporting.report import CampaignReport
+from campaigns.reporting.story import Absence, Line, Story
 from core.catalogue import text
 from core.money import Money
 from otklik.reasons import reason_in_words

@@ -18,19 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoffs import Handoffs
 from bot.processing import Processor
-from campaigns.answering import ON_ANSWER, AnswerActions
-from campaigns.calling import WebhookCaller
-from campaigns.commands import CommandRunner
-from campaigns.compose import Composer
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import MessageLinks
 from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
-from campaigns.granting import expire_grants
-from campaigns.links import MessageLinks
-from campaigns.receipts import settle_parked, sweep_parked
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler, end_finished
+from campaigns.offers.granting import expire_grants
+from campaigns.responding.receipts import settle_parked, sweep_parked
+from campaigns.running.answering import ON_ANSWER, AnswerActions
+from campaigns.running.calling import WebhookCaller
+from campaigns.running.commands import CommandRunner
+from campaigns.running.runner import Runner
+from campaigns.running.waiting import release_held
 from campaigns.segments.keeping import keep_segments
-from campaigns.waiting import release_held
+from campaigns.starting.scheduler import Scheduler, end_finished
 from channels.adapter import Adapter, Polls
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.tallies import NO_ADDRESS, ArmRow, Tallies
+from campaigns.reporting.tallies import NO_ADDRESS, ArmRow, Tallies
 
 Say = Callable[..., str]
 

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.compose import Composer
-from campaigns.emergency import standing_stop
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import LinkTargets, MessageLinks
 from campaigns.gates import DISPATCH_GATES
-from campaigns.links import LinkTargets, MessageLinks
+from campaigns.operating.emergency import standing_stop
 from campaigns.previewing.trial import Trial, states_of, write_trial
-from campaigns.receipts import settle_parked
+from campaigns.responding.receipts import settle_parked
 from channels.adapter import Adapter
 from channels.journal import Journal, boot_id
 from channels.rates import RateGate

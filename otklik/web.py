@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from campaigns.api import Door, Rates, api_application, events_router
-from campaigns.engagement import Engagement
+from campaigns.responding.engagement import Engagement
 from channels.adapter import ReceivesWebhooks
 from channels.tracking import tracking_router
 from channels.webhooks import webhook_router

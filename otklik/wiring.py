@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.engine import make_url
 
-from campaigns.links import Addresses
+from campaigns.composing.links import Addresses
 from core.clock import Clock, SystemClock, VirtualClock, machine_now
 from otklik.running import configure_logs
 from otklik.settings import Configuration, load_settings

@@ -1,7 +1,7 @@
 """Taking a person out of the store: what is theirs goes, what reports need stays under an id that leads to nobody.
 
 Works in the caller's transaction; whoever calls it has locked the customer and ended what was in flight
-(:mod:`campaigns.erasing`).
+(:mod:`campaigns.customers.erasing`).
 """
 
 import secrets

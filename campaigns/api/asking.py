@@ -14,10 +14,10 @@ from campaigns.api.keys import Caller
 from campaigns.api.problems import Problem
 from campaigns.api.shapes import TriggerIn, TriggerOut
 from campaigns.api.taking import customer_ids
-from campaigns.customer_card import customer_card
-from campaigns.entry import enrol_group
+from campaigns.customers.card import customer_card
 from campaigns.live import workspace_config
-from campaigns.report import campaign_report
+from campaigns.reporting.report import campaign_report
+from campaigns.starting.entry import enrol_group
 from campaigns.versions import definitions
 from core.errors import Refused
 from core.ids import new_ids

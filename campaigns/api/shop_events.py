@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from campaigns.events import CustomerEvent, record_event
+from campaigns.responding.events import CustomerEvent, record_event
 from core.clock import Clock
 from core.errors import ConfigurationError, StoreUnavailable
 from core.money import parse_micros

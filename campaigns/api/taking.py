@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.api.access import STORE_SECONDS, Door
 from campaigns.api.keys import Caller
 from campaigns.api.shapes import BulkOut, CustomerIn, EventIn, ItemOut, shape_of
-from campaigns.arrivals import kept_events
 from campaigns.definition import WorkspaceConfig
-from campaigns.events import events_arrived
 from campaigns.live import workspace_config
+from campaigns.responding.arrivals import kept_events
+from campaigns.responding.events import events_arrived
 from core.clock import to_micros
 from core.zones import zone
 from storage.imports.bulk import Bulk, is_conflict, open_bulk

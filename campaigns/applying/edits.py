@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.closing import close_enrolments
 from campaigns.definition import CampaignDefinition, SendStep, WaitStep
 from campaigns.engine.waiting import step_ends
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
+from campaigns.running.closing import close_enrolments
 from core.ids import new_id
 from core.machines.enrolment import ENROLMENT, EXIT
 from storage.outbox.columns import is_planned, table

@@ -21,8 +21,8 @@ from campaigns.applying.changes import (
 from campaigns.applying.edits import carry_over
 from campaigns.definition import CampaignBody
 from campaigns.live import WORKSPACE
-from campaigns.pausing import end_journeys
-from campaigns.scheduler import NOW_ZONE
+from campaigns.operating.pausing import end_journeys
+from campaigns.starting.scheduler import NOW_ZONE
 from campaigns.versions import bodies
 from campaigns.workspace.loader import Workspace
 from core.actors import Actor

@@ -1,4 +1,4 @@
-"""What a decision does: effects are data, carried out by :mod:`campaigns.runner` in the batch's transaction."""
+"""What a decision does: effects are data, carried out by :mod:`campaigns.running.runner` in the batch's transaction."""
 
 from collections.abc import Mapping
 from dataclasses import field

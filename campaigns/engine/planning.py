@@ -7,8 +7,8 @@ from campaigns.engine.choosing import OfferVerdict, Target, cheaper, target
 from campaigns.engine.effects import Effect, GrantOffer, Note, SendMessage
 from campaigns.engine.journey import Facts, Journey
 from campaigns.gates.budget import falls_short
-from campaigns.hours import Opening, Window
-from campaigns.hours import opening as first_opening
+from campaigns.limits.hours import Opening, Window
+from campaigns.limits.hours import opening as first_opening
 
 
 class Plan:

@@ -26,7 +26,7 @@ from campaigns.experiments.inference import (
     split_differs,
     welch,
 )
-from campaigns.hours import ALWAYS
+from campaigns.limits.hours import ALWAYS
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.versions import definitions

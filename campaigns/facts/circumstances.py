@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from campaigns.batch_prices import BatchPrices
-from campaigns.budgets import Limit
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.engine import (
     ChannelHistory,
@@ -27,6 +25,8 @@ from campaigns.engine import (
     TakeQuota,
 )
 from campaigns.facts.journeys import DueJourney
+from campaigns.limits.batch_prices import BatchPrices
+from campaigns.limits.budgets import Limit
 from core.purposes import NEEDS_CONSENT
 
 Served = Mapping[str, frozenset[str]]

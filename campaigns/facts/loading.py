@@ -10,20 +10,20 @@ from typing import Any
 from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.batch_prices import BatchPrices, asked_by_sms, speaks_sms
-from campaigns.budgets import give_back, grant, limits_of
-from campaigns.customers import customers_by_id, orders_of
+from campaigns.composing.happenings import load_happenings
+from campaigns.composing.links import MessageLinks
+from campaigns.customers.columns import customers_by_id, orders_of
 from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, TaskStep, WorkspaceConfig
 from campaigns.engine import ChannelHistory, GrantFacts, MessageFacts, Sent
 from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
 from campaigns.gates.live_chat import REST, TALKED, TALKING
-from campaigns.granting import end_expired
-from campaigns.happenings import load_happenings
-from campaigns.links import MessageLinks
+from campaigns.limits.batch_prices import BatchPrices, asked_by_sms, speaks_sms
+from campaigns.limits.budgets import give_back, grant, limits_of
+from campaigns.limits.prices import PriceList
+from campaigns.offers.granting import end_expired
 from campaigns.offers.stock import codes_left
 from campaigns.periods import day_of, zone_named
-from campaigns.prices import PriceList
 from campaigns.segments.compiling import compile_condition
 from campaigns.segments.reading import read_stored
 from campaigns.segments.refresh import stored_segments

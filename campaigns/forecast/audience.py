@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.definition import BEST, CampaignDefinition, SendStep, WorkspaceConfig
 from campaigns.engine import Facts
 from campaigns.engine.choosing import address
-from campaigns.entry import may_enter
 from campaigns.periods import zone_named
 from campaigns.segments.compiling import compile_segment
 from campaigns.segments.syntax import SegmentDefinition
+from campaigns.starting.entry import may_enter
 from core.ids import ANONYMOUS
 from storage.outbox.columns import table
 from storage.tables import Campaign, Customer

@@ -14,20 +14,20 @@ from typing import Any, Literal
 from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.assigning import assign, beginnings
 from campaigns.definition import CampaignDefinition, WorkspaceConfig
-from campaigns.entry import in_period
 from campaigns.experiments.weights import weights_of
 from campaigns.facts import Prospect
 from campaigns.forecast.audience import Meant
-from campaigns.occurrences import next_occurrence
 from campaigns.periods import resolve, zone_named
-from campaigns.scheduler import NOW_ZONE
 from campaigns.segments.compiling import compile_segment
 from campaigns.segments.days import today
 from campaigns.segments.figures import properties_hold
-from campaigns.starting_dates import chosen
-from campaigns.starting_events import where_of
+from campaigns.starting.assigning import assign, beginnings
+from campaigns.starting.dates import chosen
+from campaigns.starting.entry import in_period
+from campaigns.starting.events import where_of
+from campaigns.starting.occurrences import next_occurrence
+from campaigns.starting.scheduler import NOW_ZONE
 from core.draws import DRAW_MODULUS, customer_draw
 from core.machines.campaign import CampaignState
 from storage.given import IDS, given_ids

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.batch_prices import BatchPrices
-from campaigns.budgets import BudgetState
+from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody, HandoffStep, TaskStep
 from campaigns.facts import DueJourney, Prospect, load_circumstances, load_in_flight, load_prospects
 from campaigns.facts.circumstances import Circumstances, Served
@@ -16,9 +15,10 @@ from campaigns.forecast.in_flight import carried_over, goes_on
 from campaigns.forecast.purse import DailyQuota, Purse
 from campaigns.forecast.rates import Rate
 from campaigns.forecast.walking import HORIZON, Tally, Traveller, World, walk
-from campaigns.links import MessageLinks
+from campaigns.limits.batch_prices import BatchPrices
+from campaigns.limits.budgets import BudgetState
+from campaigns.limits.prices import PriceList
 from campaigns.periods import day_of, zone_named
-from campaigns.prices import PriceList
 from campaigns.versions import bodies
 
 

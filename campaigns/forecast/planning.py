@@ -10,9 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.applying.changes import REPORTED, Change, State, applied_state, changes_of, version_hash
-from campaigns.budgets import BudgetState, budget_states, limits_of
+from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody
-from campaigns.emergency import standing_stop
 from campaigns.facts.circumstances import Served
 from campaigns.forecast.audience import Audience, Meant, channels_of, counted
 from campaigns.forecast.differences import Difference, differences
@@ -21,7 +20,8 @@ from campaigns.forecast.foresight import Foresight
 from campaigns.forecast.in_flight import InFlight, in_flight
 from campaigns.forecast.rates import Rate, answer_rates
 from campaigns.forecast.walking import Tally
-from campaigns.links import MessageLinks
+from campaigns.limits.budgets import BudgetState, budget_states, limits_of
+from campaigns.operating.emergency import standing_stop
 from campaigns.versions import bodies
 from campaigns.workspace.loader import Workspace
 from core.errors import Refused

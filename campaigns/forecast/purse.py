@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from campaigns.budgets import Limit, limits_of
 from campaigns.definition import CampaignDefinition, WorkspaceConfig
+from campaigns.limits.budgets import Limit, limits_of
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """Marketing keeps the frequency caps over all campaigns. Only planning asks: a plan is what caps count."""
 
-from campaigns.caps import free_from
 from campaigns.gates.gate import PlanFacts, PlanningGate, Verdict
-from campaigns.hours import ALWAYS
+from campaigns.limits.caps import free_from
+from campaigns.limits.hours import ALWAYS
 
 
 def stops(facts: PlanFacts) -> bool:

@@ -4,7 +4,7 @@ Planning puts the message into a window; dispatch holds it there (:mod:`campaign
 """
 
 from campaigns.gates.gate import PlanFacts, PlanningGate, Verdict
-from campaigns.hours import ALWAYS, ClosedDays, windows
+from campaigns.limits.hours import ALWAYS, ClosedDays, windows
 
 
 def stops(facts: PlanFacts) -> bool:

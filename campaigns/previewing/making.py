@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from campaigns.compose import Batch, window_is_open
+from campaigns.composing.composer import Batch, window_is_open
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import CampaignBody, WorkspaceConfig
-from campaigns.links import Addresses, MessageLinks
+from campaigns.limits.prices import PriceList
 from campaigns.previewing.advice import advice, is_right_to_left
 from campaigns.previewing.readers import Audience, Place
 from campaigns.previewing.shown import Preview, Shown, Speech
 from campaigns.previewing.speeches import speeches
-from campaigns.prices import PriceList
 from campaigns.templates.errors import TemplateFailure
 from core.addresses import phone_country
 from core.dispatching import Claim

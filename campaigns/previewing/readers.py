@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.compose import Reader
-from campaigns.customers import customers_by_id, orders_of
+from campaigns.composing.composer import Reader
+from campaigns.composing.happenings import likely_grant, load_happenings
+from campaigns.customers.columns import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, WorkspaceConfig
-from campaigns.happenings import likely_grant, load_happenings
 from campaigns.periods import zone_named
 from campaigns.templates.content import asks_of
 from campaigns.templates.names import NOTHING_ASKED, Asks

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.compose import Batch
+from campaigns.composing.composer import Batch
+from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody, WorkspaceConfig
-from campaigns.links import MessageLinks
 from campaigns.previewing.advice import base_direction
 from campaigns.previewing.readers import Audience
 from campaigns.previewing.shown import Speech

@@ -1,8 +1,8 @@
 """Customers act: what they do reaches the journeys by the same functions as in reality, a batch at a time.
 
 Replies and clicks are the many; they are written here set-based, with the meaning of
-:func:`campaigns.answers.record_reply` and :func:`campaigns.answers.record_click` (a test holds them against each
-other). Events, reports and opt-outs go through the functions of reality themselves.
+:func:`campaigns.responding.answers.record_reply` and :func:`campaigns.responding.answers.record_click` (a test holds
+them against each other). Events, reports and opt-outs go through the functions of reality themselves.
 """
 
 from collections import defaultdict
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.answers import record_opt_out
-from campaigns.arrivals import Arrival
-from campaigns.attribution import NOTHING, Attribution
-from campaigns.closing import close_enrolments
-from campaigns.consents import Proof
+from campaigns.customers.consents import Proof
 from campaigns.definition import WorkspaceConfig
-from campaigns.events import events_arrived
 from campaigns.periods import zone_named
-from campaigns.receipts import record_reports
+from campaigns.responding.answers import record_opt_out
+from campaigns.responding.arrivals import Arrival
+from campaigns.responding.attribution import NOTHING, Attribution
+from campaigns.responding.events import events_arrived
+from campaigns.responding.receipts import record_reports
+from campaigns.running.closing import close_enrolments
 from campaigns.simulation.behaviour import (
     AUTO_REPLY,
     BOUNCE,

@@ -1,7 +1,7 @@
 """What the simulation's clock jumps to: the next instant at which a journey or a message falls due.
 
-The same question as :mod:`campaigns.agenda` asks of a running service, put so that it costs the same however many
-journeys wait: after everything is delivered, only what a gate holds can miss its window.
+The same question as :mod:`campaigns.running.agenda` asks of a running service, put so that it costs the same however
+many journeys wait: after everything is delivered, only what a gate holds can miss its window.
 """
 
 from datetime import datetime

@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.answering import ON_ANSWER, AnswerActions
-from campaigns.commands import CommandRunner
-from campaigns.links import MessageLinks
+from campaigns.composing.links import MessageLinks
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler, end_finished
+from campaigns.running.answering import ON_ANSWER, AnswerActions
+from campaigns.running.commands import CommandRunner
+from campaigns.running.runner import Runner
+from campaigns.running.waiting import release_held
 from campaigns.segments.compiling import compile_condition
 from campaigns.segments.refresh import stored_segments
 from campaigns.segments.syntax import InSegment
@@ -29,8 +29,8 @@ from campaigns.simulation.acting import Act, act
 from campaigns.simulation.agenda import next_instant
 from campaigns.simulation.behaviour import Behaviour, Rule, on_grid
 from campaigns.simulation.delivery import Arrived, deliver
+from campaigns.starting.scheduler import Scheduler, end_finished
 from campaigns.versions import definitions
-from campaigns.waiting import release_held
 from core.clock import EPOCH, VirtualClock
 from core.errors import OtklikError
 from core.machines.campaign import CampaignState

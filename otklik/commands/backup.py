@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from campaigns.restored import Settled
+    from campaigns.operating.restored import Settled
     from storage.backup import Manifest, Restored
 
 File = Annotated[Path, typer.Argument(help="The backup, such as otklik-2026-12-01.zip.", metavar="FILE")]
@@ -102,7 +102,7 @@ def _say_whole(console: "Console", file: Path) -> None:
 async def _restore(
     file: Path, console: "Console", *, replace: bool, hold: bool
 ) -> "tuple[Manifest, Restored, Settled]":
-    from campaigns.restored import Refusals, Settled, refusals, settle_restored
+    from campaigns.operating.restored import Refusals, Settled, refusals, settle_restored
     from otklik.commands.operator import operator
     from otklik.commands.progress import RowsBar
     from otklik.running_elsewhere import refuse_while_running

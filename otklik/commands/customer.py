@@ -10,8 +10,8 @@ from otklik.commands.plainly import plainly
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from campaigns.customer_card import CustomerCard
-    from campaigns.erasing import Erased
+    from campaigns.customers.card import CustomerCard
+    from campaigns.customers.erasing import Erased
 
 app = typer.Typer(help="Look at one customer, hand out what is held about them, erase them.", no_args_is_help=True)
 Customer = Annotated[str, typer.Argument(help="External id, id, or an address.", metavar="CUSTOMER")]
@@ -89,8 +89,8 @@ def erase(
 
 
 async def _card(wanted: str) -> "CustomerCard":
-    from campaigns.customer_card import customer_card
-    from campaigns.story import find_customer
+    from campaigns.customers.card import customer_card
+    from campaigns.reporting.story import find_customer
     from otklik.wiring import open_store
 
     async with open_store() as store, store.read() as connection:
@@ -98,8 +98,8 @@ async def _card(wanted: str) -> "CustomerCard":
 
 
 async def _held(wanted: str) -> dict[str, Any]:
-    from campaigns.customer_card import everything_held
-    from campaigns.story import find_customer
+    from campaigns.customers.card import everything_held
+    from campaigns.reporting.story import find_customer
     from otklik.settings import load_settings
     from otklik.wiring import RELEASE, make_clock, open_store
 
@@ -110,8 +110,8 @@ async def _held(wanted: str) -> dict[str, Any]:
 
 
 async def _about(wanted: str) -> tuple[str, int]:
-    from campaigns.customer_card import customer_card, everything_held
-    from campaigns.story import find_customer
+    from campaigns.customers.card import customer_card, everything_held
+    from campaigns.reporting.story import find_customer
     from otklik.wiring import open_store
 
     async with open_store() as store, store.read() as connection:
@@ -121,8 +121,8 @@ async def _about(wanted: str) -> tuple[str, int]:
 
 
 async def _erase(wanted: str) -> "Erased":
-    from campaigns.erasing import erase_customer
-    from campaigns.story import find_customer
+    from campaigns.customers.erasing import erase_customer
+    from campaigns.reporting.story import find_customer
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store

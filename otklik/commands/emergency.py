@@ -7,7 +7,7 @@ import typer
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.emergency import EmergencyStop
+    from campaigns.operating.emergency import EmergencyStop
 
 app = typer.Typer(
     help="Stop every campaign at once. Answers to people who write still go; what has left cannot be called back.",
@@ -49,8 +49,8 @@ def lift() -> None:
 
 
 async def _stop(reason: str) -> bool:
-    from campaigns.emergency import stop_everything
-    from campaigns.pausing import drain
+    from campaigns.operating.emergency import stop_everything
+    from campaigns.operating.pausing import drain
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
@@ -64,7 +64,7 @@ async def _stop(reason: str) -> bool:
 
 
 async def _lift() -> "EmergencyStop | None":
-    from campaigns.emergency import lift as lift_stop
+    from campaigns.operating.emergency import lift as lift_stop
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store

@@ -182,8 +182,8 @@ async def _customers(
 
 
 async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, currency: str, guess: bool) -> None:
-    from campaigns.events import sweep_goals
-    from campaigns.starting_events import start_by_imported
+    from campaigns.responding.events import sweep_goals
+    from campaigns.starting.events import start_by_imported
     from core.clock import machine_now
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store

@@ -8,7 +8,7 @@ import typer
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.pausing import Paused, Resumed
+    from campaigns.operating.pausing import Paused, Resumed
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.", metavar="CAMPAIGN")]
 
@@ -83,8 +83,8 @@ def stop(
 
 
 async def _pause(name: str) -> "Paused":
-    from campaigns.pausing import drain
-    from campaigns.pausing import pause as pause_campaign
+    from campaigns.operating.pausing import drain
+    from campaigns.operating.pausing import pause as pause_campaign
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
@@ -100,8 +100,8 @@ async def _pause(name: str) -> "Paused":
 async def _resume(name: str, catch_up: str, hours: float) -> "Resumed":
     from datetime import timedelta
 
-    from campaigns.pausing import CatchUp
-    from campaigns.pausing import resume as resume_campaign
+    from campaigns.operating.pausing import CatchUp
+    from campaigns.operating.pausing import resume as resume_campaign
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
@@ -113,8 +113,8 @@ async def _resume(name: str, catch_up: str, hours: float) -> "Resumed":
 
 
 async def _stop(name: str) -> int:
-    from campaigns.pausing import drain
-    from campaigns.pausing import stop as stop_campaign
+    from campaigns.operating.pausing import drain
+    from campaigns.operating.pausing import stop as stop_campaign
     from otklik.commands.operator import operator
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store

@@ -43,8 +43,8 @@ def plan(
 async def _plan(folder: Path | None, campaign: str) -> "WorkspacePlan":
     import asyncio
 
+    from campaigns.composing.links import MessageLinks
     from campaigns.forecast.planning import plan_workspace
-    from campaigns.links import MessageLinks
     from campaigns.workspace.loader import load_workspace
     from otklik.accounts import make_accounts, unserved_countries
     from otklik.settings import load_settings

@@ -72,7 +72,7 @@ async def _preview(
 
     from campaigns.previewing.making import make_preview
     from campaigns.previewing.readers import example_audience, load_audience
-    from campaigns.story import find_customer
+    from campaigns.reporting.story import find_customer
     from otklik.settings import load_settings
     from otklik.wiring import addresses, make_clock, open_store
 

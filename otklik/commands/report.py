@@ -8,7 +8,7 @@ from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
     from campaigns.experiments.results import ExperimentResult
-    from campaigns.report import CampaignReport
+    from campaigns.reporting.report import CampaignReport
 
 
 def report(
@@ -39,7 +39,7 @@ async def _reports(campaign: str) -> "list[tuple[CampaignReport, ExperimentResul
     from sqlalchemy import select
 
     from campaigns.experiments.results import result_if_any
-    from campaigns.report import campaign_report
+    from campaigns.reporting.report import campaign_report
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
     from storage.outbox.columns import table

@@ -67,10 +67,10 @@ async def _send(
     applied: bool,
     tell: "Callable[[Told], None]",
 ) -> None:
-    from campaigns.links import MessageLinks
+    from campaigns.composing.links import MessageLinks
     from campaigns.previewing.readers import load_audience
     from campaigns.previewing.trial import compose_trials, own_addresses
-    from campaigns.story import find_customer
+    from campaigns.reporting.story import find_customer
     from otklik.commands.folder import workspace_folder
     from otklik.commands.preview import campaign_of_folder, campaign_of_store
     from otklik.settings import load_settings

@@ -13,10 +13,10 @@ from otklik.commands.plainly import plainly
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from campaigns.reporting.story import Story
     from campaigns.simulation.behaviour import Behaviour
     from campaigns.simulation.playing import OnInstant
     from campaigns.simulation.results import SimulationFigures
-    from campaigns.story import Story
     from campaigns.workspace.loader import Workspace
     from storage.store import Store
 
@@ -139,9 +139,9 @@ class _Run:
 
         from sqlalchemy import func, select
 
+        from campaigns.reporting.story import find_customer, story
         from campaigns.simulation.playing import Play
         from campaigns.simulation.results import figures
-        from campaigns.story import find_customer, story
         from core.clock import VirtualClock, uptime
         from otklik.running import spare_collections
         from storage.outbox.columns import table

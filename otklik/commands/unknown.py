@@ -8,7 +8,7 @@ from core.ids import ID_LENGTH
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.unknowns import UnknownSend, Verdict
+    from campaigns.operating.unknowns import UnknownSend, Verdict
 
 PIPED_WIDTH = 240
 """Columns where no terminal says how wide it is: one line a message, so that it can be searched and cut."""
@@ -74,7 +74,7 @@ def settle(
 
 
 async def _list() -> "tuple[int, list[UnknownSend]]":
-    from campaigns.unknowns import unknown_sends
+    from campaigns.operating.unknowns import unknown_sends
     from otklik.wiring import open_store
 
     async with open_store() as store, store.read() as connection:
@@ -84,7 +84,7 @@ async def _list() -> "tuple[int, list[UnknownSend]]":
 async def _settle(messages: list[str], verdict: "Verdict") -> int:
     import getpass
 
-    from campaigns.unknowns import settle as settle_sends
+    from campaigns.operating.unknowns import settle as settle_sends
     from core.actors import Actor
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store

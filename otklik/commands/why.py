@@ -7,7 +7,7 @@ import typer
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.story import Absence, Story
+    from campaigns.reporting.story import Absence, Story
 
 
 def why(
@@ -33,7 +33,7 @@ def why(
 
 
 async def _story(customer: str, campaign: str) -> "tuple[list[Story], Absence | None]":
-    from campaigns.story import find_customer, never_entered, story
+    from campaigns.reporting.story import find_customer, never_entered, story
     from otklik.wiring import open_store
 
     async with open_store() as store, store.read() as connection:

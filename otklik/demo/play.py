@@ -11,9 +11,9 @@ import aiohttp
 from sqlalchemy import func, select
 
 from campaigns.periods import zone_named
-from campaigns.report import campaign_report
+from campaigns.reporting.report import campaign_report
+from campaigns.reporting.story import story
 from campaigns.segments.refresh import refresh_segment, segment_size, stored_segments
-from campaigns.story import story
 from otklik.demo.cast import BOT, Cast, assemble
 from otklik.demo.director import Director, Scene
 from otklik.demo.encore import encore

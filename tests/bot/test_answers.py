@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from bot.routing import handle
-from campaigns.answers import record_click, record_open, record_unsubscribe
+from campaigns.responding.answers import record_click, record_open, record_unsubscribe
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
 from core.messages import EMAIL, SMS, TELEGRAM, Address, InboundMessage

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from campaigns.api import LARGEST_BODY, events_router
-from campaigns.arrivals import Arrival
-from campaigns.events import events_arrived
+from campaigns.responding.arrivals import Arrival
+from campaigns.responding.events import events_arrived
 from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
 from core.machines.enrolment import EnrolmentState

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.receipts import record_reports, settle_parked, sweep_parked
+from campaigns.responding.receipts import record_reports, settle_parked, sweep_parked
 from core.errors import PermanentKind
 from core.ids import new_id
 from core.machines.message import MessageState

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from bot.routing import handle
-from campaigns.answers import record_click, record_open
-from campaigns.arrivals import Arrival
-from campaigns.events import events_arrived
 from campaigns.gates import DISPATCH_GATES
+from campaigns.responding.answers import record_click, record_open
+from campaigns.responding.arrivals import Arrival
+from campaigns.responding.events import events_arrived
 from core.clock import machine_now
 from core.dispatching import Ready
 from core.ids import new_id

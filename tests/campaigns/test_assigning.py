@@ -6,8 +6,8 @@ from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from campaigns.assigning import assign, beginnings, per_hour
 from campaigns.definition import Brand, CampaignDefinition, Experiment, Leg, Pace, SendStep, Staff, WorkspaceConfig
+from campaigns.starting.assigning import assign, beginnings, per_hour
 from core.draws import customer_draw
 from core.ids import new_id
 from core.purposes import Purpose

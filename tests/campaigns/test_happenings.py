@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from datetime import timedelta
 
-from campaigns.happenings import load_happenings
+from campaigns.composing.happenings import load_happenings
 from campaigns.templates.names import NOTHING_ASKED, Asks
 from core.ids import new_id
 from storage.store import Store

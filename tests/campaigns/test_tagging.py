@@ -2,9 +2,9 @@
 
 import pytest
 
+from campaigns.composing.links import Addresses, MessageLinks
+from campaigns.composing.tagging import Tags, tagged, tags_for
 from campaigns.definition import Brand, Utm, WorkspaceConfig
-from campaigns.links import Addresses, MessageLinks
-from campaigns.tagging import Tags, tagged, tags_for
 
 TAGS: Tags = (("utm_source", "otklik"), ("utm_medium", "email"))
 ID = "0" * 26

@@ -37,16 +37,16 @@ def _at(owner: Any, name: str, *, after: bool) -> None:
 
 def arm(point: str) -> None:
     """Make this process die at ``point``."""
-    import campaigns.runner
-    import campaigns.scheduler
+    import campaigns.running.runner
+    import campaigns.starting.scheduler
     from channels.journal import Journal
     from storage.outbox.outbox import Outbox
 
     match point:
         case "start recorded, nobody enrolled":
-            _at(campaigns.scheduler, "enrol", after=False)
+            _at(campaigns.starting.scheduler, "enrol", after=False)
         case "planned, not committed":
-            _after(campaigns.runner.Batch, "write", giving=False)
+            _after(campaigns.running.runner.Batch, "write", giving=False)
         case "claimed":
             _after(Outbox, "claim")
         case "begun, not started":

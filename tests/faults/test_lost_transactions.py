@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Executable, func, select, text, update
 
 from bot.processing import Processor
-from campaigns.compose import Composer
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.gates import DISPATCH_GATES
-from campaigns.links import Addresses, MessageLinks
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler
+from campaigns.running.runner import Runner
+from campaigns.starting.scheduler import Scheduler
 from channels.adapter import Capabilities
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal

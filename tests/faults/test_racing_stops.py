@@ -15,11 +15,11 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
-from campaigns.answers import record_opt_out, record_reply
-from campaigns.consents import Proof
+from campaigns.customers.consents import Proof
 from campaigns.gates import DISPATCH_GATES
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler
+from campaigns.responding.answers import record_opt_out, record_reply
+from campaigns.running.runner import Runner
+from campaigns.starting.scheduler import Scheduler
 from core.actors import Actor
 from core.clock import SystemClock, machine_now
 from core.dispatching import Ended, Ready

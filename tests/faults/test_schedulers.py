@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.applying import apply
-from campaigns.entry import MISFIRE
-from campaigns.scheduler import FIRED, FIRING, SKIPPED, Scheduler
+from campaigns.starting.entry import MISFIRE
+from campaigns.starting.scheduler import FIRED, FIRING, SKIPPED, Scheduler
 from campaigns.workspace.loader import load_workspace
 from core.actors import Actor
 from core.clock import VirtualClock

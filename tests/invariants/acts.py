@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from campaigns.answers import record_click, record_open, record_opt_out, record_reply
-from campaigns.attribution import NOTHING, attribute_link
-from campaigns.consents import Proof
-from campaigns.events import CustomerEvent, record_event
-from campaigns.receipts import record_reports
-from campaigns.unknowns import settle
+from campaigns.customers.consents import Proof
+from campaigns.operating.unknowns import settle
+from campaigns.responding.answers import record_click, record_open, record_opt_out, record_reply
+from campaigns.responding.attribution import NOTHING, attribute_link
+from campaigns.responding.events import CustomerEvent, record_event
+from campaigns.responding.receipts import record_reports
 from core.actors import Actor
 from core.errors import Refused
 from core.ids import new_id

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from campaigns.definition import BranchStep, CampaignDefinition, SendStep, WorkspaceConfig
-from campaigns.story import story
+from campaigns.reporting.story import story
 from core.catalogue import LANGUAGES
 from otklik.reporting import in_words
 from storage.outbox.columns import table

@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from bot.handoffs import Handoffs
-from campaigns.agenda import agenda
-from campaigns.answering import ON_ANSWER, AnswerActions
 from campaigns.applying import version_hash
-from campaigns.commands import CommandRunner, Finish, OpenCommand
 from campaigns.definition import CampaignBody, CampaignDefinition
 from campaigns.engine import HANDOFF, WEBHOOK
-from campaigns.entry import enrol_group
 from campaigns.gates import DISPATCH_GATES
 from campaigns.live import WORKSPACE
-from campaigns.receipts import settle_parked
-from campaigns.runner import Runner
-from campaigns.waiting import release_held
+from campaigns.responding.receipts import settle_parked
+from campaigns.running.agenda import agenda
+from campaigns.running.answering import ON_ANSWER, AnswerActions
+from campaigns.running.commands import CommandRunner, Finish, OpenCommand
+from campaigns.running.runner import Runner
+from campaigns.running.waiting import release_held
+from campaigns.starting.entry import enrol_group
 from core.addresses import identity_key
 from core.clock import VirtualClock
 from core.dispatching import Claim, Ended, Ready

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select, text
 from typer.testing import CliRunner
 
-from campaigns.erasing import erase_customer
-from campaigns.restored import REASON, refusals, settle_restored
-from campaigns.story import find_customer
+from campaigns.customers.erasing import erase_customer
+from campaigns.operating.restored import REASON, refusals, settle_restored
+from campaigns.reporting.story import find_customer
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import ConfigurationError

@@ -7,9 +7,9 @@ import orjson
 import pytest
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table, func, select
 
-from campaigns.customer_card import customer_card, everything_held
-from campaigns.erasing import erase_customer
-from campaigns.story import find_customer
+from campaigns.customers.card import customer_card, everything_held
+from campaigns.customers.erasing import erase_customer
+from campaigns.reporting.story import find_customer
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import Refused

@@ -12,12 +12,12 @@ from sqlalchemy import event
 
 from bot.processing import Processor
 from campaigns.applying import apply
-from campaigns.compose import Composer
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.gates import DISPATCH_GATES
-from campaigns.links import Addresses, MessageLinks
-from campaigns.receipts import settle_parked
-from campaigns.runner import Runner
-from campaigns.scheduler import Scheduler
+from campaigns.responding.receipts import settle_parked
+from campaigns.running.runner import Runner
+from campaigns.starting.scheduler import Scheduler
 from campaigns.workspace.loader import load_workspace
 from core.actors import Actor
 from core.clock import VirtualClock

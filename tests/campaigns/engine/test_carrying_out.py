@@ -13,11 +13,6 @@ from aiohttp import web
 from sqlalchemy import select, update
 
 from bot.handoffs import Handoffs
-from campaigns.answering import ON_ANSWER, AnswerActions
-from campaigns.arrivals import Arrival
-from campaigns.calling import WebhookCaller
-from campaigns.closing import close_enrolments
-from campaigns.commands import CommandRunner
 from campaigns.definition import (
     EVENT,
     CampaignBody,
@@ -33,10 +28,15 @@ from campaigns.definition import (
     WebhookStep,
 )
 from campaigns.engine import HANDOFF, WEBHOOK
-from campaigns.events import events_arrived
 from campaigns.periods import Period
-from campaigns.runner import Runner
-from campaigns.waiting import release_held
+from campaigns.responding.arrivals import Arrival
+from campaigns.responding.events import events_arrived
+from campaigns.running.answering import ON_ANSWER, AnswerActions
+from campaigns.running.calling import WebhookCaller
+from campaigns.running.closing import close_enrolments
+from campaigns.running.commands import CommandRunner
+from campaigns.running.runner import Runner
+from campaigns.running.waiting import release_held
 from core.clock import VirtualClock
 from core.machines.campaign import CampaignState
 from core.machines.conversation import ConversationState

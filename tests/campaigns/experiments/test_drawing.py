@@ -11,7 +11,7 @@ from campaigns.experiments.arms import Arm
 from campaigns.experiments.drawing import DRAWS, LEAST, drawn, ripe_after
 from campaigns.experiments.inference import Sample
 from campaigns.periods import Period
-from campaigns.scheduler import Scheduler
+from campaigns.starting.scheduler import Scheduler
 from core.clock import VirtualClock
 from storage.outbox.columns import table
 from storage.tables import Audit, ExperimentWeights

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from campaigns.applying import apply
 from campaigns.forecast.planning import plan_workspace
-from campaigns.scheduler import Scheduler
+from campaigns.starting.scheduler import Scheduler
 from campaigns.workspace.loader import Workspace
 from core.actors import Actor
 from core.catalogue import LANGUAGES

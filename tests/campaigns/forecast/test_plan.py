@@ -12,9 +12,9 @@ from campaigns.definition import Brand, CampaignDefinition, Leg, Pace, SendStep,
 from campaigns.facts import Prospect
 from campaigns.forecast import entrances, foresight
 from campaigns.forecast.planning import CampaignPlan, plan_workspace
-from campaigns.scheduler import Scheduler
 from campaigns.simulation.behaviour import Behaviour
 from campaigns.simulation.playing import Play
+from campaigns.starting.scheduler import Scheduler
 from campaigns.workspace.loader import Workspace
 from core.actors import Actor
 from core.clock import VirtualClock

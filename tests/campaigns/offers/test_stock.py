@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from campaigns.definition import Offer
-from campaigns.granting import GrantRequest, end_expired, grant_offers
 from campaigns.offers import stock
+from campaigns.offers.granting import GrantRequest, end_expired, grant_offers
 from campaigns.offers.listing import offer_states
 from campaigns.offers.stock import codes_left, import_codes
 from campaigns.periods import Period

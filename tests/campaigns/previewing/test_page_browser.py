@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from campaigns.composing.links import Addresses
 from campaigns.definition import Brand, CampaignBody, CampaignDefinition, Leg, SendStep, WorkspaceConfig
-from campaigns.links import Addresses
 from campaigns.previewing.making import make_preview
 from campaigns.previewing.page import page as page_of
 from campaigns.previewing.readers import example_audience

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
 
-from campaigns.compose import Composer
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import (
     Brand,
     CampaignBody,
@@ -24,7 +25,6 @@ from campaigns.definition import (
     Start,
     WorkspaceConfig,
 )
-from campaigns.links import Addresses, MessageLinks
 from campaigns.live import WORKSPACE
 from campaigns.previewing.advice import base_direction
 from campaigns.previewing.making import make_preview

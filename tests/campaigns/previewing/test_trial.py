@@ -14,9 +14,9 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import update
 
+from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody
-from campaigns.emergency import stop_everything
-from campaigns.links import MessageLinks
+from campaigns.operating.emergency import stop_everything
 from campaigns.previewing.readers import example_audience, load_audience
 from campaigns.previewing.trial import TESTERS, compose_trials, marked, own_addresses
 from campaigns.workspace.loader import load_workspace

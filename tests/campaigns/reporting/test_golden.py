@@ -40,8 +40,8 @@ from campaigns.definition import (
     WorkspaceConfig,
 )
 from campaigns.periods import Period
-from campaigns.report import campaign_report
-from campaigns.story import Absence, never_entered, story
+from campaigns.reporting.report import campaign_report
+from campaigns.reporting.story import Absence, never_entered, story
 from core.catalogue import LANGUAGES
 from core.messages import EMAIL, SMS, TELEGRAM
 from otklik.reporting import absence_in_words, print_report, print_story

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from campaigns import budgets
-from campaigns.budgets import Limit, budget_states, give_back, grant, limits_of, period_from
-from campaigns.closing import cancel_planned
 from campaigns.definition import Brand, Budget, WorkspaceConfig
-from campaigns.receipts import record_reports
-from campaigns.unknowns import settle
+from campaigns.limits import budgets
+from campaigns.limits.budgets import Limit, budget_states, give_back, grant, limits_of, period_from
+from campaigns.operating.unknowns import settle
+from campaigns.responding.receipts import record_reports
+from campaigns.running.closing import cancel_planned
 from core.actors import Actor
 from core.clock import EPOCH
 from core.dispatching import Ended

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from campaigns.caps import kept
 from campaigns.definition import Cap, NoSendDays, SendingHours
-from campaigns.hours import Window, opening
+from campaigns.limits.caps import kept
+from campaigns.limits.hours import Window, opening
 from campaigns.periods import Period
 from core.purposes import Purpose
 

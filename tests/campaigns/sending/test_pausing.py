@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from campaigns.commands import CommandRunner
-from campaigns.emergency import lift, standing_stop, stop_everything
 from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
-from campaigns.pausing import CatchUp, Resumed, drain, pause, resume, stop
-from campaigns.report import campaign_report
-from campaigns.runner import Runner
-from campaigns.story import story
+from campaigns.operating.emergency import lift, standing_stop, stop_everything
+from campaigns.operating.pausing import CatchUp, Resumed, drain, pause, resume, stop
+from campaigns.reporting.report import campaign_report
+from campaigns.reporting.story import story
+from campaigns.running.commands import CommandRunner
+from campaigns.running.runner import Runner
 from core.actors import Actor
 from core.clock import VirtualClock
 from core.dispatching import Ready

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.batch_prices import BatchPrices, speaks_sms
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import (
     Brand,
     CampaignBody,
@@ -19,8 +19,8 @@ from campaigns.definition import (
     WorkspaceConfig,
 )
 from campaigns.engine.journey import IdentityFacts, Price
-from campaigns.links import Addresses, MessageLinks
-from campaigns.prices import PriceList, price_problems
+from campaigns.limits.batch_prices import BatchPrices, speaks_sms
+from campaigns.limits.prices import PriceList, price_problems
 from core.errors import ConfigurationError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.caps import kept
-from campaigns.closing import close_enrolments
 from campaigns.definition import (
     Brand,
     Budget,
@@ -26,11 +24,13 @@ from campaigns.definition import (
     SendStep,
     WorkspaceConfig,
 )
+from campaigns.limits.caps import kept
 from campaigns.live import WORKSPACE
 from campaigns.offers.stock import import_codes
 from campaigns.periods import Period
-from campaigns.report import campaign_report
-from campaigns.runner import Runner
+from campaigns.reporting.report import campaign_report
+from campaigns.running.closing import close_enrolments
+from campaigns.running.runner import Runner
 from core.actors import Actor
 from core.clock import VirtualClock
 from core.machines.campaign import CampaignState

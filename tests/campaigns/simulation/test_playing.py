@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from campaigns.answers import record_click, record_reply
 from campaigns.applying import apply
-from campaigns.attribution import attribute_link
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
+from campaigns.responding.answers import record_click, record_reply
+from campaigns.responding.attribution import attribute_link
 from campaigns.simulation.acting import Act, act
 from campaigns.simulation.behaviour import CLICK, REPLY, Behaviour, Deed, Rule, on_grid
 from campaigns.simulation.delivery import Arrived, deliver

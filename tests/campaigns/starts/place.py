@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from campaigns.definition import Brand, CampaignBody, CampaignDefinition, Leg, SendStep, Start, WorkspaceConfig
-from campaigns.events import CustomerEvent, record_event
 from campaigns.live import WORKSPACE
 from campaigns.periods import Period
-from campaigns.scheduler import Scheduler
+from campaigns.responding.events import CustomerEvent, record_event
+from campaigns.starting.scheduler import Scheduler
 from core.clock import VirtualClock
 from core.ids import new_id
 from core.machines.campaign import CampaignState

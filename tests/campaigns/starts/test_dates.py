@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from campaigns.definition import ActivePeriod, Start
-from campaigns.occurrences import occurrences
 from campaigns.periods import Period
-from campaigns.scheduler import SKIPPED
-from campaigns.starting_dates import chosen, days_meant
+from campaigns.starting.dates import chosen, days_meant
+from campaigns.starting.occurrences import occurrences
+from campaigns.starting.scheduler import SKIPPED
 from storage.outbox.columns import table
 from storage.tables import Customer, Occurrence
 from tests.campaigns.starts.place import Place, campaign

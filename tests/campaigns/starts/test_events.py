@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import update
 
 from campaigns.definition import ActivePeriod, GiveStep, Goal, Pace, Start
-from campaigns.events import sweep_goals
 from campaigns.periods import Period
-from campaigns.runner import Runner
-from campaigns.starting_events import start_by_imported
+from campaigns.responding.events import sweep_goals
+from campaigns.running.runner import Runner
+from campaigns.starting.events import start_by_imported
 from core.clock import machine_now
 from core.machines.campaign import CampaignState
 from core.machines.enrolment import EnrolmentState

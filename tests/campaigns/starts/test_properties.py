@@ -11,7 +11,7 @@ from campaigns.periods import Period
 from campaigns.segments.comparisons import COUNT_WORDS
 from campaigns.segments.figures import properties_hold
 from campaigns.segments.syntax import AMOUNT, Comparison, PropertyTest, Word
-from campaigns.starting_properties import properties_match
+from campaigns.starting.properties import properties_match
 from storage.outbox.columns import table
 from storage.tables import Event
 from tests.campaigns.starts.place import Place

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from campaigns import entry, starting_segments
 from campaigns.definition import Start
 from campaigns.periods import Period
-from campaigns.scheduler import Scheduler
-from campaigns.starting_segments import BASELINE, LOOK_EVERY, REFRESH_EVERY
+from campaigns.starting import entry
+from campaigns.starting import segments as starting_segments
+from campaigns.starting.scheduler import Scheduler
+from campaigns.starting.segments import BASELINE, LOOK_EVERY, REFRESH_EVERY
 from core.clock import VirtualClock
 from core.machines.campaign import CampaignState
 from storage.outbox.columns import table

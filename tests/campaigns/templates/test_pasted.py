@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import Leg
-from campaigns.links import Addresses, MessageLinks
 from campaigns.reading.problems import Problems
 from campaigns.templates.checking import check_file
 from campaigns.templates.content import render_templates

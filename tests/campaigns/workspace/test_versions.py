@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.applying import Applied, apply, approve, roll_back, versions_of
-from campaigns.scheduler import Scheduler
+from campaigns.starting.scheduler import Scheduler
 from campaigns.workspace.loader import load_workspace
 from core.actors import Actor
 from core.clock import VirtualClock

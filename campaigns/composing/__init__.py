@@ -1,0 +1,1 @@
+"""Composing: a claimed message becomes what its provider gets."""

@@ -1,0 +1,240 @@
+"""Composing: claimed messages become what the provider gets. Satisfies ``channels.dispatch.Composer``.
+
+A batch needs a few queries, more only where its templates ask for more; rendering is pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from campaigns.composing.happenings import load_happenings
+from campaigns.composing.links import LinkTargets, MessageLinks
+from campaigns.composing.tagging import Tags, tags_for
+from campaigns.customers.columns import customers_by_id, orders_of
+from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
+from campaigns.live import workspace_config
+from campaigns.periods import zone_named
+from campaigns.templates.content import Letter, Rendered, letter_for
+from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.names import NOTHING_ASKED, Asks
+from campaigns.templates.variables import NO_ORDERS, NOTHING_KNOWN, Known, OrderFigures, variables_for
+from campaigns.versions import bodies
+from core.clock import Clock
+from core.dispatching import Claim
+from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate
+from core.purposes import Purpose
+from storage.store import Store
+
+WHATSAPP_WINDOW = timedelta(hours=24)
+
+
+class Composer:
+    """Composes for one worker."""
+
+    def __init__(self, store: Store, clock: Clock, links: MessageLinks) -> None:
+        self._store = store
+        self._clock = clock
+        self._links = links
+        self._targets = LinkTargets(store)
+
+    async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]:
+        """Per message id: what to send, or in words why it cannot be composed."""
+        now = self._clock.now()
+        customer_ids = {claim.customer_id for claim in claims}
+        async with self._store.read() as connection:
+            config = await workspace_config(connection)
+            by_version = await bodies(connection, {claim.version for claim in claims})
+            customers = await customers_by_id(connection, customer_ids)
+            orders = await orders_of(connection, customer_ids, now)
+            batch = Batch(config, by_version, now)
+            _choose_letters(batch, claims, customers)
+            happenings = await load_happenings(
+                connection,
+                batch.asks,
+                customer_ids=customer_ids,
+                enrolment_ids={claim.enrolment_id for claim in claims if claim.enrolment_id},
+                titles={offer.name: offer.title for body in by_version.values() for offer in body.offers.values()},
+                now=now,
+            )
+        targets: dict[str, str] = {}
+        composed: dict[str, OutboundMessage | str] = {}
+        for claim in claims:
+            customer = customers.get(claim.customer_id, {})
+            if claim.content is not None:
+                composed[claim.message_id] = ready(claim, customer, self._links)
+                continue
+            reader = Reader(
+                customer,
+                orders.get(claim.customer_id, NO_ORDERS),
+                happenings.known(claim.customer_id, claim.enrolment_id),
+            )
+            try:
+                rendered = batch.rendered(claim, reader, self._links)
+                composed[claim.message_id] = batch.addressed(claim, rendered, customer, self._links, targets)
+            except (TemplateFailure, KeyError, ValueError) as error:
+                composed[claim.message_id] = f"template: {error}"
+        await self._targets.keep(targets, now)
+        return composed
+
+
+def ready(claim: Claim, customer: Mapping[str, Any], links: MessageLinks) -> OutboundMessage:
+    """A message whose words are already chosen: an answer, a confirmation, a test of a campaign's."""
+    content = claim.content or {}
+    template = content.get("template")
+    return OutboundMessage(
+        id=claim.message_id,
+        to=claim.to,
+        to_name=_name(customer),
+        purpose=claim.purpose,
+        text=str(content.get("text", "")),
+        html=str(content.get("html", "")),
+        subject=str(content.get("subject", "")),
+        buttons=tuple(Button(**button) for button in content.get("buttons", ())),
+        template=ProviderTemplate(**template) if template else None,
+        in_reply_to=str(content.get("in_reply_to", "")),
+        references=tuple(content.get("references", ())),
+        reply_to=links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
+        unsubscribe_url=str(content.get("unsubscribe_url", "")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a message is for: the customer's columns, what their orders come to, what else is known."""
+
+    customer: Mapping[str, Any]
+    orders: OrderFigures = NO_ORDERS
+    known: Known = NOTHING_KNOWN
+
+
+class Batch:
+    """What the letters of one batch share; each template is chosen once. Pure."""
+
+    def __init__(self, config: WorkspaceConfig, by_version: Mapping[str, CampaignBody], now: datetime) -> None:
+        self._config = config
+        self._by_version = by_version
+        self._now = now
+        self._letters: dict[tuple[str, ...], tuple[str, Letter]] = {}
+        self._tags_of: dict[tuple[str, str, str], Tags] = {}
+
+    @property
+    def asks(self) -> Asks:
+        """What the letters that were chosen so far want to know beyond the customers."""
+        return reduce(or_, (letter.asks for _, letter in self._letters.values()), NOTHING_ASKED)
+
+    def rendered(self, claim: Claim, reader: Reader, links: MessageLinks) -> Rendered:
+        """What the customer reads, its links still as they were written.
+
+        Raises:
+            TemplateFailure, KeyError, ValueError: if it cannot be rendered.
+        """
+        customer = reader.customer
+        campaign, letter = self.letter(claim, str(customer.get("locale") or ""))
+        data = variables_for(
+            customer,
+            brand=self._config.brand,
+            campaign=campaign,
+            now=self._now,
+            zone=zone_named(customer.get("zone") or customer.get("zone_guess") or self._config.zone),
+            orders=reader.orders,
+            links={
+                "unsubscribe": links.unsubscribe(claim.message_id),
+                "telegram": links.telegram(claim.message_id),
+            },
+            asks=letter.asks,
+            known=reader.known,
+        )
+        return letter.render(data)
+
+    def addressed(
+        self,
+        claim: Claim,
+        rendered: Rendered,
+        customer: Mapping[str, Any],
+        links: MessageLinks,
+        targets: dict[str, str],
+    ) -> OutboundMessage:
+        """The message with its envelope; its links are tagged and lead through us, to ``targets``."""
+        id_, channel = claim.message_id, claim.to.channel
+        tags = self._tags(claim)
+        html = links.tracked_html(rendered.html, id_, targets, tags)
+        if html:
+            pixel = links.pixel(id_)
+            end = max(html.rfind("</body>"), html.rfind("</BODY>"))
+            html = f"{html[:end]}{pixel}{html[end:]}" if end >= 0 else html + pixel
+        outside_window = channel == WHATSAPP and not window_is_open(claim.window_from, self._now)
+        marketing = claim.purpose is Purpose.MARKETING
+        return OutboundMessage(
+            id=id_,
+            to=claim.to,
+            to_name=_name(customer),
+            purpose=claim.purpose,
+            text=links.tracked_text(rendered.text, id_, targets, tags),
+            html=html,
+            subject=rendered.subject,
+            buttons=tuple(
+                Button(button.label, button.value, links.tracked_url(button.url, id_, targets, tags))
+                for button in rendered.buttons
+            ),
+            template=(
+                ProviderTemplate(rendered.template_id, dict(rendered.template_variables))
+                if outside_window and rendered.template_id
+                else None
+            ),
+            reply_to=links.reply_to(id_) if channel == EMAIL else "",
+            unsubscribe_url=links.unsubscribe(id_) if marketing and channel == EMAIL else "",
+        )
+
+    def letter(self, claim: Claim, locale: str) -> tuple[str, Letter]:
+        """The campaign's name and the letter that speaks for the claim.
+
+        Raises:
+            KeyError: if the version has no such step.
+            TemplateFailure: if there is no template, or it is broken.
+        """
+        channel = claim.to.channel
+        key = (claim.version, claim.step, claim.leg, claim.template, channel, locale)
+        found = self._letters.get(key)
+        if found is None:
+            body = self._by_version.get(claim.version)
+            step = body.definition.send_step(claim.step) if body is not None else None
+            leg = step.leg(claim.leg) if step is not None else None
+            if body is None or leg is None:
+                raise KeyError(f"version {claim.version[:12]} has no step {claim.step!r}")
+            # which channel and template was decided when the message was planned: best, a variant, less money
+            leg = Leg(channel=channel, template=claim.template or leg.template)
+            config = self._config
+            letter = letter_for(body.templates, leg, locale, default_locale=config.locale, currency=config.currency)
+            found = self._letters[key] = body.definition.name, letter
+        return found
+
+    def _tags(self, claim: Claim) -> Tags:
+        key = claim.version, claim.step, claim.to.channel
+        found = self._tags_of.get(key)
+        if found is None:
+            body = self._by_version.get(claim.version)
+            campaign = body.definition.name if body is not None else ""
+            found = tags_for(self._config, channel=claim.to.channel, campaign=campaign, step=claim.step)
+            self._tags_of[key] = found
+        return found
+
+
+def _choose_letters(batch: Batch, claims: Sequence[Claim], customers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Choose them before anything is asked for; what cannot be found is told of when it is rendered."""
+    for claim in claims:
+        if claim.content is None:
+            with suppress(TemplateFailure, KeyError):
+                batch.letter(claim, str(customers.get(claim.customer_id, {}).get("locale") or ""))
+
+
+def _name(customer: Mapping[str, Any]) -> str:
+    return f"{customer.get('first_name') or ''} {customer.get('last_name') or ''}".strip()
+
+
+def window_is_open(window_from: datetime | None, now: datetime) -> bool:
+    """Whether free text may go to somebody whose last message on WhatsApp came at ``window_from``."""
+    return window_from is not None and now - window_from < WHATSAPP_WINDOW

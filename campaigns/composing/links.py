@@ -1,0 +1,152 @@
+"""Links that lead back to us: signed, made for one message, targets kept in the store."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import select
+
+from campaigns.composing.tagging import NO_TAGS, Tags, tagged
+from core.tokens import Signer
+from storage.outbox.columns import table
+from storage.statements import insert_missing
+from storage.store import Store
+from storage.tables import Link
+
+LINK_ID_LENGTH = 10
+_HREF = re.compile(
+    r"""(<(?:a|area|v:[a-z]+)\b[^>]*?(?<![\w-])href\s*=\s*)(["'])\s*(https?://[^<>\s]+?)\s*\2""", re.IGNORECASE
+)
+"""Of links, of parts of a picture, and of the shapes (``v:roundrect``) that are buttons in Outlook."""
+_BARE = re.compile(r"https?://[^\s<>\"')\]]+")
+_WEB = ("https://", "http://")
+_TRAILING = ".,;:!?»”"
+_OWN_CHATS = ("https://t.me/", "https://wa.me/", "https://telegram.me/")
+"""Apps open these themselves and read what stands in them; a redirect would break that."""
+
+
+@lru_cache(maxsize=4096)
+def link_id(url: str) -> str:
+    """The id under which a target is kept: hashed from it, so that one target is one row."""
+    return base64.b32hexencode(hashlib.blake2b(url.encode(), digest_size=8).digest())[:LINK_ID_LENGTH].decode().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """How the world reaches us, and the secret that signs what we hand out.
+
+    ``reply_address`` is the mailbox whose plus-addresses come back to us; ``bot_name`` is the Telegram bot's username.
+    """
+
+    public_url: str
+    secret: str
+    reply_address: str = ""
+    bot_name: str = ""
+    track_clicks: bool = True
+    track_opens: bool = True
+
+
+class MessageLinks:
+    """Makes the links of messages."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._base = addresses.public_url.rstrip("/")
+        self._untracked = (f"{self._base}/", *_OWN_CHATS)
+        self._signers = {
+            purpose: Signer(addresses.secret, purpose) for purpose in ("click", "open", "unsubscribe", "reply", "start")
+        }
+        # a letter says most of its links twice, in HTML and in its plain text or a header
+        self._click = lru_cache(maxsize=256)(self._signers["click"].sign)
+        self._unsubscribe = lru_cache(maxsize=256)(self._signers["unsubscribe"].sign)
+
+    def unsubscribe(self, message_id: str) -> str:
+        """The page, and RFC 8058 target, that ends marketing for this message's customer."""
+        return f"{self._base}/u/{self._unsubscribe(message_id)}"
+
+    def telegram(self, message_id: str) -> str:
+        """The deep link that ties a Telegram chat to this message's customer; empty without a bot."""
+        if not self._addresses.bot_name:
+            return ""
+        return f"https://t.me/{self._addresses.bot_name}?start={self._signers['start'].sign(message_id)}"
+
+    def reply_to(self, message_id: str) -> str:
+        """The signed plus-address that answers come back to; empty where no mailbox is read."""
+        local, at, domain = self._addresses.reply_address.partition("@")
+        return f"{local}+{self._signers['reply'].sign(message_id)}@{domain}" if at else ""
+
+    def pixel(self, message_id: str) -> str:
+        """The picture that reports an open; empty where opens are not tracked."""
+        if not self._addresses.track_opens:
+            return ""
+        source = f"{self._base}/o/{self._signers['open'].sign(message_id)}.gif"
+        return f'<img src="{source}" width="1" height="1" alt="" style="display:none">'
+
+    def tracked_html(self, html: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
+        """``html`` with its links tagged and leading through us; their targets are added to ``targets`` by id."""
+        if not (self._addresses.track_clicks or tags):
+            return html
+
+        def through_us(match: re.Match[str]) -> str:
+            written = match[3]
+            url = written.replace("&amp;", "&")
+            made = self._followed(url, message_id, targets, tags)
+            # what nothing was done to stays as it was written
+            return f"{match[1]}{match[2]}{written if made == url else made.replace('&', '&amp;')}{match[2]}"
+
+        return _HREF.sub(through_us, html)
+
+    def tracked_text(self, text: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
+        """The same for plain text."""
+        if not (self._addresses.track_clicks or tags):
+            return text
+
+        def through_us(match: re.Match[str]) -> str:
+            url = match[0].rstrip(_TRAILING)
+            return self._followed(url, message_id, targets, tags) + match[0][len(url) :]
+
+        return _BARE.sub(through_us, text)
+
+    def tracked_url(self, url: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
+        """One address, of a button for example."""
+        return self._followed(url, message_id, targets, tags) if url.startswith(_WEB) else url
+
+    def _followed(self, url: str, message_id: str, targets: dict[str, str], tags: Tags) -> str:
+        if url.startswith(self._untracked):
+            return url
+        target = tagged(url, tags) if tags else url
+        if not self._addresses.track_clicks:
+            return target
+        id_ = link_id(target)
+        targets[id_] = target
+        return f"{self._base}/c/{self._click(message_id + id_)}"
+
+
+class LinkTargets:
+    """Keeps targets in the store before a message that leads to them leaves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: set[str] = set()
+
+    async def keep(self, targets: dict[str, str], now: datetime) -> None:
+        """Write the targets that are new."""
+        new = [id_ for id_ in targets if id_ not in self._kept]
+        if new:
+            async with self._store.write() as connection:
+                await insert_missing(
+                    connection, table(Link), [{"id": id_, "url": targets[id_], "created_at": now} for id_ in new]
+                )
+            self._kept.update(new)
+            if len(self._kept) > 100_000:
+                self._kept.clear()
+
+    async def find(self, id_: str) -> str | None:
+        """The target of a link, None if there is no such link."""
+        links = table(Link)
+        async with self._store.read() as connection:
+            url: str | None = await connection.scalar(select(links.c.url).where(links.c.id == id_))
+        return url

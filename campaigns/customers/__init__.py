@@ -1,0 +1,1 @@
+"""Customers as campaigns know them: their columns, their consent, their card, and their end."""

@@ -1,0 +1,1 @@
+"""Operating: what a person does to campaigns and messages that are under way."""

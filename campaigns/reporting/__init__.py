@@ -1,0 +1,1 @@
+"""Reporting: what became of a campaign, and of one journey through it."""

@@ -1,0 +1,1 @@
+"""Running: due journeys are decided in batches, and what was decided is carried out."""

@@ -1,0 +1,1 @@
+"""Starting: who enters a campaign, when, and as which arm."""
