@@ -17,7 +17,7 @@ from campaigns.responding.receipts import record_reports
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import PermanentKind
-from core.messages import ChannelEvent, Complaint, DeliveryReport, InboundMessage, ReachabilityChanged
+from core.messages import AddressChanged, ChannelEvent, Complaint, DeliveryReport, InboundMessage, ReachabilityChanged
 from core.purposes import Purpose
 from storage.outbox.columns import table
 from storage.tables import Identity
@@ -37,6 +37,8 @@ async def handle(connection: AsyncConnection, event: ChannelEvent, context: Cont
             return await _reachability(connection, event, context)
         case Complaint():
             return await _complaint(connection, event, context)
+        case AddressChanged():
+            return await _moved(connection, event)
 
 
 async def _reachability(connection: AsyncConnection, event: ReachabilityChanged, context: Context) -> str | None:
@@ -52,6 +54,20 @@ async def _reachability(connection: AsyncConnection, event: ReachabilityChanged,
             update(_IDENTITIES)
             .where(_IDENTITIES.c.id == identity.id)
             .values(reachable=False, unreachable_reason=known, unreachable_at=context.received_at)
+        )
+    return str(identity.customer_id)
+
+
+async def _moved(connection: AsyncConnection, event: AddressChanged) -> str | None:
+    """The same chat under another address, unless somebody is known there already."""
+    identity = await identity_of(connection, event.old)
+    if identity is None:
+        return None
+    if await identity_of(connection, event.new) is None:
+        await connection.execute(
+            update(_IDENTITIES)
+            .where(_IDENTITIES.c.id == identity.id)
+            .values(address=event.new.value, scope=event.new.scope, key=identity_key(event.new))
         )
     return str(identity.customer_id)
 

@@ -27,24 +27,50 @@ class Address:
     scope: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
-    """One choice under a message. ``url`` opens a page; otherwise pressing sends ``value`` back (≤ 64 bytes)."""
+SpanKind = Literal["bold", "italic", "underline", "strike", "code", "pre", "quote", "link"]
 
-    label: str
-    value: str = ""
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How a part of a text looks: characters ``start`` up to ``end`` (code points), and ``url`` where it is a link.
+
+    Spans nest or stand apart; they never cross.
+    """
+
+    start: int
+    end: int
+    kind: SpanKind
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """One choice under a message. ``url`` opens a page; otherwise pressing sends ``value`` back (≤ 64 bytes).
+
+    ``asks`` is for what only the reader's own app can answer: ``contact`` is their own phone number (Telegram).
+    """
+
+    label: str
+    value: str = ""
+    url: str = ""
+    asks: Literal["", "contact"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with a message. ``blob`` is the SHA-256 (hex) under which the store keeps its bytes."""
+    """A file that goes with a message. ``blob`` is the SHA-256 (hex) under which the store keeps its bytes.
+
+    ``content_id`` names an image that the HTML shows in its place (``cid:``, RFC 2392). ``remote`` is where the provider
+    keeps a file that came in until it is fetched.
+    """
 
     name: str
     media_type: str
     size: int
     blob: str = ""
     content: bytes = b""
+    content_id: str = ""
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +86,9 @@ class OutboundMessage:
     """A message ready to leave: rendered, addressed, allowed.
 
     ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed
-    plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address.
+    plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a channel
+    can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
+    ``replaces`` is the provider's id of an earlier message that this one takes the place of.
     """
 
     id: str
@@ -69,9 +97,12 @@ class OutboundMessage:
     text: str
     html: str = ""
     subject: str = ""
+    spans: tuple[Span, ...] = ()
     buttons: tuple[Button, ...] = ()
+    keyboard: Literal["inline", "reply"] = "inline"
     attachments: tuple[Attachment, ...] = ()
     template: ProviderTemplate | None = None
+    replaces: str = ""
     reply_to: str = ""
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
@@ -94,7 +125,9 @@ class InboundMessage:
 
     ``key`` is unique per account and drops repeats. ``automatic`` says why it is held for a machine's answer (RFC
     3834), empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
-    Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing.
+    Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing. ``replaces`` is
+    the key of an earlier message of theirs that they edited. ``phone`` is a number (E.164) that the provider vouches
+    for as the sender's own.
     """
 
     account: str
@@ -114,6 +147,8 @@ class InboundMessage:
     start_token: str = ""
     opt_out_type: Literal["", "STOP", "START", "HELP"] = ""
     locale: str = ""
+    replaces: str = ""
+    phone: str = ""
     sent_raw: str = ""
     raw_blob: str = ""
 
@@ -157,7 +192,17 @@ class Complaint:
     address: Address | None = None
 
 
-ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint
+@dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """A chat goes on under another address (Telegram's ``migrate_to_chat_id``)."""
+
+    account: str
+    key: str
+    old: Address
+    new: Address
+
+
+ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged
 """Everything that can arrive from a provider."""
 
 
