@@ -60,8 +60,8 @@ class Button:
 class Attachment:
     """A file that goes with a message. ``blob`` is the SHA-256 (hex) under which the store keeps its bytes.
 
-    ``content_id`` names an image that the HTML shows in its place (``cid:``, RFC 2392). ``remote`` is where the provider
-    keeps a file that came in until it is fetched.
+    ``content_id`` names an image that the HTML shows in its place (``cid:``, RFC 2392). ``remote`` is where the
+    provider keeps a file that came in until it is fetched.
     """
 
     name: str
@@ -86,8 +86,8 @@ class OutboundMessage:
     """A message ready to leave: rendered, addressed, allowed.
 
     ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed
-    plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a channel
-    can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
+    plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a
+    channel can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
     ``replaces`` is the provider's id of an earlier message that this one takes the place of.
     """
 
