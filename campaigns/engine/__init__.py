@@ -28,6 +28,7 @@ from campaigns.engine.journey import (
     PriceOf,
     Sent,
 )
+from campaigns.engine.waiting import Standstill
 
 __all__ = [
     "FLOW",
@@ -56,6 +57,7 @@ __all__ = [
     "SendMessage",
     "Sent",
     "SkipMessage",
+    "Standstill",
     "TakeQuota",
     "decide",
     "do",

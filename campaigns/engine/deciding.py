@@ -34,7 +34,7 @@ from campaigns.engine.effects import (
 )
 from campaigns.engine.journey import Facts, Journey, MessageFacts
 from campaigns.engine.planning import Plan, too_late
-from campaigns.engine.waiting import step_ends, wait_ends
+from campaigns.engine.waiting import STALE, is_missed, step_ends, wait_ends
 from campaigns.gates import SendFacts, live_chat
 from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
 from core.machines.message import MessageState
@@ -44,6 +44,8 @@ from core.transitions import apply
 
 MAIN = "main"
 OTHERWISE = "otherwise"
+DROPPED = "dropped"
+"""The leg of a step whose message was not planned, because its time came during a pause: only its wait is kept."""
 
 _NOT_OUT_YET = frozenset({MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING})
 
@@ -65,10 +67,12 @@ class _Walk:
         self._now = now
         self._quota = dict(facts.quota_left)
         self._last = journey.step
+        self._missed: datetime | None = None  # when this fell due, if that was during a pause that drops messages
         self._plan = Plan(definition, journey, facts, now)
 
     def decision(self) -> Decision:
         journey = self._journey
+        self._fell_due(journey.due_at)
         if not journey.step:
             return self._walk(self._definition.steps[0])
         step = self._definition.step(journey.step)
@@ -83,6 +87,9 @@ class _Walk:
                 return self._walk(self._after(step))
             case _:  # waits for another day's quota
                 return self._walk(step, arrived=journey.step_at)
+
+    def _fell_due(self, at: datetime | None) -> None:
+        self._missed = at if at is not None and is_missed(at, self._facts.pauses) else None
 
     # ── walking ──────────────────────────────────────────────────────────────
 
@@ -109,7 +116,7 @@ class _Walk:
             case SendStep():
                 return self._send_step(step, MAIN, since)
             case WaitStep():
-                return self._stay(step.id, "", step_ends(step, self._now, self._facts.zone), since)
+                return self._stay(step.id, "", step_ends(step, self._missed or self._now, self._facts.zone), since)
             case EndStep():
                 return self._close(EXIT.event, step.reason or "ended")
             case HandoffStep() | TaskStep() if step.max is not None and not self._journey.ghost:
@@ -162,21 +169,23 @@ class _Walk:
         """At a send: its message tells how it went."""
         journey, message = self._journey, self._facts.message
         since = journey.step_at or self._now
-        if journey.ghost and journey.leg:
+        if (journey.ghost and journey.leg) or journey.leg == DROPPED:
             self._plan.note("WaitEnded", step.id, journey.leg)
             return self._walk(self._after(step))
         if message is None:  # was held before it was planned
             return self._send_step(step, journey.leg or MAIN, since) or self._walk(self._after(step))
         if message.state in _NOT_OUT_YET:
             return self._while_planned(step, message)
-        if message.state in UNDELIVERABLE:
+        dropped = message.state is MessageState.SKIPPED and message.reason == STALE
+        if message.state in UNDELIVERABLE and not dropped:
             self._plan.note("SendFailed", step.id, journey.leg, message.reason)
             return self._instead(step, journey.leg, self._now) or self._leave(step)
         if message.state is MessageState.CANCELLED:
             return self._leave(step)
-        due = wait_ends(step.wait, message.send_at, message.sent_at, self._facts.zone)
+        due = wait_ends(step.wait, message.send_at, message.sent_at, self._facts.zone, self._facts.pauses)
         if due > self._now:
             return Decision(replace(journey, due_at=due), ())
+        self._fell_due(due)
         self._plan.note("WaitEnded", step.id, journey.leg)
         return self._leave(step)
 
@@ -209,6 +218,8 @@ class _Walk:
 
     def _send(self, step: SendStep, leg_name: str, since: datetime, beside: tuple[Leg, ...]) -> Decision | None:
         """Plan a leg and those ``beside`` it, hold, or end; None where nothing is sent and the journey goes on."""
+        if self._missed is not None:
+            return self._drop(step, leg_name, self._missed)
         definition, facts, leg = self._definition, self._facts, step.chosen(leg_name)
         marketing = definition.purpose in NEEDS_CONSENT
         if marketing and not facts.listed:
@@ -239,6 +250,11 @@ class _Walk:
         for one in beside:
             self._plan.send_beside(step, one, since)
         return self._stay(step.id, leg_name, wait_ends(step.wait, window.opens, None, facts.zone), since)
+
+    def _drop(self, step: SendStep, leg: str, at: datetime) -> Decision:
+        """The message's time came ``at``, during a pause: it is not sent, and what follows goes by the calendar."""
+        self._plan.note("SendSkipped", step.id, leg, STALE)
+        return self._stay(step.id, DROPPED, wait_ends(step.wait, at, None, self._facts.zone), at)
 
     def _stopped_by_chat(self) -> bool:
         return live_chat.GATE.stops(SendFacts(self._definition.purpose, self._now, live_chat=True))

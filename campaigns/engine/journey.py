@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Cap, NoSendDays, Offer, SendingHours
+from campaigns.engine.waiting import Standstill
 from core.addresses import phone_country
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
@@ -133,6 +134,7 @@ class Facts:
     follows where that is too little, ``cheaper`` or ``skip``. ``codes_left`` are the codes
     in stock of offers that hand out single ones, ``quota_left`` the tasks and handoffs that a step may still make
     today, which ends at ``tomorrow``. ``listed`` is false for who may not be written to before going live.
+    ``pauses`` are those of the campaign that are over, the oldest first.
     """
 
     zone: ZoneInfo
@@ -160,3 +162,4 @@ class Facts:
     history: Mapping[str, ChannelHistory] = field(default_factory=dict)
     quota_left: Mapping[str, int] = field(default_factory=dict)
     tomorrow: datetime | None = None
+    pauses: tuple[Standstill, ...] = ()

@@ -22,6 +22,7 @@ from campaigns.engine import (
     SendMessage,
     Sent,
     SkipMessage,
+    Standstill,
     TakeQuota,
 )
 from campaigns.facts.journeys import DueJourney
@@ -36,7 +37,8 @@ _NONE: Mapping[str, Any] = {}
 @dataclass(slots=True)
 class Circumstances:
     """By customer id where nothing else is said; ``holding`` by (version or empty, condition), ``quota_left`` by
-    (campaign, step), ``limits`` by version, ``beside`` by enrolment, ``money_left`` by (budget, period's beginning)."""
+    (campaign, step), ``limits`` by version, ``beside`` by enrolment, ``money_left`` by (budget, period's beginning),
+    ``pauses`` by campaign."""
 
     config: WorkspaceConfig
     prices: BatchPrices
@@ -54,6 +56,7 @@ class Circumstances:
     money_left: dict[tuple[str, datetime], int] = field(default_factory=dict)
     tomorrow: datetime | None = None
     beside: Mapping[str, tuple[MessageFacts, ...]] = field(default_factory=dict)
+    pauses: Mapping[str, tuple[Standstill, ...]] = field(default_factory=dict)
     _served: Served = field(init=False)
     _keeps_days: bool = field(init=False)
     _conditions: dict[str, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
@@ -93,6 +96,7 @@ class Circumstances:
             history=self.history.get(customer, _NONE),
             quota_left=self._left_of(item.campaign_id) if self.quota_left else _NONE,
             tomorrow=self.tomorrow,
+            pauses=self.pauses.get(item.campaign_id, ()) if self.pauses else (),
         )
 
     def _asked(self, version: str) -> list[tuple[str, frozenset[str]]]:

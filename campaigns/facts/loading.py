@@ -23,6 +23,7 @@ from campaigns.limits.budgets import give_back, grant, limits_of
 from campaigns.limits.prices import PriceList
 from campaigns.offers.granting import end_expired
 from campaigns.offers.stock import codes_left
+from campaigns.operating.standstills import standstills
 from campaigns.periods import day_of, zone_named
 from campaigns.segments.compiling import compile_condition
 from campaigns.segments.reading import read_stored
@@ -69,6 +70,7 @@ async def load_circumstances(
     met = [bodies[version] for version in sorted({item.version for item in due})]
     prices = BatchPrices(PriceList.of(config, now), now, links=links)
     around = Circumstances(config=config, prices=prices, unserved=unserved or {})
+    around.pauses = await standstills(connection, {item.campaign_id for item in due})
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:
         around.sent = await _sent(connection, config, ids, now)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, or_, select, text, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.engine.waiting import STALE
 from campaigns.running.closing import close_enrolments
 from core.actors import Actor
 from core.clock import to_micros
@@ -34,7 +35,6 @@ from storage.types import Instant
 _CAMPAIGNS, _PAUSES = table(Campaign), table(Pause)
 _ENROLMENTS, _MESSAGES, _CUSTOMERS = table(Enrolment), table(Message), table(Customer)
 STOPPED = "campaign_stopped"
-STALE = "paused"
 _MICROSECOND = timedelta(microseconds=1)
 _SLICES = 100_000
 """Into so many parts a spread is cut; a customer's draw says which is theirs."""
@@ -45,7 +45,7 @@ class CatchUp(StrEnum):
 
     SHIFT = "shift"  # everything comes later by the length of the pause
     SPREAD = "spread"  # the same, and what would all come at once is spread over some hours
-    DROP = "drop"  # messages whose time has passed are not sent; the rest goes by the calendar
+    DROP = "drop"  # messages whose time has passed are not sent, planned or not yet; the rest goes by the calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ async def resume(
     begun = await connection.scalar(
         update(_PAUSES)
         .where(_PAUSES.c.campaign_id == row.id, _PAUSES.c.to_at.is_(None))
-        .values(to_at=now)
+        .values(to_at=now, catch_up=catch_up.value)
         .returning(_PAUSES.c.from_at)
     )
     length = max(now - begun, timedelta()) if begun is not None else timedelta()
@@ -249,7 +249,10 @@ async def _shift_messages(
 
 
 async def _drop(connection: AsyncConnection, campaign_id: str, now: datetime) -> int:
-    """Skip what was to go during the pause; its journeys go on with what follows."""
+    """Skip what was planned to go during the pause; its journeys go on as if it had gone.
+
+    What falls due during the pause and is not planned yet the engine drops when it comes to it.
+    """
     passed = or_(_MESSAGES.c.not_before <= now, _MESSAGES.c.not_after <= now)
     stale = list(
         await connection.scalars(select(_MESSAGES.c.id).where(_waiting(campaign_id), passed).order_by(_MESSAGES.c.id))

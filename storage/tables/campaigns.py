@@ -75,7 +75,7 @@ class CampaignVersion(SQLModel, table=True):
 
 
 class Pause(SQLModel, table=True):
-    """An interval in which a campaign stood still."""
+    """An interval in which a campaign stood still. ``catch_up``: how it was resumed, empty while it stands still."""
 
     __tablename__ = "pauses"
 
@@ -84,6 +84,7 @@ class Pause(SQLModel, table=True):
     from_at: datetime = Field(sa_type=Instant)
     to_at: datetime | None = Field(default=None, sa_type=Instant)
     actor: str = ""
+    catch_up: str = ""
 
 
 class Occurrence(SQLModel, table=True):

@@ -32,6 +32,7 @@ from campaigns.engine import (
     SendMessage,
     Sent,
     SkipMessage,
+    Standstill,
     TakeQuota,
     decide,
 )
@@ -149,6 +150,9 @@ def _around(given: dict[str, Any]) -> dict[str, Any]:
             )
             for n, one in enumerate(beside)
         ),
+        "pauses": lambda pauses: tuple(
+            Standstill(_instant(one["from"]), _instant(one["to"]), one.get("drops", False)) for one in pauses
+        ),
         "grants": lambda grants: tuple(GrantFacts(one["offer"], one["product"], one.get("by")) for one in grants),
         "offers": lambda offers: {name: Offer(name=name, **offer) for name, offer in offers.items()},
         "history": lambda history: {channel: ChannelHistory(*numbers) for channel, numbers in history.items()},
@@ -208,8 +212,8 @@ def test_case(case: dict[str, Any]) -> None:
     state = EnrolmentState(given.get("state", "waiting"))
     now = _instant(case["now"])
     journey = Journey(
-        state, given.get("step", ""), given.get("leg", ""), now, _instant(given.get("since")),
-        variant=given.get("variant", ""), ghost=given.get("ghost", False), id="me",
+        state, given.get("step", ""), given.get("leg", ""), _instant(given.get("due", now)),
+        _instant(given.get("since")), variant=given.get("variant", ""), ghost=given.get("ghost", False), id="me",
     )  # fmt: skip
     decision = decide(_definition(case), journey, _facts(case), now)
     expected = case["expect"]

@@ -13,6 +13,7 @@ from campaigns.operating.emergency import lift, standing_stop, stop_everything
 from campaigns.operating.pausing import CatchUp, Resumed, drain, pause, resume, stop
 from campaigns.reporting.report import campaign_report
 from campaigns.reporting.story import story
+from campaigns.responding.receipts import record_reports
 from campaigns.running.commands import CommandRunner
 from campaigns.running.runner import Runner
 from core.actors import Actor
@@ -23,7 +24,7 @@ from core.ids import new_id
 from core.machines.campaign import CampaignState
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
-from core.messages import EMAIL
+from core.messages import EMAIL, DeliveryReport
 from core.purposes import Purpose
 from core.wakeup import LocalWakeup
 from storage.outbox.outbox import Outbox
@@ -163,6 +164,55 @@ async def test_what_is_stale_can_be_dropped(scene: Scene) -> None:
     assert await Runner(scene.store, stage.clock, LocalWakeup()).run_once() == 1
     journey = await scene.get(Enrolment, stage.journeys[0])
     assert journey.step == "second"
+
+
+async def _under_way(scene: Scene) -> Stage:
+    """A journey whose first letter left at ``NOW``: the second is three days later."""
+    stage = await Stage(scene).open()
+    (message,), (journey,) = stage.messages, stage.journeys
+    async with scene.store.session() as session:
+        sent = await session.get_one(Message, message)
+        sent.state, sent.sent_at, sent.provider_id, sent.account = MessageState.ACCEPTED, NOW, "first", EMAIL
+        waiting = await session.get_one(Enrolment, journey)
+        waiting.due_at = NOW + 3 * DAY
+        session.add_all([sent, waiting])
+    return stage
+
+
+async def test_what_fell_due_during_a_pause_is_dropped_unplanned(scene: Scene) -> None:
+    stage = await _under_way(scene)
+    await stage.do(pause)
+    stage.clock.advance_to(NOW + 4 * DAY)
+    assert (await stage.do(resume, CatchUp.DROP)).dropped == 0
+    runner = Runner(scene.store, stage.clock, LocalWakeup())
+    assert await runner.run_once() == 1
+    assert len(await scene.all(Message)) == 1
+    journey = await scene.get(Enrolment, stage.journeys[0])
+    assert (journey.step, journey.leg, journey.due_at) == ("second", "dropped", NOW + 5 * DAY)
+    stage.clock.advance_to(NOW + 5 * DAY)
+    assert await runner.run_once() == 1
+    assert await scene.state(stage.journeys[0]) is EnrolmentState.EXHAUSTED
+    assert len(await scene.all(Message)) == 1
+
+
+@pytest.mark.parametrize("catch_up", list(CatchUp))
+async def test_a_late_receipt_keeps_what_the_pause_did_to_a_wait(scene: Scene, catch_up: CatchUp) -> None:
+    stage = await _under_way(scene)
+    stage.clock.advance_to(NOW + DAY)
+    await stage.do(pause)
+    stage.clock.advance_to(NOW + 2 * DAY)
+    await stage.do(resume, catch_up)
+    ends = NOW + (3 if catch_up is CatchUp.DROP else 4) * DAY
+    assert await stage.due() == [ends]
+    async with scene.store.session() as session:  # as it is where the letter left late
+        waiting = await session.get_one(Enrolment, stage.journeys[0])
+        waiting.due_at = None
+        session.add(waiting)
+    async with scene.store.write() as connection:
+        report = DeliveryReport(EMAIL, "first", MessageState.DELIVERED)
+        assert await record_reports(connection, [report], stage.clock.now()) == 1
+    assert await Runner(scene.store, stage.clock, LocalWakeup()).run_once() == 1
+    assert await stage.due() == [ends]
 
 
 async def test_a_stopped_campaign_is_over(scene: Scene) -> None:
