@@ -30,7 +30,7 @@ Arrivals = Mapping[str, Sequence[Arrival]]
 async def wake_waiting(connection: AsyncConnection, arrivals: Arrivals, now: datetime) -> list[str]:
     """End the waits and answer the sends that these events were waited for; gives the journeys that were answered.
 
-    What happened before the journey came to its step was not waited for.
+    What happened before the journey came to its step was not waited for. The caller has locked the customers.
     """
     rows = (
         await connection.execute(
@@ -56,7 +56,6 @@ async def wake_waiting(connection: AsyncConnection, arrivals: Arrivals, now: dat
                 answered.append(row)
             case "wake":
                 ended.append(row)
-    await lock_customers(connection, (row.customer_id for row in [*answered, *ended]), shared=False)
     await _end_waits(connection, ended, now)
     ids = [row.id for row in answered]
     return await close_enrolments(connection, ids, ANSWER, reason="event", now=now)

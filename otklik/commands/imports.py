@@ -208,8 +208,7 @@ async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, curr
         with _Bar(console) as bar:
             summary = await import_events(store, file, options, bar)
         now = make_clock(configuration).now()
-        async with store.write() as connection:
-            ended = await sweep_goals(connection, now)
+        ended = await sweep_goals(store, now)
         started, left_out = await start_by_imported(store, options.source_name, began, now)
     if ended:
         console.print(f"{ended:,} customers on a campaign have reached its goal by these events.")

@@ -14,7 +14,11 @@ from sqlalchemy import Executable, func, select, text, update
 from bot.processing import Processor
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import Addresses, MessageLinks
+from campaigns.definition import EVENT
 from campaigns.gates import DISPATCH_GATES
+from campaigns.responding import events
+from campaigns.responding.arrivals import Arrival
+from campaigns.responding.events import events_arrived
 from campaigns.running.runner import Runner
 from campaigns.starting.scheduler import Scheduler
 from channels.adapter import Capabilities
@@ -23,6 +27,7 @@ from channels.journal import Journal
 from channels.rates import RateGate
 from core.clock import SystemClock
 from core.ids import new_id
+from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
 from core.messages import EMAIL, ChannelEvent, OutboundMessage, RawInbound, Receipt
 from core.wakeup import JOURNEYS, LocalWakeup
@@ -31,7 +36,9 @@ from storage.intake import Intake
 from storage.outbox.columns import table
 from storage.outbox.outbox import Outbox
 from storage.store import Store
-from storage.tables import Attempt, Customer, Enrolment, Identity, Inbound, Message
+from storage.tables import Attempt, Customer, Enrolment, Event, Identity, Inbound, Message
+from tests.bot.scene import Scene, body
+from tests.conftest import NOW
 from tests.faults.polling import until
 from tests.faults.stage import fill
 
@@ -200,3 +207,46 @@ async def test_a_sweep_and_an_outcome_lock_in_the_same_order(store: Store, tmp_p
     await held.wait()
     assert await outbox.sweep() == len(claims) == CUSTOMERS
     await crossing
+
+
+async def test_events_lock_all_their_customers_in_one_order(store: Store) -> None:
+    """The customer whose send is answered stands behind the one whose goal is reached: found later, locked in order."""
+    scene = Scene(store)
+    first, second = await scene.person(), await scene.person()
+    goal = await scene.enrol(first, await scene.campaign(body("goal")))
+    waiting = await scene.campaign(body("waiting", until=frozenset({f"{EVENT}order"})))
+    answered = await scene.enrol(second, waiting)
+    await scene.message(second, answered)
+    held, one = asyncio.Event(), _LOCK_CUSTOMERS.with_only_columns(table(Customer).c.id)
+    by_id = table(Customer).c.id
+    crossing = asyncio.create_task(cross(store, one.where(by_id == first.id), one.where(by_id == second.id), held))
+    await held.wait()
+    async with store.write() as connection:
+        await connection.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+        arrived = [Arrival(person.id, "order", NOW) for person in (second, first)]
+        assert await events_arrived(connection, arrived, NOW) == 2
+    await crossing
+    assert [await scene.state(one) for one in (goal, answered)] == [EnrolmentState.CONVERTED, EnrolmentState.ANSWERED]
+
+
+async def test_a_sweep_of_goals_commits_part_by_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "SWEPT_AT_ONCE", 1)
+    scene = Scene(store)
+    people = [await scene.person() for _ in range(2)]
+    campaign = await scene.campaign(body())
+    first, second = [await scene.enrol(one, campaign) for one in people]
+    async with store.session() as session:
+        session.add_all(
+            Event(customer_id=one.id, name="order", at=NOW, source="file", external_id=one.id, recorded_at=NOW)
+            for one in people
+        )
+
+    async def converted() -> bool:
+        return await scene.state(first) is EnrolmentState.CONVERTED
+
+    async with store.write() as connection:
+        await connection.execute(_LOCK_CUSTOMERS.where(table(Customer).c.id == people[1].id))
+        sweeping = asyncio.create_task(events.sweep_goals(store, NOW))
+        await until(converted, "the first part of the sweep", SOON)
+        assert await scene.state(second) is EnrolmentState.WAITING
+    assert await asyncio.wait_for(sweeping, SOON) == 2

@@ -83,8 +83,7 @@ async def test_the_event_that_starts_is_not_the_goal(place: Place) -> None:
     """Order after order: the first starts, the second converts; and so says the sweep after an import."""
     await place.apply(campaign("refill", Start(kind="event", event="order"), goal=Goal(event="order")))
     await place.event("ann", "order")
-    async with place.store.write() as connection:
-        assert await sweep_goals(connection, NOW) == 0
+    assert await sweep_goals(place.store, NOW) == 0
     (journey,) = await place.entered()
     assert journey.state is EnrolmentState.WAITING
     await place.event("ann", "order")
