@@ -37,7 +37,7 @@ def _channel_fields() -> dict[str, dataclasses.Field[object]]:
         f"{PREFIX}{channel}_{field.name.upper()}": field
         for channel, kind in CHANNELS.items()
         for field in dataclasses.fields(kind)
-        if field.name != "account"
+        if field.name != "account" and not field.metadata.get("ours")
     }
 
 

@@ -14,14 +14,16 @@ from typing import Any, Literal
 
 from channels.adapter import Capabilities, Rate, WebhookRequest
 from channels.connection import never_left, reason
+from channels.media.links import MediaLinks
 from channels.twilio.callbacks import FORM, fields_of, parse, raw_callback
 from channels.twilio.charges import Charge, charges_in
 from channels.twilio.codes import failure_of
+from channels.twilio.media import fetch_media
 from channels.twilio.reconciling import MessageFacts, the_match
 from channels.twilio.rendering import TEXT_LIMIT, addressed, render
 from channels.twilio.signatures import HEADER, is_genuine
 from core.errors import ChannelFault, ConfigurationError, SendFailure, TransientFailure, UnknownOutcome
-from core.messages import WHATSAPP, ChannelEvent, OutboundMessage, RawInbound, Receipt
+from core.messages import WHATSAPP, Attachment, ChannelEvent, OutboundMessage, RawInbound, Receipt
 
 _SID = re.compile(r"AC[0-9a-fA-F]{32}")
 WINDOW_SECONDS = 24 * 3600.0
@@ -37,7 +39,9 @@ class TwilioSettings:
     """One sender of one account. ``rate`` is messages a second; ``timeout`` is seconds.
 
     ``sender`` is a number in E.164 or an alphanumeric name; a ``messaging_service`` (MG…) may stand in for it.
-    ``public_url`` is where the world reaches our webhooks: callbacks are asked for below it.
+    ``public_url`` is where the world reaches us: callbacks are asked for, and files are fetched, below it.
+    ``answers_opt_outs``: Twilio answers STOP, START and HELP by SMS itself, unless its support turned that off.
+    ``media_secret`` signs the addresses of files; it is the workspace's, no setting.
     """
 
     account: str
@@ -54,6 +58,8 @@ class TwilioSettings:
     proxy: str = field(default="", repr=False)
     countries: frozenset[str] = frozenset()
     unserved: frozenset[str] = frozenset({"IR"})  # Twilio carries nothing to Iran since 2025
+    answers_opt_outs: bool = True
+    media_secret: str = field(default="", repr=False, metadata={"ours": True})
 
     def __post_init__(self) -> None:
         if not _SID.fullmatch(self.account_sid):
@@ -78,10 +84,13 @@ class TwilioAdapter:
         self._settings = settings
         self._channel = channel
         self._client: Any = None
+        reachable = settings.media_secret and settings.public_url
+        self._media = MediaLinks(settings.media_secret, settings.public_url) if reachable else None
         whatsapp = channel == WHATSAPP
         self.capabilities = Capabilities(
             channel=channel,
             text_limit=TEXT_LIMIT,
+            attachments=self._media is not None,
             reports_delivery=True,
             reports_reading=whatsapp,
             window=WINDOW_SECONDS if whatsapp else None,
@@ -118,7 +127,7 @@ class TwilioAdapter:
             await client.http_client.close()
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        parameters: dict[str, Any] = render(message, self._channel) | self._sender()
+        parameters = render(message, self._channel, self._media.url if self._media else None) | self._sender()
         if self._settings.callback:
             parameters["status_callback"] = self._settings.callback
         client = self._opened()
@@ -195,7 +204,24 @@ class TwilioAdapter:
         return [raw_callback(self.account, self._channel, request.body)]
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
-        return parse(raw)
+        return parse(raw, words_answered=self._settings.answers_opt_outs)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """The bytes of a file that came in.
+
+        Raises:
+            PermanentFailure: it is not at Twilio, is gone, or too large.
+            TransientFailure: Twilio could not be asked.
+        """
+        settings = self._settings
+        return await fetch_media(
+            attachment,
+            account_sid=settings.account_sid,
+            auth_token=settings.auth_token,
+            base_url=settings.base_url,
+            timeout=settings.timeout,
+            proxy=settings.proxy,
+        )
 
     def _sender(self) -> dict[str, str]:
         if self._settings.messaging_service:

@@ -27,6 +27,7 @@ from core.text import clipped
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 1000
 MAX_MEDIA = 10
+LONGEST_URL = 2000
 _UNTYPED = "application/octet-stream"
 WHATSAPP_PREFIX = "whatsapp:"
 
@@ -45,7 +46,19 @@ STATUSES: Mapping[str, MessageState] = MappingProxyType(
         "canceled": MessageState.FAILED,
     }
 )
-_OPT_OUT: Mapping[str, Literal["STOP", "START", "HELP"]] = {"STOP": "STOP", "START": "START", "HELP": "HELP"}
+_OptOut = Literal["", "STOP", "START", "HELP"]
+_OPT_OUT: Mapping[str, _OptOut] = {"STOP": "STOP", "START": "START", "HELP": "HELP"}
+_ANSWERED: Mapping[str, _OptOut] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), _OPT_OUT["STOP"]
+        ),
+        **dict.fromkeys(("START", "UNSTOP"), _OPT_OUT["START"]),
+        **dict.fromkeys(("HELP", "INFO"), _OPT_OUT["HELP"]),
+    }
+)
+"""Words that Twilio answers itself by SMS unless told not to (https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out,
+read 2026-11). YES is one too, but only after a stop: the bot knows of that, a callback does not."""
 
 
 def fields_of(body: bytes) -> list[tuple[str, str]] | None:
@@ -65,12 +78,15 @@ def raw_callback(account: str, channel: str, body: bytes) -> RawInbound:
     return RawInbound(account, channel, f"{sid}:{status}" if status else sid, body)
 
 
-def parse(raw: RawInbound) -> list[ChannelEvent]:
-    """The one event in a stored callback; none where it speaks of no message."""
+def parse(raw: RawInbound, *, words_answered: bool = True) -> list[ChannelEvent]:
+    """The one event in a stored callback; none where it speaks of no message.
+
+    ``words_answered``: Twilio answers its opt-out words by SMS itself, so nobody else may.
+    """
     form = dict(fields_of(raw.payload) or ())
     if not _sid(form):
         return []
-    return _report(raw, form) if _status(form) else _message(raw, form)
+    return _report(raw, form) if _status(form) else _message(raw, form, words_answered=words_answered)
 
 
 def _report(raw: RawInbound, form: Mapping[str, str]) -> list[ChannelEvent]:
@@ -95,22 +111,25 @@ def _report(raw: RawInbound, form: Mapping[str, str]) -> list[ChannelEvent]:
     ]
 
 
-def _message(raw: RawInbound, form: Mapping[str, str]) -> list[ChannelEvent]:
+def _message(raw: RawInbound, form: Mapping[str, str], *, words_answered: bool) -> list[ChannelEvent]:
     sender = sender_of(form.get("From", ""), form.get("To", ""))
     if sender is None:
         return []
+    opt_out = _OPT_OUT.get(form.get("OptOutType", "").upper(), "")
+    if not opt_out and words_answered and sender.channel == SMS:
+        opt_out = _ANSWERED.get(form.get("Body", "").strip().upper(), "")
     return [
         InboundMessage(
             account=raw.account,
             key=raw.key,
             sender=sender,
-            text=clipped(form.get("Body", ""), 8192),
+            text=clipped(form.get("Body", "") or form.get("ButtonText", ""), 8192),
             sender_name=clipped(form.get("ProfileName", ""), 200),
             button=form.get("ButtonPayload") or form.get("ListId", ""),
             attachments=_media(form),
             message_id=_sid(form),
             in_reply_to=form.get("OriginalRepliedMessageSid", ""),
-            opt_out_type=_OPT_OUT.get(form.get("OptOutType", "").upper(), ""),
+            opt_out_type=opt_out,
         )
     ]
 
@@ -131,7 +150,12 @@ def _media(form: Mapping[str, str]) -> tuple[Attachment, ...]:
     stated = form.get("NumMedia", "0")
     number = min(int(stated), MAX_MEDIA) if stated.isascii() and stated.isdigit() and len(stated) < 4 else 0
     return tuple(
-        Attachment(f"media-{index + 1}", clipped(form.get(f"MediaContentType{index}", ""), 100) or _UNTYPED, 0)
+        Attachment(
+            f"media-{index + 1}",
+            clipped(form.get(f"MediaContentType{index}", ""), 100) or _UNTYPED,
+            0,
+            remote=clipped(form.get(f"MediaUrl{index}", ""), LONGEST_URL),
+        )
         for index in range(number)
         if form.get(f"MediaUrl{index}")
     )

@@ -4,6 +4,7 @@ The SDK's own retries stay off: they would POST a message again after a 5xx, who
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -59,7 +60,7 @@ class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK is unt
             method.upper(),
             target,
             params=params,
-            data=data,
+            data=form_pairs(data),
             headers={**(headers or {}), **(_basic(*auth) if auth else {})},
             allow_redirects=False,
         ) as answer:
@@ -76,6 +77,13 @@ def open_client(
     http_client = _HttpClient(base_url, connections, timeout, proxy)
     # A given environment keeps TWILIO_EDGE and TWILIO_REGION of the machine from moving the host.
     return Client(account_sid, auth_token, http_client=http_client, environment={"otklik": "1"})
+
+
+def form_pairs(data: Mapping[str, object] | None) -> list[tuple[str, str]] | None:
+    """The form's fields; a list (several ``MediaUrl``) becomes a field for each."""
+    if data is None:
+        return None
+    return [(name, str(one)) for name, value in data.items() for one in (value if isinstance(value, list) else [value])]
 
 
 def _basic(username: str, password: str) -> dict[str, str]:

@@ -14,8 +14,10 @@ from aiohttp import web
 
 from channels.twilio.adapter import TwilioAdapter, TwilioSettings
 from channels.twilio.charges import Charge
+from channels.twilio.client import form_pairs
 from channels.twilio.codes import CODES, failure_of, kind_of
 from channels.twilio.reconciling import MessageFacts
+from channels.twilio.rendering import render
 from core.errors import (
     ChannelFault,
     ConfigurationError,
@@ -24,7 +26,7 @@ from core.errors import (
     TransientFailure,
     UnknownOutcome,
 )
-from core.messages import Address, Button, OutboundMessage, ProviderTemplate
+from core.messages import Address, Attachment, Button, OutboundMessage, ProviderTemplate
 from core.purposes import Purpose
 
 SID = "AC" + "0" * 32
@@ -51,10 +53,15 @@ async def twilio(
     async def account(_: web.Request) -> web.Response:
         return web.json_response({"sid": SID, "friendly_name": "Shop", "status": status})
 
+    async def media(request: web.Request) -> web.Response:
+        seen.append({"Authorization": request.headers.get("Authorization", "")})
+        return web.Response(body=b"picture")
+
     application = web.Application()
     application.router.add_post(f"/2010-04-01/Accounts/{SID}/Messages.json", create)
     application.router.add_get(f"/2010-04-01/Accounts/{SID}/Messages.json", index)
     application.router.add_get(f"/2010-04-01/Accounts/{SID}.json", account)
+    application.router.add_get(f"/2010-04-01/Accounts/{SID}/Messages/MM1/Media/ME1", media)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -102,6 +109,62 @@ async def test_buttons_in_free_text_are_refused_not_dropped() -> None:
         with pytest.raises(PermanentFailure) as caught:
             await adapter.send(replace(MESSAGE, buttons=(Button("Да", "yes"),)))
     assert (caught.value.kind, seen) == (PermanentKind.UNSUPPORTED, [])
+
+
+PICTURE = Attachment("a.jpg", "image/jpeg", 1000, blob="a" * 64)
+
+
+async def test_files_go_as_signed_addresses_of_ours() -> None:
+    async with twilio(public_url="https://shop.example/", media_secret="secret") as (adapter, seen):
+        await adapter.send(replace(MESSAGE, attachments=(PICTURE,)))
+        assert adapter.capabilities.attachments
+    assert seen[0]["MediaUrl"].startswith("https://shop.example/media/" + "a" * 64)
+    assert seen[0]["Body"] == MESSAGE.text
+
+
+def test_several_files_are_several_fields_of_an_mms() -> None:
+    message = replace(MESSAGE, to=Address("sms", "+12025550142"), text="", attachments=(PICTURE, PICTURE))
+    parameters = render(message, "sms", lambda one: f"https://shop.example/{one.name}")
+    assert parameters == {"to": "+12025550142", "media_url": ["https://shop.example/a.jpg"] * 2}
+    assert form_pairs({"MediaUrl": parameters["media_url"], "To": "x"}) == [
+        *[("MediaUrl", "https://shop.example/a.jpg")] * 2,
+        ("To", "x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "words"),
+    [
+        (replace(MESSAGE, attachments=(PICTURE, PICTURE)), PermanentKind.UNSUPPORTED, "carries 1 files in a message"),
+        (replace(MESSAGE, attachments=(replace(PICTURE, blob=""),)), PermanentKind.UNSUPPORTED, "not among the stored"),
+        (
+            replace(MESSAGE, attachments=(replace(PICTURE, size=17 * 2**20),)),
+            PermanentKind.CONTENT_REFUSED,
+            "whatsapp takes 16777216",
+        ),
+        (
+            replace(MESSAGE, attachments=(PICTURE,), template=ProviderTemplate("HX" + "a" * 32)),
+            PermanentKind.UNSUPPORTED,
+            "beside a content template",
+        ),
+        (replace(MESSAGE, text=" "), PermanentKind.CONTENT_REFUSED, "empty"),
+        (replace(MESSAGE, text="x" * 1601), PermanentKind.CONTENT_REFUSED, "1601 characters; Twilio takes 1600"),
+    ],
+)
+def test_what_twilio_would_not_take_is_refused_before_it_is_asked(
+    message: OutboundMessage, kind: PermanentKind, words: str
+) -> None:
+    with pytest.raises(PermanentFailure, match=words) as caught:
+        render(message, "whatsapp", lambda one: one.name)
+    assert caught.value.kind is kind
+
+
+async def test_without_an_address_of_ours_files_are_refused() -> None:
+    async with twilio() as (adapter, seen):
+        with pytest.raises(PermanentFailure, match="OTKLIK_PUBLIC_URL"):
+            await adapter.send(replace(MESSAGE, attachments=(PICTURE,)))
+        assert not adapter.capabilities.attachments
+    assert seen == []
 
 
 @pytest.mark.parametrize(("status", "told"), [("active", "'Shop' is active"), ("suspended", "account is suspended")])
@@ -165,6 +228,17 @@ async def test_what_was_charged_is_read_from_the_list() -> None:
     assert charges == [Charge("SM1", Decimal("0.00790"), "USD"), Charge("SM3", Decimal(0), "USD")]
     assert seen[0]["From"] == "whatsapp:+12025550100"
     assert seen[0]["DateSent>"].startswith("2026-12-01")
+
+
+async def test_a_file_that_came_in_is_fetched_with_credentials() -> None:
+    async with twilio() as (adapter, seen):
+        base = adapter._settings.base_url
+        remote = f"{base}/2010-04-01/Accounts/{SID}/Messages/MM1/Media/ME1"
+        assert await adapter.fetch(Attachment("media-1", "image/jpeg", 0, remote=remote)) == b"picture"
+        for elsewhere in (f"{base}/private", "http://169.254.169.254/latest", ""):
+            with pytest.raises(PermanentFailure):
+                await adapter.fetch(Attachment("media-1", "image/jpeg", 0, remote=elsewhere))
+    assert seen == [{"Authorization": "Basic " + base64.b64encode(f"{SID}:token".encode()).decode()}]
 
 
 async def test_a_find_that_cannot_ask_says_so() -> None:
