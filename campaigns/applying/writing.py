@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.applying.changes import (
@@ -22,7 +22,9 @@ from campaigns.applying.edits import carry_over
 from campaigns.definition import CampaignBody
 from campaigns.live import WORKSPACE
 from campaigns.operating.pausing import end_journeys
+from campaigns.segments.keeping import empty_removed
 from campaigns.starting.scheduler import NOW_ZONE
+from campaigns.starting.segments import begun_by
 from campaigns.versions import bodies
 from campaigns.workspace.loader import Workspace
 from core.actors import Actor
@@ -80,6 +82,8 @@ async def apply(
             if change.action == "stop":
                 await _stop(connection, state.campaigns[change.name], now)
         await _write_audit(connection, changes, actor, now)
+    if any(change.subject == "segment" and change.action == "remove" for change in changes):
+        await empty_removed(store, now)
     return Applied(changes, {name: version_hash(body) for name, body in workspace.campaigns.items()})
 
 
@@ -124,6 +128,8 @@ async def _write_segments(connection: AsyncConnection, state: State, workspace: 
     gone = [name for name in state.segments if name not in workspace.segments]
     if gone:
         await connection.execute(delete(_segments).where(_segments.c.name.in_(gone)))
+        # who moved by the words of apply starts nobody: if one of them comes back, starts by it begin anew
+        await connection.execute(delete(_occurrences).where(or_(*(begun_by(name) for name in gone))))
 
 
 async def _write_campaign(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import CampaignDefinition, Start, WorkspaceConfig
@@ -100,6 +100,12 @@ async def next_look(
     if standing.cursor is None or standing.refreshed_at is None or _is_old(standing.refreshed_at, now):
         return now
     return standing.refreshed_at + LOOK_EVERY
+
+
+def begun_by(segment: str) -> ColumnElement[bool]:
+    """The rows of ``occurrences`` that say how far the moves of a segment were gone through."""
+    ways = (f"{on} {segment} " for on in ("entered", "left"))
+    return or_(*(_OCCURRENCES.c.zone.startswith(way, autoescape=True) for way in ways))
 
 
 def _is_old(refreshed_at: datetime | None, now: datetime) -> bool:

@@ -5,19 +5,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
+from campaigns.applying import apply
 from campaigns.definition import Start
 from campaigns.periods import Period
+from campaigns.segments import keeping
+from campaigns.segments.reading import read_stored
 from campaigns.starting import entry
 from campaigns.starting import segments as starting_segments
 from campaigns.starting.scheduler import Scheduler
 from campaigns.starting.segments import BASELINE, LOOK_EVERY, REFRESH_EVERY
+from campaigns.workspace.loader import Workspace
+from core.actors import Actor
 from core.clock import VirtualClock
 from core.machines.campaign import CampaignState
 from storage.outbox.columns import table
-from storage.tables import Campaign, Occurrence
-from tests.campaigns.starts.place import Place, campaign
+from storage.tables import Campaign, Occurrence, SegmentMembership, SegmentRefresh
+from tests.campaigns.starts.place import CONFIG, Place, campaign
 from tests.conftest import NOW
 
 VIPS = Start(kind="segment", segment="vips")
@@ -176,3 +181,28 @@ async def test_two_schedulers(place: Place) -> None:
         await place.close_all()
     await place.tick(NOW + timedelta(hours=1))
     assert sorted(await place.who()) == ["c3", "c4", "c5", "c6", "c7"]
+
+
+@pytest.mark.parametrize("on", ["entered", "left"])
+async def test_everybody_leaves_a_segment_that_is_removed_and_nobody_starts_by_it(
+    place: Place, on: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "WRITTEN_AT_ONCE", 1)
+    ids = await begun(place, VIPS.model_copy(update={"on": on}))
+    place.clock.advance_to(removed := NOW + timedelta(hours=1))
+    other = {"everyone": read_stored("everyone", {"where": {"field": "id", "is_set": True}})}
+    await apply(place.store, Workspace(CONFIG, other, {}), Actor("operator", "ann"), removed)
+    memberships, refreshes = table(SegmentMembership), table(SegmentRefresh)
+    async with place.store.read() as connection:
+        rows = (await connection.execute(select(memberships.c.customer_id, memberships.c.left_at))).all()
+        assert sorted(rows) == sorted((ids[name], removed) for name in ("c0", "c1"))
+        assert await connection.scalar(select(refreshes.c.segment)) is None
+    assert await place.tick(removed + MINUTE) == 0
+    await place.segment("vips", {"field": "stage", "is": "vip"})  # and back
+    assert await place.tick(removed + 2 * MINUTE) == 0
+    assert await place.tick(removed + 4 * MINUTE) == 0
+    place.clock.advance_to(removed + 5 * MINUTE)
+    await place.change(ids["c5"], stage="vip")
+    await place.change(ids["c0"], stage="")
+    assert await place.tick(removed + 6 * MINUTE) == 1
+    assert await place.who() == ["c5" if on == "entered" else "c0"]
