@@ -172,6 +172,7 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
         "sent_raw": clipped(inbound.sent_raw, 100),
         "attachments": [
             {"name": clipped(one.name, 200), "media_type": one.media_type, "size": one.size, "blob": one.blob}
+            | ({"remote": one.remote} if one.remote else {})
             for one in inbound.attachments[:50]
         ],
     }

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
 from bot.deeplinks import join
+from bot.files import ask_for_files
 from bot.keywords import Keyword, keyword, may_agree_again, script_language, subject_keyword
 from bot.senders import Sender, resolve, touch
 from campaigns.customers.consents import ConsentChange, Proof, grant, has_withdrawn, lift_opt_out_block
@@ -40,6 +41,7 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
     logged = await log_inbound(connection, inbound, sender, context)
     if logged is None:
         return None
+    await ask_for_files(connection, logged[0], inbound.attachments, context.now)
     turn = _Turn(connection, inbound, sender, context, *logged)
     if _opens_the_bot(inbound):
         consented = joined is not None and joined.consented

@@ -75,6 +75,7 @@ def make_accounts(configuration: Configuration) -> list[Account]:
         options: dict[str, object] = {name: value for name, value in given.items() if name not in _OURS}
         if channel in _TOLD_THE_PUBLIC_URL:
             options.setdefault("public_url", configuration.settings.public_url)
+            options.setdefault("media_secret", configuration.secret)
         if channel == EMAIL:
             options.setdefault("reply_address", configuration.reply_address)
         adapter = registry.make(channel, channel, options)

@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.files import FETCH_FILES, FileFetcher
 from bot.handoffs import Handoffs
 from bot.processing import Processor
 from campaigns.composing.composer import Composer
@@ -74,6 +75,7 @@ class Service:
     scheduler: Scheduler
     processor: Processor
     commands: CommandRunner
+    fetching: CommandRunner
     accounts: list[Account]
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
@@ -121,6 +123,7 @@ class Service:
             tasks.create_task(self._loop(JOURNEYS, self.runner.run_once), name="runner")
             tasks.create_task(self._loop(INBOUND, self._process), name="processor")
             tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
+            tasks.create_task(self._loop(FETCH_FILES, self.fetching.run_once), name="fetching")
             tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
             tasks.create_task(self._ticks(), name="ticks")
 
@@ -128,6 +131,7 @@ class Service:
         done: int = await self.processor.run_once()
         if done:
             self.wakeup.notify(JOURNEYS)
+            self.wakeup.notify(FETCH_FILES)
             for channel in self.processor.heard:
                 self.wakeup.notify(f"outbox:{channel}")
         return done
@@ -280,6 +284,11 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
                     WEBHOOK: caller,
                     ON_ANSWER: AnswerActions(store, clock, wakeup),
                 },
+            ),
+            fetching=CommandRunner(
+                store,
+                clock,
+                {FETCH_FILES: FileFetcher(store, clock, {account.name: account.adapter for account in accounts})},
             ),
             accounts=accounts,
         )

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from campaigns.api import Door, Rates, api_application, events_router
 from campaigns.responding.engagement import Engagement
 from channels.adapter import ReceivesWebhooks
+from channels.media.routes import media_router
 from channels.tracking import tracking_router
 from channels.webhooks import webhook_router
 from core.clock import VirtualClock
@@ -17,6 +18,7 @@ from core.errors import ConfigurationError, StoreUnavailable
 from core.messages import RawInbound
 from core.wakeup import INBOUND, JOURNEYS, LocalWakeup
 from otklik.control import control_router
+from otklik.files import StoredFiles
 from otklik.service import Service
 from otklik.wiring import RELEASE
 from storage.intake import Intake
@@ -73,6 +75,8 @@ def make_app(service: Service) -> FastAPI:
             secret=service.configuration.secret,
         )
     )
+
+    app.include_router(media_router(StoredFiles(service.store), service.configuration.secret))
 
     async def wake() -> None:
         service.wakeup.notify(JOURNEYS)
