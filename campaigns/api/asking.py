@@ -10,11 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.api.access import STORE_SECONDS, Door
+from campaigns.api.experimenting import experiment_out
 from campaigns.api.keys import Caller
 from campaigns.api.problems import Problem
 from campaigns.api.shapes import TriggerIn, TriggerOut
 from campaigns.api.taking import customer_ids
 from campaigns.customers.card import customer_card
+from campaigns.experiments.results import result_if_any
 from campaigns.live import workspace_config
 from campaigns.reporting.report import campaign_report
 from campaigns.starting.entry import enrol_group
@@ -89,7 +91,7 @@ async def list_campaigns(door: Door) -> list[dict[str, Any]]:
 
 
 async def report_out(door: Door, name: str) -> dict[str, Any]:
-    """The report of a campaign.
+    """The report of a campaign, with the result of its experiment; None where it has none.
 
     Raises:
         Problem: 404 if there is none of the name.
@@ -97,10 +99,10 @@ async def report_out(door: Door, name: str) -> dict[str, Any]:
     async with _reading(door) as connection:
         try:
             report = await campaign_report(connection, name, now=door.clock.now())
+            experiment = await result_if_any(connection, name, door.clock.now())
         except Refused as error:
             raise Problem(404, str(error)) from None
-    plain: dict[str, Any] = _plain(report)
-    return plain
+    return {**_plain(report), "experiment": experiment_out(experiment) if experiment is not None else None}
 
 
 async def trigger_campaign(door: Door, caller: Caller, name: str, asked: TriggerIn) -> TriggerOut:

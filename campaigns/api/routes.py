@@ -139,7 +139,7 @@ def campaign_routes(door: Door) -> APIRouter:
 
     @router.get("/{name}/report", summary="What a campaign did", responses=_MISSING)
     async def get_report(name: Name, _: Annotated[Caller, _needs(door, Scope.REPORTS_READ)]) -> Response:
-        """What `otklik report` shows. Amounts are decimal text. Scope: reports:read."""
+        """What `otklik report` shows, with the experiment's result. Amounts are decimal text. Scope: reports:read."""
         return json_response(await report_out(door, name))
 
     return router
