@@ -59,11 +59,15 @@ class SendFailure(OtklikError):
 
 
 class TransientFailure(SendFailure):
-    """Proven not sent; may be tried again after ``retry_after`` seconds (None: by our own back-off)."""
+    """Proven not sent; may be tried again after ``retry_after`` seconds (None: by our own back-off).
 
-    def __init__(self, detail: str, *, code: str = "", retry_after: float | None = None) -> None:
+    ``moved_to`` is the address under which the provider says this recipient is reached from now on.
+    """
+
+    def __init__(self, detail: str, *, code: str = "", retry_after: float | None = None, moved_to: str = "") -> None:
         super().__init__(detail, code=code)
         self.retry_after = retry_after
+        self.moved_to = moved_to
 
 
 class PermanentFailure(SendFailure):

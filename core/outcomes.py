@@ -20,7 +20,8 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """One attempt's end.
 
-    ``retry_after`` is seconds, for ``not_sent`` only. ``kind_of_failure`` is a ``PermanentKind``, for ``rejected``.
+    ``retry_after`` (seconds) and ``moved_to`` (the recipient's new address) are for ``not_sent`` only.
+    ``kind_of_failure`` is a ``PermanentKind``, for ``rejected``.
     """
 
     kind: OutcomeKind
@@ -29,6 +30,7 @@ class Outcome:
     detail: str = ""
     kind_of_failure: str = ""
     retry_after: float | None = None
+    moved_to: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -38,6 +40,7 @@ class Outcome:
             "detail": self.detail,
             "kind_of_failure": self.kind_of_failure,
             "retry_after": self.retry_after,
+            "moved_to": self.moved_to,
         }
 
     @classmethod
@@ -50,7 +53,11 @@ def outcome_of(failure: Exception) -> Outcome:
     match failure:
         case TransientFailure():
             return Outcome(
-                OutcomeKind.NOT_SENT, code=failure.code, detail=failure.detail, retry_after=failure.retry_after
+                OutcomeKind.NOT_SENT,
+                code=failure.code,
+                detail=failure.detail,
+                retry_after=failure.retry_after,
+                moved_to=failure.moved_to,
             )
         case PermanentFailure():
             return Outcome(

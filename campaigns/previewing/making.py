@@ -148,7 +148,7 @@ def _targets(sent: OutboundMessage, straight: OutboundMessage, targets: dict[str
 def _telegram(message: OutboundMessage) -> str:
     from channels.telegram.rendering import render
 
-    return str(render(message).fields.get("text", ""))
+    return "\n\n".join(call.text for call in render(message) if call.text)
 
 
 def _twilio(message: OutboundMessage) -> str:

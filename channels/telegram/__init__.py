@@ -1,1 +1,1 @@
-"""Telegram: the Bot API over aiogram."""
+"""Telegram: the Bot API by aiogram or python-telegram-bot, and servers of its shape."""

@@ -1,65 +1,48 @@
-"""A bot's account at Telegram.
+"""A bot's account at Telegram, or at a server that speaks its Bot API.
 
 Bot API: https://core.telegram.org/bots/api (read 2026-11). Quirks: a message id is unique in its chat only, so ours is
 ``chat:message``; webhook and getUpdates exclude each other; a timed-out sendMessage may have been delivered; about one
-message a second a chat and thirty a second in all.
+message a second a chat and thirty a second in all. What a server cannot do stands in :mod:`channels.telegram.dialects`.
 """
 
 import asyncio
 import hmac
 import importlib
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
 from channels.adapter import Capabilities, Rate, WebhookRequest
-from channels.connection import never_left, reason
-from channels.telegram.answers import NotOk, failure_of
+from channels.telegram.calls import Call
+from channels.telegram.client import BotClient, ClientFactory, TooLarge
+from channels.telegram.delivering import deliver, interpret
+from channels.telegram.dialects import Dialect
+from channels.telegram.plain import mapping, number, text
 from channels.telegram.rendering import TEXT_LIMIT, render
-from channels.telegram.updates import ALLOWED_UPDATES, callback_query_id, parse, provider_id, raw_update
-from core.errors import ChannelFault, ConfigurationError, SendFailure, TransientFailure, UnknownOutcome
-from core.messages import TELEGRAM, ChannelEvent, OutboundMessage, RawInbound, Receipt
+from channels.telegram.settings import TelegramSettings
+from channels.telegram.updates import callback_query_id, parse, raw_update
+from core.errors import (
+    ChannelFault,
+    ConfigurationError,
+    PermanentFailure,
+    PermanentKind,
+    SendFailure,
+    TransientFailure,
+)
+from core.messages import TELEGRAM, Attachment, ChannelEvent, OutboundMessage, RawInbound, Receipt
 
-if TYPE_CHECKING:
-    from channels.telegram.client import BotClient
+__all__ = ["TelegramAdapter", "TelegramSettings"]
 
-_TOKEN = re.compile(r"(\d{1,20}):[A-Za-z0-9_-]{3,}")
-_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
-Polled = tuple[list[RawInbound], dict[str, object]]
+CLIENTS = {
+    "aiogram": ("channels.telegram.aiogram_client", "AiogramClient"),
+    "ptb": ("channels.telegram.ptb_client", "PtbClient"),
+}
+"""Imported when an account is opened: aiogram takes seconds."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
-MAX_RETRY_AFTER = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class TelegramSettings:
-    """One bot. ``rate`` and ``chat_rate`` are messages a second; ``timeout`` and ``poll_seconds`` are seconds."""
-
-    account: str
-    token: str = field(repr=False, metadata={"help": "the bot's token from @BotFather, like 123456:ABC…"})
-    base_url: str = "https://api.telegram.org"
-    mode: Literal["polling", "webhook"] = "polling"
-    webhook_secret: str = field(default="", repr=False)
-    sessions: int = 8
-    rate: float = 30.0
-    chat_rate: float = 1.0
-    timeout: float = 60.0
-    poll_seconds: float = 25.0
-    proxy: str = field(default="", repr=False)
-    countries: frozenset[str] = frozenset()
-    unserved: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        if not _TOKEN.fullmatch(self.token):
-            raise ConfigurationError("token: is not a bot token; it looks like 123456:ABC… and comes from @BotFather")
-        if self.mode == "webhook" and not _SECRET.fullmatch(self.webhook_secret):
-            raise ConfigurationError("webhook_secret: write 1 to 256 characters of A-Z a-z 0-9 _ - for mode webhook")
-
-    @property
-    def bot_id(self) -> str:
-        """The number before the colon: the scope of every identity of this bot."""
-        return self.token.partition(":")[0]
+SECRET_QUERY = "secret"  # noqa: S105 - a parameter's name
+UPDATES_AT_ONCE = 100
+_POLL_MARGIN = 15.0
 
 
 class TelegramAdapter:
@@ -67,12 +50,13 @@ class TelegramAdapter:
 
     def __init__(self, settings: TelegramSettings) -> None:
         self._settings = settings
+        self._dialect: Dialect = settings.server
         self._client: BotClient | None = None
         self.capabilities = Capabilities(
             channel=TELEGRAM,
             text_limit=TEXT_LIMIT,
             html=True,
-            buttons=100,
+            buttons=self._dialect.buttons,
             attachments=True,
             sessions=settings.sessions,
             rate=_rate(settings.rate),
@@ -95,16 +79,18 @@ class TelegramAdapter:
     async def open(self) -> None:
         if self._client is not None:
             return
-        client = await asyncio.to_thread(importlib.import_module, "channels.telegram.client")
-        settings = self._settings
-        self._client = client.BotClient(
-            settings.token,
-            base_url=settings.base_url.rstrip("/"),
-            connections=settings.sessions + 2,  # a long poll and a button's answer never wait for a send
-            timeout=settings.timeout,
-            proxy=settings.proxy,
-        )
-        await self._client.open()
+        module, name = CLIENTS[self._settings.client]
+        try:
+            loaded = await asyncio.to_thread(importlib.import_module, module)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{self.account}.client: {error.name} is not installed; install otklik[{self._settings.client}], "
+                "or leave the setting out"
+            ) from None
+        factory: ClientFactory = getattr(loaded, name)
+        client = factory(self._settings)
+        await client.open()
+        self._client = client
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -112,24 +98,16 @@ class TelegramAdapter:
             await client.close()
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        call = render(message)
-        client = self._opened()
-        try:
-            sent = await client.send(call)
-        except Exception as error:  # noqa: BLE001 - interpreted as a value, raised below without its chain
-            failure = interpret(error)
-        else:
-            return Receipt(provider_id(str(sent.chat.id), sent.message_id))
-        raise failure  # outside the handler: the client's exceptions hold the URL, and that holds the token
+        return await deliver(self._opened(), render(message, self._dialect))
 
     async def check(self) -> str:
-        try:
-            return f"Telegram bot @{await self._opened().username()} answers ({self._settings.mode})"
-        except Exception as error:  # noqa: BLE001 - as in send
-            failure = interpret(error)
+        found, failure = await self._ask("getMe")
+        if failure is None:
+            mode = self._settings.mode
+            return f"{self._dialect.title} bot @{text(mapping(found).get('username'))} answers ({mode})"
         if isinstance(failure, ChannelFault):
             raise failure
-        raise ConfigurationError(f"Telegram at {self._settings.base_url} does not answer: {failure}")
+        raise ConfigurationError(f"{self._dialect.title} at {self._settings.address} does not answer: {failure}")
 
     async def poll(self, cursor: dict[str, object]) -> tuple[list[RawInbound], dict[str, object]]:
         """Updates after ``cursor``; they are confirmed to Telegram by the next call, which carries the new one.
@@ -138,13 +116,10 @@ class TelegramAdapter:
             TransientFailure: no answer; nothing is lost, try again.
             ChannelFault: a wrong token, or another program polls this bot: try again slowly, a person must act.
         """
-        offset = cursor.get("offset", 0)
-        client, wait = self._opened(), self._settings.poll_seconds
-        try:
-            updates = await client.updates(offset if isinstance(offset, int) else 0, wait, ALLOWED_UPDATES)
-        except Exception as error:  # noqa: BLE001 - as in send
-            failure = interpret(error)
-        else:
+        offset, wait = cursor.get("offset", 0), self._settings.poll_seconds
+        asked = {"offset": offset if isinstance(offset, int) else 0, "timeout": int(wait), "limit": UPDATES_AT_ONCE}
+        updates, failure = await self._ask("getUpdates", asked | self._wanted(), timeout=wait + _POLL_MARGIN)
+        if failure is None:
             return self._cut(updates, cursor)
         if isinstance(failure, ChannelFault) and "webhook" in failure.detail.lower():
             await self._leave_webhook()  # the account says polling; a webhook is left from before
@@ -155,8 +130,11 @@ class TelegramAdapter:
 
     def receive(self, request: WebhookRequest) -> list[RawInbound] | None:
         secret = self._settings.webhook_secret
-        given = request.headers.get(SECRET_HEADER, "")
-        if not secret or not hmac.compare_digest(given.encode(), secret.encode()):
+        if self._dialect.secret_header:
+            given = request.headers.get(SECRET_HEADER, "")
+        else:
+            given = parse_qs(urlsplit(request.url).query).get(SECRET_QUERY, [""])[0]
+        if not secret or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
             return None
         return [raw_update(self.account, request.body)]
 
@@ -169,54 +147,87 @@ class TelegramAdapter:
         Raises:
             ConfigurationError: Telegram refuses the address or does not answer.
         """
-        try:
-            await self._opened().set_webhook(url, self._settings.webhook_secret, ALLOWED_UPDATES)
-            return
-        except Exception as error:  # noqa: BLE001 - as in send
-            failure = interpret(error)
-        raise ConfigurationError(f"{self.account}: Telegram does not take the webhook {url}: {failure}")
+        secret = self._settings.webhook_secret
+        if self._dialect.secret_header:
+            asked = {"url": url, "secret_token": secret}
+        else:
+            asked = {"url": f"{url}?{urlencode({SECRET_QUERY: secret})}"}
+        _, failure = await self._ask("setWebhook", asked | self._wanted())
+        if failure is not None:
+            title = self._dialect.title
+            raise ConfigurationError(f"{self.account}: {title} does not take the webhook {url}: {failure}")
 
-    async def answer_callback(self, raw: RawInbound, text: str = "") -> None:
+    async def answer_callback(self, raw: RawInbound, words: str = "") -> None:
         """Stop the spinner on a pressed button; a late or failed answer is nobody's loss, so it raises nothing."""
         query_id = callback_query_id(raw)
-        if not query_id:
-            return
-        try:
-            await self._opened().answer_callback(query_id, text[:200])
-        except Exception as error:  # noqa: BLE001 - "query is too old" and the like
-            _ = interpret(error)
+        if query_id:
+            said = {"text": words[:200]} if words else {}
+            await self._ask("answerCallbackQuery", {"callback_query_id": query_id, **said})
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """The bytes of a file that came in, by its ``remote``; at most what the server hands out (20 MB).
+
+        Raises:
+            PermanentFailure: it is too large, or not kept there any more.
+            TransientFailure: no answer; try again.
+            ChannelFault: the account is refused.
+        """
+        most = self._dialect.download_bytes
+        too_large = PermanentFailure(
+            PermanentKind.UNSUPPORTED,
+            f"{attachment.name!r} is larger than {most // 1024**2} MB; it stays at the sender's",
+        )
+        if attachment.size > most:
+            raise too_large
+        found, failure = await self._ask("getFile", {"file_id": attachment.remote})
+        path = text(mapping(found).get("file_path")).lstrip("/")
+        if failure is None and (not path or ".." in path.split("/")):
+            raise PermanentFailure(PermanentKind.REJECTED, f"{attachment.name!r} is not kept at the provider any more")
+        if failure is None and number(mapping(found).get("file_size")) > most:
+            raise too_large
+        if failure is None:
+            try:
+                return await self._opened().download(path, most)
+            except TooLarge:
+                failure = too_large
+            except Exception as error:  # noqa: BLE001 - as in _ask
+                failure = interpret(error)
+        if isinstance(failure, PermanentFailure | TransientFailure | ChannelFault):
+            raise failure
+        raise TransientFailure(failure.detail, code=failure.code)  # a file may be asked for as often as one likes
 
     async def _leave_webhook(self) -> None:
-        try:
-            await self._opened().delete_webhook()
-            return
-        except Exception as error:  # noqa: BLE001 - as in send
-            failure = interpret(error)
-        raise failure
+        _, failure = await self._ask("deleteWebhook", {"drop_pending_updates": False})
+        if failure is not None:
+            raise failure
 
-    def _cut(
-        self, updates: list[dict[str, Any]], cursor: dict[str, object]
-    ) -> tuple[list[RawInbound], dict[str, object]]:
-        raws = [raw_update(self.account, orjson.dumps(update)) for update in updates]
-        numbers = [update["update_id"] for update in updates if isinstance(update.get("update_id"), int)]
+    async def _ask(
+        self,
+        method: str,
+        fields: dict[str, Any] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - of the request, in seconds
+    ) -> tuple[Any, SendFailure | ChannelFault | None]:
+        """One call's result, or its failure as a value: the client's exceptions may know the URL, and so the token."""
+        client = self._opened()
+        try:
+            return await client.call(Call(method, fields or {}), timeout), None
+        except Exception as error:  # noqa: BLE001 - told as a value, raised by the caller without its chain
+            return None, interpret(error)
+
+    def _wanted(self) -> dict[str, list[str]]:
+        """Which updates are asked for, where the server can be asked."""
+        return {"allowed_updates": list(self._dialect.allowed_updates)} if self._dialect.allowed_updates else {}
+
+    def _cut(self, updates: Any, cursor: dict[str, object]) -> tuple[list[RawInbound], dict[str, object]]:
+        found = [update for update in updates if isinstance(update, dict)] if isinstance(updates, list) else []
+        raws = [raw_update(self.account, orjson.dumps(update)) for update in found]
+        numbers = [update["update_id"] for update in found if isinstance(update.get("update_id"), int)]
         return raws, ({**cursor, "offset": max(numbers) + 1} if numbers else cursor)
 
-    def _opened(self) -> "BotClient":
+    def _opened(self) -> BotClient:
         if self._client is None:
             raise RuntimeError(f"{self!r} is not open")
         return self._client
-
-
-def interpret(error: Exception) -> SendFailure | ChannelFault:
-    """What an exception of the client means for the message at hand."""
-    if isinstance(error, NotOk):
-        failure = failure_of(error.answer)
-        if isinstance(failure, TransientFailure) and failure.retry_after is not None:
-            failure.retry_after = min(float(failure.retry_after), MAX_RETRY_AFTER)
-        return failure
-    if never_left(error):
-        return TransientFailure(f"cannot reach Telegram: {reason(error)}")
-    return UnknownOutcome(f"no answer from Telegram: {reason(error)}")
 
 
 def _rate(per_second: float) -> Rate | None:

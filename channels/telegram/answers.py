@@ -69,10 +69,16 @@ def failure_of(answer: Answer) -> SendFailure | ChannelFault:
     if status == 409:
         return ChannelFault(f"another program uses this bot ({detail}); stop it, or give it its own bot", code=code)
     if answer.migrate_to is not None:
-        return PermanentFailure(_KIND.BAD_ADDRESS, f"the group moved to chat {answer.migrate_to}", code=code)
+        moved = str(answer.migrate_to)
+        return TransientFailure(f"the group moved to chat {moved}", code=code, retry_after=0.0, moved_to=moved)
     for refused, needle, kind in REFUSALS:
         if status == refused and needle in words:
             return PermanentFailure(kind, detail, code=code)
     if 400 <= status < 500:
         return PermanentFailure(_KIND.REJECTED, detail, code=code)
     return UnknownOutcome(f"Telegram answered {status}: {detail}", code=code)
+
+
+def is_unchanged(answer: Answer) -> bool:
+    """Whether an edit was refused because the message reads like that already."""
+    return answer.status == 400 and "message is not modified" in answer.description.lower()

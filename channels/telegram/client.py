@@ -1,124 +1,64 @@
-"""The Bot API by aiogram. Importing this module costs seconds, so only :meth:`TelegramAdapter.open` does, in a thread.
+"""What the adapter needs of a library that speaks the Bot API, and what the answers are to both of them.
 
-aiogram's session is ours in three things: time-outs are told apart by phase and redirects not followed, an answer that
-is not "ok" keeps its HTTP status, and getUpdates gives the JSON as it came.
+A client makes one request a call: no retries, no limits of its own. It tells three things apart by exceptions: an
+answer that is not "ok" (:class:`~channels.telegram.answers.NotOk`), a request that never left, and no answer.
 """
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import orjson
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import Response, SendDocument, SendMessage, SendPhoto, TelegramMethod
-from aiogram.methods.base import TelegramType
-from aiogram.types import BufferedInputFile, Message
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from channels.telegram.answers import Answer, NotOk
-from channels.telegram.rendering import Call
+from channels.telegram.calls import Call
+from channels.telegram.settings import TelegramSettings
 
-_METHODS: dict[str, type[SendMessage] | type[SendPhoto] | type[SendDocument]] = {
-    "sendMessage": SendMessage,
-    "sendPhoto": SendPhoto,
-    "sendDocument": SendDocument,
-}
 CONNECT_SECONDS = 10.0
+SPARE_CONNECTIONS = 2
+"""Beside those of the sessions: a long poll and a button's answer never wait for a send."""
 
 
-class _Session(AiohttpSession):
-    """aiogram's session with our connections, and with the status of what it refuses."""
-
-    def __init__(self, base_url: str, connections: int, timeout: float, proxy: str) -> None:
-        super().__init__(
-            api=TelegramAPIServer.from_base(base_url), limit=connections, json_loads=orjson.loads, timeout=timeout
-        )
-        self._http_proxy = proxy or None
-        self._limit = connections
-
-    async def create_session(self) -> ClientSession:
-        if self._session is None or self._session.closed:
-            self._session = ClientSession(connector=TCPConnector(limit=self._limit), proxy=self._http_proxy)
-        return self._session
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()  # aiogram's own also sleeps a quarter of a second
-
-    async def make_request(
-        self,
-        bot: Bot,
-        method: TelegramMethod[TelegramType],
-        timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
-    ) -> TelegramType:
-        """As aiogram's, but a redirect is not followed: it would post the message again."""
-        session = await self.create_session()
-        async with session.post(
-            self.api.api_url(token=bot.token, method=method.__api_method__),
-            data=self.build_form_data(bot=bot, method=method),
-            timeout=_timeout(self.timeout if timeout is None else timeout),
-            allow_redirects=False,
-        ) as response:
-            content = await response.text(errors="replace")
-        return cast("TelegramType", self.check_response(bot, method, response.status, content).result)
-
-    def check_response(
-        self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
-    ) -> Response[TelegramType]:
-        _result(status_code, content)
-        return super().check_response(bot, method, status_code, content)
+class NeverLeft(Exception):
+    """No byte of the request was written; the text says why, without the address (it holds the token)."""
 
 
-class BotClient:
-    """The few calls that the adapter makes, all over one pool of connections."""
-
-    def __init__(self, token: str, *, base_url: str, connections: int, timeout: float, proxy: str) -> None:
-        self._session = _Session(base_url, connections, timeout, proxy)
-        self._bot = Bot(token, session=self._session)
-
-    async def open(self) -> None:
-        await self._session.create_session()
-
-    async def close(self) -> None:
-        await self._session.close()
-
-    async def send(self, call: Call) -> Message:
-        """Make ``call`` and give the message as Telegram keeps it."""
-        fields: dict[str, Any] = dict(call.fields)
-        if call.file is not None:
-            name, attachment = call.file
-            fields[name] = BufferedInputFile(attachment.content, filename=attachment.name)
-        return await self._bot(_METHODS[call.method](**fields))
-
-    async def updates(self, offset: int, wait: float, allowed: Sequence[str]) -> list[dict[str, Any]]:
-        """Updates from ``offset`` on, plain JSON; waits up to ``wait`` seconds for the first."""
-        session = await self._session.create_session()
-        url = self._session.api.api_url(token=self._bot.token, method="getUpdates")
-        fields = {"offset": offset, "timeout": int(wait), "limit": 100, "allowed_updates": list(allowed)}
-        timeout = _timeout(wait + 15)
-        async with session.post(url, json=fields, timeout=timeout, allow_redirects=False) as response:
-            result = _result(response.status, await response.text(errors="replace"))
-        return [update for update in result if isinstance(update, dict)] if isinstance(result, list) else []
-
-    async def username(self) -> str:
-        return (await self._bot.me()).username or ""
-
-    async def set_webhook(self, url: str, secret: str, allowed: Sequence[str]) -> None:
-        await self._bot.set_webhook(url, secret_token=secret, allowed_updates=list(allowed))
-
-    async def delete_webhook(self) -> None:
-        await self._bot.delete_webhook(drop_pending_updates=False)
-
-    async def answer_callback(self, query_id: str, text: str) -> None:
-        await self._bot.answer_callback_query(query_id, text=text or None)
+class NoAnswer(Exception):
+    """The request may have been taken: no answer came, or it broke off. The text says why, without the address."""
 
 
-def _timeout(total: float) -> ClientTimeout:
-    return ClientTimeout(total=total, connect=min(total, CONNECT_SECONDS * 1.5), sock_connect=CONNECT_SECONDS)
+class TooLarge(Exception):
+    """A file has more bytes than are fetched."""
 
 
-def _result(status: int, content: str) -> Any:
+class BotClient(Protocol):
+    """One bot's connections."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def call(self, call: Call, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - per request, in seconds
+        """Make ``call``: the answer's ``result`` as plain JSON values.
+
+        Raises:
+            NotOk, NeverLeft, NoAnswer: as the module says.
+        """
+        ...
+
+    async def download(self, path: str, limit: int) -> bytes:
+        """The file that getFile said is at ``path``, of at most ``limit`` bytes.
+
+        Raises:
+            TooLarge: it is longer; the rest was not read.
+            NotOk, NeverLeft, NoAnswer: as the module says.
+        """
+        ...
+
+
+ClientFactory = Callable[[TelegramSettings], BotClient]
+
+
+def result_of(status: int, content: bytes | str) -> Any:
     """The ``result`` of an answer that is "ok".
 
     Raises:
@@ -140,7 +80,15 @@ def _result(status: int, content: str) -> Any:
         Answer(
             status if status >= 300 else stated if isinstance(stated, int) else 502,
             str(data.get("description") or ""),
-            parameters.get("retry_after"),
-            parameters.get("migrate_to_chat_id"),
+            _number(parameters.get("retry_after")),
+            _whole(parameters.get("migrate_to_chat_id")),
         )
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

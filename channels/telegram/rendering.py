@@ -1,91 +1,164 @@
-"""A message as one Bot API call. Pure: the call is data until the client makes it."""
+"""A message as Bot API calls. Pure: calls are data until a client makes them.
 
-import html
-import re
-from dataclasses import dataclass, field
+One message of ours may be several calls: files first, then the text in parts, the buttons under the last. What looks
+like something is sent as entities beside the text, where the server takes them; HTML goes as HTML as long as it fits
+into one message, because it can say more (a spoiler, a programming language) than spans do.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from channels.telegram.calls import ATTACHED, Call
+from channels.telegram.dialects import TELEGRAM, Dialect
+from channels.telegram.formatting import entities_of, markdown_of, spans_of
+from channels.telegram.keyboards import keyboard, refused
+from channels.telegram.splitting import Part, split, utf16_length
 from core.errors import PermanentFailure, PermanentKind
-from core.messages import Attachment, Button, OutboundMessage
+from core.messages import Attachment, OutboundMessage
 
-TEXT_LIMIT = 4096  # characters after entities are parsed
-CAPTION_LIMIT = 1024
-CALLBACK_BYTES = 64
+MOST_PARTS = 4
+TEXT_LIMIT = MOST_PARTS * TELEGRAM.text_limit
+"""What a message may have in all: four messages in a row are a letter, more are a nuisance."""
 PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
-PHOTO_BYTES = 10 * 1024 * 1024
-UPLOAD_BYTES = 50 * 1024 * 1024
-_TAG = re.compile(r"<[^<>]*>")
+
+
+def render(message: OutboundMessage, dialect: Dialect = TELEGRAM) -> list[Call]:
+    """The calls that carry ``message``, in their order; at least one.
+
+    Raises:
+        PermanentFailure: content that the server would refuse (too long, a button over 64 bytes, a file too large), or
+            that it has no method for.
+    """
+    words = _Words.of(message, dialect)
+    markup = keyboard(message, dialect)
+    if message.replaces:
+        return [_edit(message, words, markup, dialect)]
+    chat = {"chat_id": _number(message.to.value)}
+    groups = list(_groups(message.attachments, dialect))
+    if not groups:
+        return list(_texts(chat, words, markup, dialect))
+    alone = len(groups) == 1 and (markup is None or len(groups[0][1]) == 1)
+    if alone and words.length <= dialect.caption_limit:
+        return [_files(chat, *groups[0], caption=words.fields("caption"), markup=markup)]
+    if not words.length:
+        if markup is not None:
+            raise refused("buttons under several files need a text")
+        return [_files(chat, *group) for group in groups]
+    return [*(_files(chat, *group) for group in groups), *_texts(chat, words, markup, dialect)]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A Bot API method, its fields, and the file (field name, attachment) that goes with it."""
+class _Words:
+    """What a message says, and how its server is told how that looks."""
 
-    method: str
-    fields: dict[str, Any] = field(default_factory=dict)
-    file: tuple[str, Attachment] | None = None
+    part: Part
+    html: str
+    markdown: bool
 
+    @classmethod
+    def of(cls, message: OutboundMessage, dialect: Dialect) -> "_Words":
+        if message.spans or not message.html:
+            return cls(Part(message.text, message.spans), "", dialect.styles == "markdown")
+        markup = message.html if dialect.styles == "entities" else ""
+        return cls(spans_of(message.html), markup, dialect.styles == "markdown")
 
-def render(message: OutboundMessage) -> Call:
-    """The call that carries ``message``: its HTML where it has any, else its plain text.
+    @property
+    def length(self) -> int:
+        """UTF-16 units of what is seen; 0 where nothing is."""
+        return utf16_length(self.part.text) if self.part.text.strip() else 0
 
-    Raises:
-        PermanentFailure: content that Telegram would refuse (too long, a button over 64 bytes), or that one call cannot
-            carry (several files).
-    """
-    body, visible = (message.html, _visible(message.html)) if message.html else (message.text, message.text)
-    fields: dict[str, Any] = {"chat_id": _chat_id(message.to.value)}
-    if message.html and body:
-        fields["parse_mode"] = "HTML"
-    if message.buttons:
-        fields["reply_markup"] = {"inline_keyboard": [[_button(button)] for button in message.buttons]}
-    if not message.attachments:
-        _limit("text", visible, TEXT_LIMIT)
-        if not visible.strip():
-            raise _refused("the text is empty")
-        return Call("sendMessage", {**fields, "text": body})
-    if len(message.attachments) > 1:
-        raise PermanentFailure(PermanentKind.UNSUPPORTED, "Telegram carries one attachment a message here")
-    attachment = message.attachments[0]
-    _limit("caption of an attachment", visible, CAPTION_LIMIT)
-    if not attachment.content:
-        raise PermanentFailure(PermanentKind.UNSUPPORTED, f"attachment {attachment.name!r} has no content")
-    if len(attachment.content) > UPLOAD_BYTES:
-        raise _refused(f"attachment {attachment.name!r} is larger than 50 MB")
-    if body:
-        fields["caption"] = body
-    if attachment.media_type in PHOTO_TYPES and len(attachment.content) <= PHOTO_BYTES:
-        return Call("sendPhoto", fields, ("photo", attachment))
-    return Call("sendDocument", fields, ("document", attachment))
+    def fields(self, name: str) -> dict[str, Any]:
+        """All of it as the fields of one call; ``name`` is ``text`` or ``caption``."""
+        if not self.length:
+            return {}
+        return {name: self.html, "parse_mode": "HTML"} if self.html else self.piece(name, self.part)
+
+    def piece(self, name: str, part: Part) -> dict[str, Any]:
+        """One part of it as the fields of a call."""
+        if self.markdown:
+            return {name: markdown_of(part)}
+        entities = entities_of(part)
+        beside = "entities" if name == "text" else "caption_entities"
+        return {name: part.text, beside: entities} if entities else {name: part.text}
 
 
-def _chat_id(value: str) -> int:
+def _texts(chat: dict[str, Any], words: _Words, markup: dict[str, Any] | None, dialect: Dialect) -> Iterator[Call]:
+    if not words.length:
+        raise refused("the text is empty")
+    beneath = {} if markup is None else {"reply_markup": markup}
+    if words.length <= dialect.text_limit:
+        yield Call("sendMessage", {**chat, **words.fields("text"), **beneath})
+        return
+    parts = split(words.part.text, words.part.spans, dialect.text_limit)
+    if len(parts) > MOST_PARTS:
+        raise refused(
+            f"the text has {words.length} characters and would be {len(parts)} messages; "
+            f"at most {MOST_PARTS} of {dialect.text_limit} are sent"
+        )
+    for number, part in enumerate(parts, 1):
+        yield Call("sendMessage", {**chat, **words.piece("text", part), **(beneath if number == len(parts) else {})})
+
+
+def _edit(message: OutboundMessage, words: _Words, markup: dict[str, Any] | None, dialect: Dialect) -> Call:
+    """The call that changes an earlier message; without a text, its buttons only."""
+    chat, _, number = message.replaces.rpartition(":")
+    if chat != message.to.value or not number.isdecimal():
+        raise PermanentFailure(PermanentKind.REJECTED, f"{message.replaces!r} is no message of chat {message.to.value}")
+    if message.attachments:
+        raise PermanentFailure(PermanentKind.UNSUPPORTED, "a message's files are not changed afterwards")
+    if markup is not None and "inline_keyboard" not in markup:
+        raise refused("a reply keyboard cannot be put under a message that is there already")
+    where: dict[str, Any] = {"chat_id": _number(chat), "message_id": int(number)}
+    beneath = {} if markup is None else {"reply_markup": markup}
+    if words.length > dialect.text_limit:
+        raise refused(f"the text has {words.length} characters; {dialect.title} takes {dialect.text_limit} in an edit")
+    if words.length:
+        return Call("editMessageText", {**where, **words.fields("text"), **beneath})
+    if "editMessageReplyMarkup" not in dialect.methods:
+        raise PermanentFailure(PermanentKind.UNSUPPORTED, f"{dialect.title} does not change buttons without a text")
+    return Call("editMessageReplyMarkup", {**where, **beneath})
+
+
+def _groups(attachments: Sequence[Attachment], dialect: Dialect) -> Iterator[tuple[str, Sequence[Attachment]]]:
+    """The files by what they are sent as, pictures first, so many that each group is one call."""
+    for attachment in attachments:
+        if not attachment.content:
+            raise PermanentFailure(PermanentKind.UNSUPPORTED, f"attachment {attachment.name!r} has no content")
+        if len(attachment.content) > dialect.upload_bytes:
+            most = dialect.upload_bytes // 1024**2
+            raise refused(f"attachment {attachment.name!r} is larger than {most} MB")
+    at_once = dialect.album if "sendMediaGroup" in dialect.methods else 1
+    kinds = sorted(attachments, key=lambda attachment: not _is_photo(attachment, dialect))
+    for photos, files in groupby(kinds, key=lambda attachment: _is_photo(attachment, dialect)):
+        found = list(files)
+        for start in range(0, len(found), at_once):
+            yield "photo" if photos else "document", found[start : start + at_once]
+
+
+def _files(
+    chat: dict[str, Any],
+    kind: str,
+    files: Sequence[Attachment],
+    caption: dict[str, Any] | None = None,
+    markup: dict[str, Any] | None = None,
+) -> Call:
+    if len(files) == 1:
+        beneath = {} if markup is None else {"reply_markup": markup}
+        return Call(f"send{kind.title()}", {**chat, **(caption or {}), **beneath}, {kind: files[0]})
+    media: list[dict[str, Any]] = [{"type": kind, "media": f"{ATTACHED}file{n}"} for n in range(len(files))]
+    # an album shows its first picture's caption, and what stands under its last document
+    media[0 if kind == "photo" else -1] |= caption or {}
+    return Call("sendMediaGroup", {**chat, "media": media}, {f"file{n}": file for n, file in enumerate(files)})
+
+
+def _is_photo(attachment: Attachment, dialect: Dialect) -> bool:
+    return attachment.media_type in PHOTO_TYPES and len(attachment.content) <= dialect.photo_bytes
+
+
+def _number(value: str) -> int:
     try:
         return int(value)
     except ValueError:
         raise PermanentFailure(PermanentKind.BAD_ADDRESS, f"{value!r} is not a chat id (a number)") from None
-
-
-def _button(button: Button) -> dict[str, str]:
-    if not button.label.strip():
-        raise _refused("a button has no label")
-    if button.url:
-        return {"text": button.label, "url": button.url}
-    value = button.value or button.label
-    if len(value.encode()) > CALLBACK_BYTES:
-        raise _refused(f"button {button.label!r} carries more than {CALLBACK_BYTES} bytes")
-    return {"text": button.label, "callback_data": value}
-
-
-def _visible(markup: str) -> str:
-    """What is left of Telegram's HTML after parsing."""
-    return html.unescape(_TAG.sub("", markup))
-
-
-def _limit(what: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise _refused(f"the {what} has {len(text)} characters; Telegram takes {limit}")
-
-
-def _refused(why: str) -> PermanentFailure:
-    return PermanentFailure(PermanentKind.CONTENT_REFUSED, why)

@@ -31,6 +31,7 @@ from storage.outbox.columns import send_columns, table
 from storage.outbox.gates import DispatchGate
 from storage.outbox.holds import release, spend
 from storage.outbox.journeys import lock_journeys, note, wake_after
+from storage.outbox.moving import follow
 from storage.statements import lease_clock, lock_customers
 from storage.tables import Attempt, Identity, Message, ReceiptRow
 from storage.types import Instant
@@ -225,6 +226,7 @@ async def record(
         by_kind[end.outcome.kind].append(end)
     parked = await _accept(connection, by_kind[OutcomeKind.ACCEPTED], now)
     await _reject(connection, by_kind[OutcomeKind.REJECTED], now)
+    await follow(connection, by_kind[OutcomeKind.NOT_SENT], now)
     await _return(connection, by_kind[OutcomeKind.NOT_SENT], machine_now)
     lost = [end.message_id for end in by_kind[OutcomeKind.UNKNOWN]]
     if lost:

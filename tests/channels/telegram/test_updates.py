@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from channels.telegram.updates import callback_query_id, parse, raw_update
-from core.messages import Address, ChannelEvent, InboundMessage, ReachabilityChanged
+from core.messages import Address, AddressChanged, Attachment, ChannelEvent, InboundMessage, ReachabilityChanged
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ANNA = Address("telegram", "5550101", "100001")
@@ -54,20 +54,48 @@ def test_blocking_the_bot_changes_reachability(name: str, reachable: bool) -> No
     assert (event.address, event.reachable) == (ANNA, reachable)
 
 
-@pytest.mark.parametrize("name", ["edited", "group"])
-def test_edits_and_groups_are_not_ours(name: str) -> None:
+@pytest.mark.parametrize("name", ["group", "moving_place"])
+def test_groups_and_moving_places_are_not_ours(name: str) -> None:
     assert read(name) == []
+
+
+def test_an_edit_names_the_message_that_it_changes() -> None:
+    first, edit = read_message("message"), read_message("edited")
+    assert (edit.text, edit.replaces, edit.key) == ("Да!", first.message_id, "700004")
+    assert edit.key != first.key, "it is stored beside the first"
+    caption = read_message("edited_caption")
+    assert (caption.text, caption.replaces, len(caption.attachments)) == ("новый чек", "5550101:65", 1)
+
+
+def test_a_group_that_moves_says_where_to() -> None:
+    (event,) = read("migrated")
+    old, new = Address("telegram", "-4501", "100001"), Address("telegram", "-1001234567890", "100001")
+    assert event == AddressChanged("bot", "700025", old, new)
+
+
+def test_only_the_senders_own_contact_proves_a_phone() -> None:
+    own = read_message("contact")
+    assert (own.phone, own.text, own.in_reply_to) == ("+12025550111", "Anna Example 12025550111", "5550101:59")
+    for name, text in (("contact_of_another", "Boris +1 202-555-0112"), ("contact_unknown", "Plumber +1 202-555-0113")):
+        event = read_message(name)
+        assert (event.phone, event.text) == ("", text)
 
 
 def test_a_photo_is_metadata_with_its_caption_as_text() -> None:
     event = read_message("photo")
     assert event.text == "вот чек"
-    assert [(file.media_type, file.size) for file in event.attachments] == [("image/jpeg", 90412)]
+    (file,) = event.attachments
+    assert (file.media_type, file.size, bool(file.remote)) == ("image/jpeg", 90412, True)
 
 
 def test_a_document_keeps_its_name() -> None:
     (file,) = read_message("document").attachments
     assert (file.name, file.media_type, file.size) == ("invoice.pdf", "application/pdf", 20481)
+
+
+def test_a_voice_message_can_be_fetched_by_its_id() -> None:
+    (file,) = read_message("voice").attachments
+    assert file == Attachment("voice", "audio/ogg", 18211, remote="AwACAgIAAxkBAAIBV")
 
 
 @pytest.mark.parametrize(
