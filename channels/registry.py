@@ -1,12 +1,15 @@
 """Which channel kinds there are, and how an account of each is made.
 
 Built-in kinds stand here, greppable; a plugin's kind is an entry point in group ``otklik.channels`` whose value is a
-factory ``(account, options) -> Adapter``. Nothing is imported before an account of that kind is made.
+:class:`Channel`. Nothing is imported before an account of that kind is made.
 """
 
 import difflib
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from channels.accounts import read_settings
 from channels.adapter import Adapter, Polls
@@ -16,6 +19,34 @@ from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
 Options = Mapping[str, object]
 Factory = Callable[[str, Options], Adapter]
 GROUP = "otklik.channels"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel kind of a third party: what its entry point in :data:`GROUP` names.
+
+    ``settings`` is a frozen dataclass with a field ``account``; ``adapter`` makes an adapter of one, and is where the
+    provider's library may be imported. ``normalise`` brings what people write to the one form of this channel's
+    addresses or raises ``ValueError`` in words for people; without it the text itself is the address. ``title`` is the
+    channel's name for people.
+    """
+
+    settings: type[Any]
+    adapter: Callable[[Any], Adapter]
+    normalise: Callable[[str], str] = str.strip
+    title: str = ""
+
+    def __call__(self, account: str, options: Options) -> Adapter:
+        return self.adapter(read_settings(self.settings, account, options))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the settings that must be there, all of which together switch the channel on."""
+        return tuple(
+            field.name
+            for field in fields(self.settings)
+            if field.init and field.name != "account" and field.default is MISSING and field.default_factory is MISSING
+        )
 
 
 def _telegram(account: str, options: Options) -> Adapter:
@@ -78,18 +109,38 @@ def make_mailbox(account: str, options: Options) -> Polls | None:
 
 def kinds() -> list[str]:
     """Every kind that can be made here, plugins included."""
-    return [*ADAPTERS, *(entry.name for entry in entry_points(group=GROUP) if entry.name not in ADAPTERS)]
+    return [*ADAPTERS, *_plugins()]
+
+
+def plugin_kinds() -> list[str]:
+    """The kinds of third parties that are installed here, sorted; none of them is imported."""
+    return sorted(_plugins())
+
+
+def plugin(kind: str) -> Channel:
+    """The installed kind of a third party.
+
+    Raises:
+        ConfigurationError: there is none of that name, it does not load, or what it names is no :class:`Channel`.
+    """
+    entry = _plugins().get(kind)
+    if entry is None:
+        near = difflib.get_close_matches(kind, kinds(), 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds())}"
+        raise ConfigurationError(f"channel {kind}: no such kind; {hint}")
+    try:
+        loaded = entry.load()
+    except Exception as error:
+        raise ConfigurationError(f"channel {kind}: its plugin {entry.value} does not load: {error}") from error
+    if not isinstance(loaded, Channel):
+        raise ConfigurationError(f"channel {kind}: its plugin {entry.value} is no Channel of otklik.plugin")
+    return loaded
+
+
+@cache
+def _plugins() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in ADAPTERS}
 
 
 def _factory(kind: str) -> Factory:
-    if kind in ADAPTERS:
-        return ADAPTERS[kind]
-    for entry in entry_points(group=GROUP, name=kind):
-        try:
-            loaded: Factory = entry.load()
-        except Exception as error:
-            raise ConfigurationError(f"channel {kind}: its plugin {entry.value} does not load: {error}") from error
-        return loaded
-    near = difflib.get_close_matches(kind, kinds(), 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds())}"
-    raise ConfigurationError(f"channel {kind}: no such kind; {hint}")
+    return ADAPTERS[kind] if kind in ADAPTERS else plugin(kind)

@@ -1,0 +1,57 @@
+"""The channel contract: the suite that every adapter passes, our own and everybody's.
+
+An author writes a :class:`Driver` and inherits the parts that fit::
+
+    class TestMyChannel(ChannelContract):  # sends only
+        driver = MyDriver()
+
+with :class:`InboundContract` beside it for a channel that polls, and :class:`WebhookContract` for one whose provider
+calls us. It needs the extra ``otklik[contract]``; pytest finds the suite's fixtures by itself.
+"""
+
+from otklik.contract.driver import ACCOUNT, MESSAGE_ID, Driver, Running
+from otklik.contract.facts import (
+    ACCEPTED,
+    FAULT,
+    REQUIRED,
+    UNKNOWN,
+    Expected,
+    Fact,
+    accepted,
+    permanent,
+    transient,
+)
+from otklik.contract.keeping import KeepingContract
+from otklik.contract.receiving import InboundContract, WebhookContract
+from otklik.contract.sending import SendingContract
+from otklik.contract.servers import DROP, SILENCE, Http, HttpServer, closed_port, http_server
+
+
+class ChannelContract(SendingContract, KeepingContract):
+    """What every adapter passes."""
+
+
+__all__ = [
+    "ACCEPTED",
+    "ACCOUNT",
+    "DROP",
+    "FAULT",
+    "MESSAGE_ID",
+    "REQUIRED",
+    "SILENCE",
+    "UNKNOWN",
+    "ChannelContract",
+    "Driver",
+    "Expected",
+    "Fact",
+    "Http",
+    "HttpServer",
+    "InboundContract",
+    "Running",
+    "WebhookContract",
+    "accepted",
+    "closed_port",
+    "http_server",
+    "permanent",
+    "transient",
+]
