@@ -18,7 +18,7 @@ from channels.media.links import MediaLinks
 from channels.twilio.callbacks import FORM, fields_of, parse, raw_callback
 from channels.twilio.charges import Charge, charges_in
 from channels.twilio.codes import failure_of
-from channels.twilio.media import fetch_media
+from channels.twilio.media import fetch_media, is_loopback
 from channels.twilio.reconciling import MessageFacts, the_match
 from channels.twilio.rendering import TEXT_LIMIT, addressed, render
 from channels.twilio.signatures import HEADER, is_genuine
@@ -68,6 +68,12 @@ class TwilioSettings:
             raise ConfigurationError("sender: is missing; write a number like +12025550100, or set messaging_service")
 
     @property
+    def can_give_files(self) -> bool:
+        """Whether Twilio (or its stand-in on this machine) can fetch files from us."""
+        near = is_loopback(self.base_url)
+        return bool(self.media_secret) and (self.public_url.startswith("https://") or (near and bool(self.public_url)))
+
+    @property
     def callback(self) -> str:
         """Where status callbacks go, empty for none."""
         if self.status_callback_url or not self.public_url:
@@ -84,8 +90,7 @@ class TwilioAdapter:
         self._settings = settings
         self._channel = channel
         self._client: Any = None
-        reachable = settings.media_secret and settings.public_url
-        self._media = MediaLinks(settings.media_secret, settings.public_url) if reachable else None
+        self._media = MediaLinks(settings.media_secret, settings.public_url) if settings.can_give_files else None
         whatsapp = channel == WHATSAPP
         self.capabilities = Capabilities(
             channel=channel,

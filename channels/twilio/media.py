@@ -21,11 +21,16 @@ HOSTS = (
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+def is_loopback(base_url: str) -> bool:
+    """Whether the API is a stand-in on this machine."""
+    return urlsplit(base_url).hostname in _LOOPBACK
+
+
 def hosts(base_url: str) -> tuple[Host, ...]:
     """Twilio's hosts, with the stand-in on this machine where ``base_url`` is one."""
-    name = urlsplit(base_url).hostname or ""
-    if name not in _LOOPBACK:
+    if not is_loopback(base_url):
         return HOSTS
+    name = urlsplit(base_url).hostname or ""
     return (*HOSTS, Host(name, "/2010-04-01/Accounts/", trusted=True, local=True), Host(name, "/media/", local=True))
 
 
