@@ -55,7 +55,9 @@ async def log_inbound(
     message_id = await connection.scalar(
         insert_into(connection, _MESSAGES)
         .values(
-            **_plain(sender, inbound, conversation_id, context.received_at),
+            **_plain(
+                sender.customer_id, sender.identity_id, inbound.sender.channel, conversation_id, context.received_at
+            ),
             direction="in",
             state=MessageState.DELIVERED,
             purpose=Purpose.CONVERSATION,
@@ -93,8 +95,34 @@ async def plan_answer(
             "in_reply_to": clipped(storable(inbound.message_id), LONGEST_SUBJECT),
             "references": [clipped(storable(one), LONGEST_SUBJECT) for one in references if one],
         }
+    await plan_message(
+        connection,
+        customer_id=sender.customer_id,
+        identity_id=sender.identity_id,
+        channel=inbound.sender.channel,
+        conversation_id=conversation_id,
+        client_token=client_token,
+        purpose=purpose,
+        content=content,
+        now=context.now,
+    )
+
+
+async def plan_message(
+    connection: AsyncConnection,
+    *,
+    customer_id: str,
+    identity_id: str,
+    channel: str,
+    conversation_id: str,
+    client_token: str,
+    purpose: Purpose,
+    content: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Plan one message of a conversation, ahead of bulk; a repeat of (conversation, ``client_token``) plans nothing."""
     row = {
-        **_plain(sender, inbound, conversation_id, context.now),
+        **_plain(customer_id, identity_id, channel, conversation_id, now),
         "direction": "out",
         "state": MessageState.PLANNED,
         "purpose": purpose,
@@ -145,7 +173,7 @@ async def _open(connection: AsyncConnection, sender: Sender, channel: str, text:
     return str(row.id)
 
 
-def _plain(sender: Sender, inbound: InboundMessage, conversation_id: str, at: datetime) -> dict[str, Any]:
+def _plain(customer_id: str, identity_id: str, channel: str, conversation_id: str, at: datetime) -> dict[str, Any]:
     """What messages of both directions have. Columns that a Core insert would leave without their default."""
     return {
         **_DEFAULTS,

@@ -17,7 +17,15 @@ from campaigns.responding.receipts import record_reports
 from core.actors import Actor
 from core.addresses import identity_key
 from core.errors import PermanentKind
-from core.messages import AddressChanged, ChannelEvent, Complaint, DeliveryReport, InboundMessage, ReachabilityChanged
+from core.messages import (
+    AddressChanged,
+    ChannelEvent,
+    Complaint,
+    ContactLeft,
+    DeliveryReport,
+    InboundMessage,
+    ReachabilityChanged,
+)
 from core.purposes import Purpose
 from storage.outbox.columns import table
 from storage.tables import Identity
@@ -39,6 +47,8 @@ async def handle(connection: AsyncConnection, event: ChannelEvent, context: Cont
             return await _complaint(connection, event, context)
         case AddressChanged():
             return await _moved(connection, event)
+        case ContactLeft():
+            return await leave_contact(connection, event, context)
 
 
 async def _reachability(connection: AsyncConnection, event: ReachabilityChanged, context: Context) -> str | None:

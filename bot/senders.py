@@ -106,6 +106,12 @@ async def insert_identity(
 async def _create(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> tuple[str, str, bool]:
     """A new customer with this address: (customer, identity, whether it is new)."""
     address = inbound.sender
+    if inbound.customer and (known_customer := await _vouched(connection, inbound.customer)) is not None:
+        identity_id = await insert_identity(
+            connection, known_customer, address, context, verified=True, source=f"logged in, {address.channel}"
+        )
+        if identity_id is not None:
+            return known_customer, identity_id, False
     customer_id = new_id()
     first, _, last = clipped(inbound.sender_name, 120).strip().partition(" ")
     customer = Customer(
@@ -132,6 +138,12 @@ async def _create(connection: AsyncConnection, inbound: InboundMessage, context:
     if known is None:
         raise LookupError("an identity is taken and yet not there")
     return known.customer_id, known.id, False
+
+
+async def _vouched(connection: AsyncConnection, external_id: str) -> str | None:
+    """The customer whom the shop knows by ``external_id``."""
+    found: str | None = await connection.scalar(select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.external_id == external_id))
+    return found
 
 
 def _country(address: Address) -> str:

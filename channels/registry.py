@@ -14,7 +14,7 @@ from typing import Any
 from channels.accounts import read_settings
 from channels.adapter import Adapter, Polls
 from core.errors import ConfigurationError
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
+from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP
 
 Options = Mapping[str, object]
 Factory = Callable[[str, Options], Adapter]
@@ -74,7 +74,20 @@ def _email(account: str, options: Options) -> Adapter:
     return EmailAdapter(read_settings(EmailSettings, account, options))
 
 
-ADAPTERS: dict[str, Factory] = {EMAIL: _email, SMS: _sms, WHATSAPP: _whatsapp, TELEGRAM: _telegram}
+def _webchat(account: str, options: Options) -> Adapter:
+    from channels.webchat.adapter import WebchatAdapter
+    from channels.webchat.settings import WebchatSettings
+
+    return WebchatAdapter(read_settings(WebchatSettings, account, options))
+
+
+ADAPTERS: dict[str, Factory] = {
+    EMAIL: _email,
+    SMS: _sms,
+    WHATSAPP: _whatsapp,
+    TELEGRAM: _telegram,
+    WEBCHAT: _webchat,
+}
 
 
 def make(kind: str, account: str, options: Options) -> Adapter:

@@ -11,6 +11,7 @@ EMAIL = "email"
 SMS = "sms"
 WHATSAPP = "whatsapp"
 TELEGRAM = "telegram"
+WEBCHAT = "webchat"
 CHANNELS = (EMAIL, SMS, WHATSAPP, TELEGRAM)
 """Names of the built-in channels; a plugin's channel is any other lower-case word."""
 
@@ -127,7 +128,7 @@ class InboundMessage:
     3834), empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
     Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing. ``replaces`` is
     the key of an earlier message of theirs that they edited. ``phone`` is a number (E.164) that the provider vouches
-    for as the sender's own.
+    for as the sender's own, ``customer`` the shop's number for them that the shop's own server vouches for.
     """
 
     account: str
@@ -149,6 +150,7 @@ class InboundMessage:
     locale: str = ""
     replaces: str = ""
     phone: str = ""
+    customer: str = ""
     sent_raw: str = ""
     raw_blob: str = ""
 
@@ -202,7 +204,19 @@ class AddressChanged:
     new: Address
 
 
-ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged
+@dataclass(frozen=True, slots=True)
+class ContactLeft:
+    """Somebody in a chat leaves an e-mail address to be answered at. Nobody vouches for it."""
+
+    account: str
+    key: str
+    sender: Address
+    email: str
+    name: str = ""
+    locale: str = ""
+
+
+ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged | ContactLeft
 """Everything that can arrive from a provider."""
 
 

@@ -53,6 +53,13 @@ class RegistersWebhook(Protocol):
 
 
 @runtime_checkable
+class Parses(Protocol):
+    """An adapter, or its mailbox, that reads what was delivered to it."""
+
+    def parse(self, raw: RawInbound) -> list[ChannelEvent]: ...
+
+
+@runtime_checkable
 class Closes(Protocol):
     """Something that holds a connection."""
 
@@ -86,7 +93,7 @@ def make_accounts(configuration: Configuration) -> list[Account]:
         elif isinstance(adapter, Polls) and given.get("mode", "polling") == "polling":
             sources.append(adapter)
         reader = sources[0] if sources else adapter
-        parse = reader.parse if isinstance(reader, (Polls, ReceivesWebhooks)) else _nothing
+        parse = reader.parse if isinstance(reader, Parses) else _nothing
         accounts.append(Account(channel, adapter, parse, sources))
     return accounts
 

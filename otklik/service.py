@@ -36,16 +36,20 @@ from channels.adapter import Adapter, Polls
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead
 from channels.rates import RateGate
+from channels.webchat.adapter import WebchatAdapter
 from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
+from core.messages import EMAIL, WEBCHAT
 from core.wakeup import COMMANDS, INBOUND, JOURNEYS, STARTS, LocalWakeup
+from core.wakeup import outbox as outbox_topic
 from otklik.accounts import Account, make_accounts, unserved_countries
 from otklik.charging import settle_charges
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
 from otklik.settings import Configuration
 from otklik.wiring import addresses, make_clock
+from storage.chat import ChatLines
 from storage.intake import Intake
 from storage.outbox.outbox import Outbox
 from storage.outbox.recovery import JournalMarks
@@ -169,6 +173,7 @@ class Service:
             (self.recover, HOUSEKEEPING_SECONDS),
             (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
+            (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
             (self._keep_segments, HOUSEKEEPING_SECONDS),
             (self._settle_charges, CHARGES_SECONDS),
@@ -205,6 +210,12 @@ class Service:
         """Ask providers about unknown sends, where the workspace says so."""
         if await reconcile(self.store, self.accounts, self.outbox):
             self.wakeup.notify(JOURNEYS)
+
+    async def _continue_chats(self) -> None:
+        if any(account.channel == WEBCHAT for account in self.accounts) and await continue_by_email(
+            self.store, self.clock
+        ):
+            self.wakeup.notify(outbox_topic(EMAIL))
 
     async def _end_finished(self) -> None:
         await end_finished(self.store, self.clock)
@@ -299,6 +310,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         )
         composer = Composer(store, clock, links)
         for account in accounts:
+            if isinstance(account.adapter, WebchatAdapter):
+                account.adapter.lines = ChatLines(store, clock)
             await account.open(settings.public_url)
             stack.push_async_callback(account.close)
             service.dispatchers.append(ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup))

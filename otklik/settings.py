@@ -1,7 +1,8 @@
 """Settings, from the environment and ``.env``. Each is ``OTKLIK_`` and its name; ``.env.example`` explains them all.
 
 A channel is on when its first setting is there: ``OTKLIK_EMAIL_HOST``, ``OTKLIK_TELEGRAM_TOKEN``,
-``OTKLIK_SMS_SENDER``, ``OTKLIK_WHATSAPP_SENDER``. What follows the channel's name is a field of its adapter's settings.
+``OTKLIK_SMS_SENDER``, ``OTKLIK_WHATSAPP_SENDER``, ``OTKLIK_WEBCHAT_ORIGINS``. What follows the channel's name is a
+field of its adapter's settings.
 """
 
 import difflib
@@ -25,6 +26,7 @@ CHANNEL_SWITCHES: dict[str, tuple[str, ...]] = {
     "telegram": ("token",),
     "sms": ("sender", "messaging_service"),
     "whatsapp": ("sender", "messaging_service"),
+    "webchat": ("origins",),
 }
 """The options of which one must be set for a channel to be on."""
 _TWILIO = ("sms", "whatsapp")

@@ -12,6 +12,9 @@ from campaigns.responding.engagement import Engagement
 from channels.adapter import ReceivesWebhooks
 from channels.media.routes import media_router
 from channels.tracking import tracking_router
+from channels.webchat.adapter import WebchatAdapter
+from channels.webchat.frames import MAX_FRAME
+from channels.webchat.routes import webchat_router
 from channels.webhooks import webhook_router
 from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
@@ -76,6 +79,17 @@ def make_app(service: Service) -> FastAPI:
         )
     )
 
+    for adapter in service.adapters.values():
+        if isinstance(adapter, WebchatAdapter):
+            app.include_router(
+                webchat_router(
+                    adapter,
+                    _Spool(service.intake, service.wakeup),
+                    secret=service.configuration.secret,
+                    public_url=settings.public_url,
+                )
+            )
+
     app.include_router(media_router(StoredFiles(service.store), service.configuration.secret))
 
     async def wake() -> None:
@@ -119,6 +133,10 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
     config = uvicorn.Config(
         app,
         log_config=None,
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=5,

@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, case, literal, select
 
 from core.machines.message import MessageState
+from core.messages import WEBCHAT
 from storage.outbox.columns import table
 from storage.tables import (
     Attempt,
     BlobOwner,
+    ChatLine,
     Consent,
     ConsentRecord,
     Conversation,
@@ -190,6 +192,14 @@ HOLDINGS: tuple[Holding, ...] = (
         emptied={"customer_id": _anonymous},
         kept=("id", "campaign_id", "round", "version", "state", "reason", "variant", "ghost", "step", "leg", "step_at",
               "message_id", "event_id", "due_at", "entered_at", "closed_at", "revision"),
+    ),
+    Holding(
+        table(ChatLine),
+        lambda customer_id: table(ChatLine).c.visitor.in_(
+            select(_IDENTITIES.c.address).where(
+                _IDENTITIES.c.customer_id == customer_id, _IDENTITIES.c.channel == WEBCHAT
+            )
+        ),
     ),
     Holding(_IDENTITIES, _own(Identity)),
     Holding(table(Customer), lambda customer_id: table(Customer).c.id == customer_id),

@@ -13,6 +13,7 @@ from storage.tables.campaigns import (
     Segment,
     SegmentMembership,
 )
+from storage.tables.chat import ChatLine
 from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCode, QuotaUse, Task
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
@@ -32,6 +33,7 @@ __all__ = [
     "BudgetUse",
     "Campaign",
     "CampaignVersion",
+    "ChatLine",
     "Command",
     "Consent",
     "ConsentRecord",
