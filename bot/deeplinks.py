@@ -83,7 +83,8 @@ async def join(connection: AsyncConnection, inbound: InboundMessage, context: Co
     if consented:
         wording = catalogue.text(await _locale(connection, letter.customer_id, context), "consent.deep_link",
                                  brand=context.config.brand.name)  # fmt: skip
-        proof = Proof(SOURCE, wording, Actor("customer", letter.customer_id), context.received_at)
+        actor, document = Actor("customer", letter.customer_id), context.config.consent_document
+        proof = Proof(SOURCE, wording, actor, context.received_at, document)
         await grant(connection, letter.customer_id, [identity_id], proof)
     return Joined(letter.customer_id, identity_id, consented)
 

@@ -128,7 +128,8 @@ class _Turn:
 
     async def start(self) -> None:
         """Agree to marketing on this address again."""
-        change = await grant(self.connection, self.sender.customer_id, [self.sender.identity_id], self._proof())
+        proof = self._proof(self.context.config.consent_document)
+        change = await grant(self.connection, self.sender.customer_id, [self.sender.identity_id], proof)
         await lift_opt_out_block(self.connection, self.sender.identity_id)
         if change and not self._answered_elsewhere():
             await self._say("start", "start.confirmed", "start.subject", Purpose.SERVICE)
@@ -142,10 +143,10 @@ class _Turn:
         """Greet whoever has just opened the bot."""
         await self._say("welcome", f"welcome.{how}", "help.subject", Purpose.CONVERSATION)
 
-    def _proof(self) -> Proof:
+    def _proof(self, document: str = "") -> Proof:
         wording = clipped(storable(self.inbound.text or self.inbound.button or self.inbound.subject), 200)
         actor = Actor("customer", self.sender.customer_id)
-        return Proof(f"keyword by {self.inbound.sender.channel}", wording, actor, self.context.received_at)
+        return Proof(f"keyword by {self.inbound.sender.channel}", wording, actor, self.context.received_at, document)
 
     def _answered_elsewhere(self) -> bool:
         """The provider has answered already, a machine would answer back, or a stranger's ``From:`` is no address."""

@@ -89,7 +89,7 @@ class Utm(Value):
 
 
 class WorkspaceConfig(Value):
-    """The whole of it."""
+    """The whole of it. ``consent_document`` is the version of the text that who writes START agrees to."""
 
     brand: Brand
     zone: str = "UTC"
@@ -108,6 +108,7 @@ class WorkspaceConfig(Value):
     mode: Literal["live", "allowlist"] = "live"
     allowlist: Words = frozenset()
     approval: bool = False
+    consent_document: str = ""
 
     def policy(self, channel: str) -> ChannelPolicy:
         """The channel's policy, or the default one."""

@@ -48,6 +48,7 @@ def workspace() -> Schema:
             "mode": {"enum": ["live", "allowlist"]},
             "allowlist": one_or_more({"type": ["string", "integer"]}),
             "approval": {"type": "boolean", "description": "apply needs another person's yes"},
+            "consent_document": {**TEXT, "description": "the version of the text that who writes START agrees to"},
         },
         "brand",
     )  # fmt: skip

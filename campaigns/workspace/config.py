@@ -52,6 +52,7 @@ def read_config(node: Node | None, file: str, problems: Problems, channels: Coll
         mode="allowlist" if fields.choice("mode", ("live", "allowlist"), "live") == "allowlist" else "live",
         allowlist=_allowlist(fields),
         approval=fields.flag("approval"),
+        consent_document=fields.text("consent_document", limit=200),
     )
     fields.finish()
     _check(config, fields)

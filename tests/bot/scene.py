@@ -77,7 +77,7 @@ class Scene:
         self._count = 0
 
     def context(self, at: datetime = NOW) -> Context:
-        config = WorkspaceConfig(brand=Brand(name="Paper Boat"))
+        config = WorkspaceConfig(brand=Brand(name="Paper Boat"), consent_document="privacy-2026-01")
         return Context(config, at, at, Signer(SECRET, REPLY), Signer(SECRET, START))
 
     async def person(self, *, consent: bool = True, locale: str = "en") -> Person:

@@ -28,7 +28,7 @@ async def test_a_start_link_joins_the_chat(scene: Scene) -> None:
     identity = await chat(scene)
     assert (identity.customer_id, identity.verified, identity.source) == (person.id, True, "deep link")
     (consent,) = await scene.all(Consent, identity_id=identity.id)
-    assert (consent.granted, consent.source) == (True, "deep link")
+    assert (consent.granted, consent.source, consent.document) == (True, "deep link", "privacy-2026-01")
     assert "Paper Boat" in consent.wording
     (welcome,) = await scene.all(Message, direction="out", lane=0)
     assert welcome.identity_id == identity.id

@@ -99,6 +99,8 @@ async def test_start_agrees_on_this_channel_only(scene: Scene) -> None:
     await arrive(scene, written(person.telegram, "START"), written(person.telegram, "start"), at=later)
     assert await scene.consents(person) == {EMAIL: False, TELEGRAM: True}
     assert [row.client_token.partition(":")[0] for row in await answers(scene)] == ["stop", "start"]
+    documents = {row.granted: row.document for row in await scene.all(ConsentRecord)}
+    assert documents == {False: "", True: "privacy-2026-01"}
 
 
 async def test_a_start_from_before_a_stop_changes_nothing(scene: Scene) -> None:

@@ -63,6 +63,8 @@ SETTINGS = [
     ("mode: allowlist\nallowlist: [10017]", ""),
     ("mode: test", "'test' is not a value of 'mode'"),
     ("approval: true", ""),
+    ("consent_document: privacy-2026-01", ""),
+    ("consent_document: [1]", "'consent_document' must be a text, not"),
     ("approval: maybe", "'approval' is true or false"),
     ("channels: {sms: {price: 0.1, currency: EUR}}\nrates: [{from: 2026-01-01, EUR: 1.1}]", ""),
     ("channels: {sms: {price: 0.1, currency: EUR}}", "sms is paid in EUR, which has no rate"),
