@@ -128,9 +128,9 @@ async def plan_message(
         "purpose": purpose,
         "client_token": client_token,
         "lane": 0,
-        "send_at": context.now,
-        "not_before": context.now,
-        "not_after": context.now + ANSWER_LASTS,
+        "send_at": now,
+        "not_before": now,
+        "not_after": now + ANSWER_LASTS,
         "content": content,
     }
     await insert_missing(connection, _MESSAGES, [row])
@@ -178,9 +178,9 @@ def _plain(customer_id: str, identity_id: str, channel: str, conversation_id: st
     return {
         **_DEFAULTS,
         "id": new_id(),
-        "customer_id": sender.customer_id,
-        "identity_id": sender.identity_id,
-        "channel": inbound.sender.channel,
+        "customer_id": customer_id,
+        "identity_id": identity_id,
+        "channel": channel,
         "conversation_id": conversation_id,
         "created_at": at,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from channels import registry
-from channels.adapter import Adapter, Polls, ReceivesWebhooks
+from channels.adapter import Adapter, Polls
 from core.messages import EMAIL, ChannelEvent, RawInbound
 from otklik.settings import Configuration
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.continuation import continue_by_email
 from bot.files import FETCH_FILES, FileFetcher
 from bot.handoffs import Handoffs
 from bot.processing import Processor
