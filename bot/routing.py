@@ -7,6 +7,7 @@ effect of a message hangs on its first entry in the conversation.
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.contacts import leave_contact
 from bot.context import Context
 from bot.inbox import handle_message
 from bot.senders import identity_of, set_reachable
