@@ -1,1 +1,1 @@
-"""Reading what people wrote: bounded YAML with line numbers, strict fields, every problem at once."""
+"""What reading a workspace adds to :mod:`core.reading`: names and periods."""

@@ -1,0 +1,1 @@
+"""Reading what people wrote: bounded YAML with line numbers, strict fields, every problem at once."""
