@@ -21,7 +21,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a channel can carry and how fast. ``sessions`` messages are in flight at once (its pipeline depth is 1).
+    """What a channel can carry and how fast.
+
+    ``sessions`` messages are in flight at once, one a session: a pipeline's depth is 1, because what goes ahead of a
+    message (:class:`Pipelines`) never delivers it. So a kill leaves at most ``sessions`` messages unknown.
 
     ``text_limit`` is in characters after formatting is parsed. ``window`` is the seconds after the customer's last
     message in which free text is allowed; None where it always is.
@@ -89,6 +92,19 @@ class Adapter(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Pipelines(Protocol):
+    """An adapter that saves a round trip when it is told what comes next.
+
+    ``send_before`` is ``send``, and may open the way for ``following`` meanwhile; nothing leaves that could deliver
+    ``following`` before its own call. That call comes next, or ``abandon`` does.
+    """
+
+    async def send_before(self, message: OutboundMessage, following: OutboundMessage | None) -> Receipt: ...
+
+    def abandon(self, message: OutboundMessage) -> None: ...
 
 
 @runtime_checkable

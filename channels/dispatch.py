@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from channels.adapter import Adapter
+from channels.adapter import Adapter, Pipelines
 from channels.journal import Journal
 from core.clock import uptime
 from core.dispatching import Claim, Ended, Ready
@@ -32,6 +32,7 @@ LEASE_MARGIN = 0.5
 """A message starts only in the first half of its lease: local and database time may drift apart."""
 FAULT_PAUSE = 15.0
 GRACE_SECONDS = 10.0
+_STOPPED = "stopped before its turn"
 
 
 class Outbox(Protocol):
@@ -98,7 +99,9 @@ class ChannelDispatcher:
         self._sessions = adapter.capabilities.sessions
         self._ready: asyncio.Queue[_Started | None] = asyncio.Queue(maxsize=batch + adapter.capabilities.sessions)
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
+        self._pipelines = adapter if isinstance(adapter, Pipelines) else None
         self._feeding = False
+        self._stopping = False
         self._begun = 0
         self._rate_seen = float(self._sessions)
         self._resume_at = 0.0
@@ -129,10 +132,11 @@ class ChannelDispatcher:
 
     async def _drain(self, sessions: Sequence[asyncio.Task[None]]) -> None:
         """Give back what has not started; let what is in a socket end, for a while."""
+        self._stopping = True
         while not self._ready.empty():
             started = self._ready.get_nowait()
             if started is not None:
-                self._ended.put_nowait(_not_started(started, "stopped before its turn"))
+                self._ended.put_nowait(_not_started(started, _STOPPED))
         for _ in sessions:
             self._ready.put_nowait(None)
         _, late = await asyncio.wait(sessions, timeout=GRACE_SECONDS)
@@ -216,20 +220,45 @@ class ChannelDispatcher:
                 await self._ready.put(_Started(ready, message, deadline))
 
     async def _session(self) -> None:
-        while (started := await self._ready.get()) is not None:
-            if uptime() >= started.deadline:
-                self._ended.put_nowait(_not_started(started, "its lease ran out before its turn"))
-            elif uptime() < self._resume_at:
-                self._ended.put_nowait(_not_started(started, self.fault))
-            else:
-                await self._send(started)
+        following: _Started | None = None
+        while (started := following or await self._ready.get()) is not None:
+            following = None
+            if why_not := self._why_not(started):
+                self._ended.put_nowait(_not_started(started, why_not))
+                if self._pipelines is not None:
+                    self._pipelines.abandon(started.message)
+                continue
+            following = self._following()
+            try:
+                await self._send(started, following)
+            except asyncio.CancelledError:
+                if following is not None:
+                    self._ended.put_nowait(_not_started(following, _STOPPED))
+                raise
 
-    async def _send(self, started: _Started) -> None:
+    def _why_not(self, started: _Started) -> str:
+        """Why it must not start any more, empty if it may."""
+        if self._stopping:
+            return _STOPPED
+        if uptime() >= started.deadline:
+            return "its lease ran out before its turn"
+        return self.fault if uptime() < self._resume_at else ""
+
+    def _following(self) -> _Started | None:
+        """What this session sends next: only while more waits than the others could take at once."""
+        if self._pipelines is None or self._ready.qsize() <= self._sessions:
+            return None
+        return self._ready.get_nowait()
+
+    async def _send(self, started: _Started, following: _Started | None) -> None:
         attempt = started.ready.attempt_id
         self._journal.start(attempt)
         outcome = Outcome(OutcomeKind.UNKNOWN, detail="stopped while the message was on its way")
         try:
-            receipt = await self.adapter.send(started.message)
+            if self._pipelines is None:
+                receipt = await self.adapter.send(started.message)
+            else:
+                receipt = await self._pipelines.send_before(started.message, following.message if following else None)
             outcome = Outcome(OutcomeKind.ACCEPTED, provider_id=receipt.provider_id, detail=receipt.detail)
             self.fault = ""
         except (ChannelFault, ConfigurationError) as error:

@@ -2,19 +2,21 @@
 
 Quirks: there is no idempotency key, so silence after the content is an unknown outcome; a 4yz or 5yz reply to the
 content is a real refusal. A session that timed out while idle shows itself only at the next MAIL, where reconnecting
-is safe. ``check`` sends nothing.
+is safe. The envelope of the following mail may leave behind a content, never its content. ``check`` sends nothing.
 """
 
 import asyncio
 import ssl
 
-from channels.adapter import Capabilities
+from channels.adapter import Capabilities, Rate
 from channels.email.connecting import connect, tls_context
 from channels.email.headers import is_address, message_id
 from channels.email.mime import Composer
-from channels.email.replies import Reply
-from channels.email.session import ConnectionLost, Session
+from channels.email.pool import Pool
+from channels.email.servers import Server
+from channels.email.session import Envelope
 from channels.email.settings import EmailSettings
+from channels.email.signing import Signer, read_signer
 from core.clock import machine_now
 from core.errors import ChannelFault, ConfigurationError, PermanentFailure, PermanentKind, TransientFailure
 from core.messages import EMAIL, OutboundMessage, Receipt
@@ -28,12 +30,11 @@ class EmailAdapter:
 
     def __init__(self, settings: EmailSettings) -> None:
         self._settings = settings
+        self._servers = settings.submission()
         self._composer = Composer(settings)
         self._envelope_sender = (settings.bounce_address or settings.sender).encode()
-        self._context: ssl.SSLContext | None = None
-        self._free = asyncio.Semaphore(settings.sessions)
-        self._idle: list[Session] = []
-        self._open = False
+        self._signer: Signer | None = None
+        self._pool = Pool(settings)
 
     @property
     def account(self) -> str:
@@ -41,6 +42,7 @@ class EmailAdapter:
 
     @property
     def capabilities(self) -> Capabilities:
+        paced = all(server.rate >= 1 for server in self._servers)
         return Capabilities(
             channel=EMAIL,
             text_limit=LONGEST_TEXT,
@@ -48,17 +50,18 @@ class EmailAdapter:
             subject=True,
             attachments=True,
             reports_delivery=True,
-            sessions=self._settings.sessions,
+            sessions=sum(server.sessions for server in self._servers),
+            rate=Rate(int(sum(server.rate for server in self._servers))) if paced else None,
         )
 
     async def open(self) -> None:
-        """Read the certificates; connections are made when they are needed.
+        """Read the certificates and the signing key; connections are made when they are needed.
 
         Raises:
-            ConfigurationError: if the certificates cannot be read.
+            ConfigurationError: if they cannot be read.
         """
-        self._context = await asyncio.to_thread(tls_context, self._settings)
-        self._open = True
+        self._signer = await asyncio.to_thread(read_signer, self._settings)
+        self._pool.open(await asyncio.to_thread(tls_context, self._settings))
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Send one mail; ``provider_id`` is its Message-ID, ``detail`` the server's answer to it.
@@ -68,60 +71,57 @@ class EmailAdapter:
         Raises:
             TransientFailure, PermanentFailure, UnknownOutcome, ChannelFault: as of every adapter.
         """
+        return await self.send_before(message, None)
+
+    async def send_before(self, message: OutboundMessage, following: OutboundMessage | None) -> Receipt:
+        """Send one mail, and let the envelope of ``following`` leave behind it where the server takes that.
+
+        Raises:
+            TransientFailure, PermanentFailure, UnknownOutcome, ChannelFault: as of every adapter.
+        """
+        try:
+            raw = await self._raw(message)
+        except BaseException:
+            self._pool.abandon(message.id)
+            raise
+        reply = await self._pool.send(
+            self._envelope(message),
+            raw,
+            self._envelope(following) if following is not None and is_address(following.to.value) else None,
+        )
+        return Receipt(message_id(message.id, self._composer.domain), str(reply))
+
+    def abandon(self, message: OutboundMessage) -> None:
+        """``message`` was said to follow, and does not."""
+        self._pool.abandon(message.id)
+
+    async def _raw(self, message: OutboundMessage) -> bytes:
         recipient = message.to.value
         if not is_address(recipient):
             raise PermanentFailure(PermanentKind.BAD_ADDRESS, f"{recipient!r} is not a mail address")
         if max(len(message.text), len(message.html)) > LONGEST_TEXT:
             raise PermanentFailure(PermanentKind.CONTENT_REFUSED, f"the text is over {LONGEST_TEXT:,} characters")
         raw = self._composer.compose(message, machine_now())
-        async with self._free:
-            session = await self._session()
-            try:
-                try:
-                    reply = await self._send(session, recipient, raw, message.id)
-                except ConnectionLost:
-                    session = await connect(self._settings, self._context)
-                    reply = await self._send(session, recipient, raw, message.id)
-            finally:
-                self._give_back(session)
-        return Receipt(message_id(message.id, self._composer.domain), str(reply))
+        return await self._signer.signed(raw) if self._signer is not None else raw
 
-    async def _send(self, session: Session, recipient: str, raw: bytes, id_: str) -> Reply:
-        if not recipient.isascii() and "smtputf8" not in session.extensions:
-            raise PermanentFailure(
-                PermanentKind.UNSUPPORTED, f"{recipient!r} needs SMTPUTF8, which {self._settings.host} does not offer"
-            )
-        return await session.send(self._envelope_sender, recipient.encode(), raw, id_)
-
-    async def _session(self) -> Session:
-        while self._idle:
-            session = self._idle.pop()
-            usable = False
-            try:
-                usable = await session.ready()
-            finally:
-                if not usable:
-                    session.abort()
-            if usable:
-                return session
-        return await connect(self._settings, self._context)
-
-    def _give_back(self, session: Session) -> None:
-        if session.alive and self._open:
-            self._idle.append(session)
-        else:
-            session.abort()
+    def _envelope(self, message: OutboundMessage) -> Envelope:
+        return Envelope(self._envelope_sender, message.to.value.encode(), message.id)
 
     async def check(self) -> str:
-        """Connect, encrypt and log in.
+        """Connect to every server, encrypt and log in; says what must stand in DNS where mails are signed.
 
         Raises:
             ConfigurationError: what is wrong and what to do.
         """
+        context = self._pool.context or await asyncio.to_thread(tls_context, self._settings)
+        ways = [await self._checked(server, context) for server in self._servers]
+        signer = self._signer or await asyncio.to_thread(read_signer, self._settings)
+        said = f"{' and '.join(ways)}, as {self._settings.sender}"
+        return f"{said}; {signer.wanted_in_dns}" if signer is not None else said
+
+    async def _checked(self, server: Server, context: ssl.SSLContext | None) -> str:
         try:
-            session = await connect(
-                self._settings, self._context or await asyncio.to_thread(tls_context, self._settings)
-            )
+            session = await connect(self._settings, server, context)
         except ChannelFault:
             raise
         except TransientFailure as failure:
@@ -129,12 +129,10 @@ class EmailAdapter:
                 f"mail account {self.account}: {failure}; check host and port, and that the server is up"
             ) from None
         session.quit()
-        how = {"none": "in the clear", "starttls": "encrypted (STARTTLS)", "tls": "encrypted (TLS)"}[self._settings.tls]
-        login = f"logged in as {self._settings.username}" if self._settings.username else "without a login"
-        return f"{self._settings.host}:{self._settings.port} takes mail from {self._settings.sender}, {how}, {login}"
+        how = {"none": "in the clear", "starttls": "encrypted (STARTTLS)", "tls": "encrypted (TLS)"}[server.tls]
+        login = f"logged in as {server.username}" if server.username else "without a login"
+        return f"{server.where} takes mail, {how}, {login}"
 
     async def close(self) -> None:
         """Say goodbye to every idle session."""
-        self._open = False
-        while self._idle:
-            self._idle.pop().quit()
+        await self._pool.close()

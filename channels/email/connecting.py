@@ -8,18 +8,20 @@ from typing import cast
 import aiosmtplib
 
 from channels.email.replies import Reply
-from channels.email.session import Session, Wire
+from channels.email.servers import Server
+from channels.email.session import Session
 from channels.email.settings import EmailSettings
+from channels.email.wire import Wire
 from core.errors import ChannelFault, ConfigurationError, TransientFailure
 
 
 def tls_context(settings: EmailSettings) -> ssl.SSLContext | None:
-    """The context for this account, None in the clear. Reads certificate files: call it in a thread.
+    """The context for this account's servers, None if all are in the clear. Reads files: call it in a thread.
 
     Raises:
         ConfigurationError: if ``ca_file`` cannot be read.
     """
-    if settings.tls == "none":
+    if all(server.tls == "none" for server in settings.submission()):
         return None
     try:
         return ssl.create_default_context(cafile=settings.ca_file or None)
@@ -29,42 +31,41 @@ def tls_context(settings: EmailSettings) -> ssl.SSLContext | None:
         ) from None
 
 
-async def connect(settings: EmailSettings, context: ssl.SSLContext | None) -> Session:
-    """A session that is connected, encrypted as asked and logged in.
+async def connect(settings: EmailSettings, server: Server, context: ssl.SSLContext | None) -> Session:
+    """A session with ``server`` that is connected, encrypted as asked and logged in.
 
     Raises:
         TransientFailure: the server cannot be reached or is busy.
         ChannelFault: it refuses us: login, encryption, greeting.
     """
-    where = f"{settings.host}:{settings.port}"
     client = aiosmtplib.SMTP(
-        hostname=settings.host,
-        port=settings.port,
-        use_tls=settings.tls == "tls",
-        start_tls=settings.tls == "starttls",
-        tls_context=context,
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.tls == "tls",
+        start_tls=server.tls == "starttls",
+        tls_context=None if server.tls == "none" else context,
         timeout=settings.timeout,
         local_hostname=settings.local_hostname or socket.gethostname(),
     )
     try:
         async with asyncio.timeout(settings.timeout):
-            return await _logged_in(client, settings)
+            return await _logged_in(client, settings, server)
     except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
         client.close()
-        raise _meaning(error, where) from error
+        raise _meaning(error, server.where) from error
     except asyncio.CancelledError:
         client.close()
         raise
 
 
-async def _logged_in(client: aiosmtplib.SMTP, settings: EmailSettings) -> Session:
+async def _logged_in(client: aiosmtplib.SMTP, settings: EmailSettings, server: Server) -> Session:
     await client.connect()
     try:
         await client.ehlo()
     except aiosmtplib.SMTPHeloError:
         await client.helo()
-    if settings.username:
-        await client.login(settings.username, settings.password)
+    if server.username:
+        await client.login(server.username, server.password)
     transport = cast("asyncio.Transport", client.transport)
     wire = Wire()
     transport.set_protocol(wire)

@@ -1,111 +1,45 @@
 """One SMTP session: aiosmtplib connects, encrypts and logs in; the mails themselves go over a lean protocol.
 
 The lean protocol knows at each moment whether the content has begun to leave, which is what tells *not sent* from
-*unknown*. Where the server offers PIPELINING (RFC 2920), sender, recipient and DATA travel in one packet.
+*unknown*. Where the server offers PIPELINING (RFC 2920), sender, recipient and DATA travel in one packet, and the next
+mail's in one packet with this mail's content: a mail costs one round trip. At most one content is ever under way.
 """
 
 import asyncio
-from collections import deque
 
 from channels.email.replies import Reply, failure
 from channels.email.settings import EmailSettings
+from channels.email.wire import ConnectionLost, Wire
 from core.clock import uptime
 from core.errors import TransientFailure, UnknownOutcome
+from core.values import value
 
-_LONGEST_REPLY = 65536
+_STAGES = ("sender", "recipient", "data")
 _UNCERTAIN = "the content was under way and no answer came: it may have been delivered"
 
 
-class ConnectionLost(Exception):
-    """The connection ended, or said something that is not SMTP, or bids farewell (421)."""
+@value(frozen=True, slots=True)
+class Envelope:
+    """From whom, to whom; ``id`` names the mail (ENVID), so that what was opened for one never carries another."""
 
-    def __init__(self, detail: str, code: str = "") -> None:
-        super().__init__(detail)
-        self.code = code
-
-
-class Wire(asyncio.Protocol):
-    """Replies in, bytes out. Replies queue up in the order in which they came."""
-
-    def __init__(self) -> None:
-        self._buffer = b""
-        self._lines: list[str] = []
-        self._replies: deque[Reply] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._deadline = 0.0
-        self._alarm: asyncio.TimerHandle | None = None
-        self.lost = ""
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for raw in lines:
-            code = raw[:3]
-            if not (code.isdigit() and b"200" <= code < b"600"):
-                self._lose(f"not an SMTP reply: {raw[:100].decode('utf-8', 'replace').rstrip()!r}")
-                return
-            self._lines.append(raw[4:].decode("utf-8", "replace").rstrip("\r"))
-            if raw[3:4] != b"-":
-                self._replies.append(Reply(int(code), "\n".join(self._lines)))
-                self._lines = []
-        if len(self._buffer) + sum(map(len, self._lines)) > _LONGEST_REPLY:
-            self._lose("a reply without an end")
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self._lose("the server closed the connection")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(f"connection lost: {exc}" if exc else "connection lost")
-
-    def _lose(self, why: str) -> None:
-        self.lost = self.lost or why
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def reply(self, deadline: float) -> Reply:
-        """The next reply, before ``deadline`` by the loop's clock.
-
-        Raises:
-            ConnectionLost: if none can come any more.
-            TimeoutError: if none came.
-        """
-        while not self._replies:
-            if self.lost:
-                raise ConnectionLost(self.lost)
-            loop = asyncio.get_running_loop()
-            self._deadline = deadline
-            if self._alarm is None or self._alarm.when() > deadline:
-                self._set_alarm(loop, deadline)
-            self._waiter = loop.create_future()
-            await self._waiter
-        return self._replies.popleft()
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        """One timer serves many replies: it looks at the deadline of the moment only when it rings."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = loop.call_at(at, self._ring, loop)
-
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._alarm = None
-        if self._waiter is None or self._waiter.done():
-            return
-        if loop.time() < self._deadline:
-            self._set_alarm(loop, self._deadline)
-        else:
-            self._waiter.set_exception(TimeoutError())
+    sender: bytes
+    recipient: bytes
+    id: str
 
     @property
-    def in_step(self) -> bool:
-        """Whether nothing was said that nobody asked for (a farewell, most of the time)."""
-        return not (self._replies or self._lines or self._buffer or self.lost)
+    def is_ascii(self) -> bool:
+        return self.recipient.isascii() and self.sender.isascii()
+
+    def commands(self, extensions: frozenset[str]) -> tuple[bytes, bytes, bytes]:
+        """MAIL, RCPT and DATA for a server with these extensions."""
+        options = b"" if self.is_ascii else b" SMTPUTF8"
+        if "dsn" in extensions:
+            options += b" RET=HDRS ENVID=" + self.id.encode()
+        return (
+            b"MAIL FROM:<" + self.sender + b">" + options + b"\r\n",
+            b"RCPT TO:<" + self.recipient + b">\r\n",
+            b"DATA\r\n",
+        )
 
 
 def _after(seconds: float) -> float:
@@ -113,7 +47,10 @@ def _after(seconds: float) -> float:
 
 
 class Session:
-    """A logged-in session. ``send`` is used by one task at a time."""
+    """A logged-in session. ``send`` is used by one task at a time.
+
+    ``turned_away`` says that the server refused the session rather than a mail: a 421, or a 4yz to the sender.
+    """
 
     def __init__(
         self, settings: EmailSettings, transport: asyncio.Transport, wire: Wire, extensions: frozenset[str]
@@ -122,13 +59,24 @@ class Session:
         self._transport = transport
         self._wire = wire
         self.extensions = extensions
+        self.turned_away = False
+        self._pipelined = settings.pipelining and "pipelining" in extensions
         self._used = uptime()
         self._dirty = False
         self._fresh = True
+        self._opened = ""
 
     @property
     def alive(self) -> bool:
-        return self._wire.in_step and not self._transport.is_closing()
+        """Whether it can go on: connected, and nothing was said that nobody asked for (a farewell, mostly)."""
+        if self._transport.is_closing() or self._wire.lost:
+            return False
+        return bool(self._opened) or self._wire.in_step
+
+    @property
+    def opened(self) -> str:
+        """The id of the mail whose envelope was sent behind the last content, empty if none was."""
+        return self._opened
 
     async def ready(self) -> bool:
         """Whether a mail may be started: asks the server after a while of silence or an unfinished mail."""
@@ -144,8 +92,11 @@ class Session:
         self._dirty, self._used = False, uptime()
         return reply.code == 250 and self.alive
 
-    async def send(self, sender: bytes, recipient: bytes, raw: bytes, envelope_id: str) -> Reply:
+    async def send(self, envelope: Envelope, raw: bytes, following: Envelope | None = None) -> Reply:
         """Hand over one mail; gives the reply to its content.
+
+        Where the server takes it, the envelope of ``following`` leaves behind the content: the next call must be for
+        it, or the session be dropped. Its content never leaves before that call.
 
         Raises:
             ConnectionLost: before the content began to leave, on a session that had been used before: it had most
@@ -153,17 +104,13 @@ class Session:
             TransientFailure, PermanentFailure, ChannelFault: as the server says; proven not sent.
             UnknownOutcome: no answer after the content began to leave.
         """
+        opened, self._opened = self._opened, ""
         fresh, self._fresh, self._dirty = self._fresh, False, True
-        options = b"" if recipient.isascii() and sender.isascii() else b" SMTPUTF8"
-        if "dsn" in self.extensions:
-            options += b" RET=HDRS ENVID=" + envelope_id.encode()
-        commands = (
-            (b"MAIL FROM:<" + sender + b">" + options + b"\r\n", "sender"),
-            (b"RCPT TO:<" + recipient + b">\r\n", "recipient"),
-            (b"DATA\r\n", "data"),
-        )
+        if opened and opened != envelope.id:
+            self.abort()
+            raise ConnectionLost("another mail's envelope is open")
         try:
-            await self._envelope(commands, _after(self._settings.timeout))
+            await self._envelope(envelope, written=bool(opened))
         except TimeoutError:
             self.abort()
             raise TransientFailure(f"no answer within {self._settings.timeout:g} s, before the content") from None
@@ -175,22 +122,26 @@ class Session:
         except asyncio.CancelledError:
             self.abort()
             raise
-        return await self._content(raw)
+        return await self._content(raw, following)
 
-    async def _envelope(self, commands: tuple[tuple[bytes, str], ...], deadline: float) -> None:
-        pipelined = "pipelining" in self.extensions
-        if pipelined:
-            self._transport.write(b"".join(command for command, _ in commands))
+    async def _envelope(self, envelope: Envelope, *, written: bool) -> None:
+        deadline = _after(self._settings.timeout)
+        stepwise = not self._pipelined
+        commands = () if written and not stepwise else envelope.commands(self.extensions)
+        if commands and not stepwise:
+            self._transport.write(b"".join(commands))
         refusal: tuple[Reply, str] | None = None
-        for command, stage in commands:
-            if not pipelined:
-                self._transport.write(command)
+        for number, stage in enumerate(_STAGES):
+            if stepwise:
+                self._transport.write(commands[number])
             reply = await self._wire.reply(deadline)
             if reply.code == 421:
+                self.turned_away = True
                 raise ConnectionLost(f"{stage} refused: {reply}", code=reply.enhanced or "421")
             if refusal is None and not 200 <= reply.code < 400:
                 refusal = reply, stage
-                if not pipelined:
+                self.turned_away = stage == "sender" and reply.code < 500
+                if stepwise:
                     break
         if refusal is None and reply.code == 354:
             return
@@ -198,13 +149,17 @@ class Session:
             self.abort()  # out of step, or the server waits for content that must not come
         raise failure(*refusal) if refusal else TransientFailure(f"data: expected 354, got {reply}")
 
-    async def _content(self, raw: bytes) -> Reply:
+    async def _content(self, raw: bytes, following: Envelope | None) -> Reply:
         if not self.alive:
             lost = self._wire.lost or "the server spoke out of turn"
             self.abort()
             raise TransientFailure(f"{lost}, before the content")
+        rest = [raw.replace(b"\r\n.", b"\r\n..") if b"\r\n." in raw else raw, b".\r\n"]
+        if following is not None and self._pipelined and (following.is_ascii or "smtputf8" in self.extensions):
+            rest += following.commands(self.extensions)
+            self._opened = following.id
         try:
-            self._transport.write(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            self._transport.write(b"".join(rest))
             reply = await self._wire.reply(_after(self._settings.final_timeout))
         except TimeoutError:
             self.abort()
@@ -223,15 +178,19 @@ class Session:
             self.abort()
             raise UnknownOutcome(f"{_UNCERTAIN}: {reply}", code=str(reply.code))
         if reply.code == 421:
+            self.turned_away = True
             self.abort()
         raise failure(reply, "content")
 
     def abort(self) -> None:
         """Drop the connection at once; an unfinished mail is not delivered."""
+        self._opened = ""
         self._transport.abort()
 
     def quit(self) -> None:
         """Say goodbye and close, without waiting for the answer."""
-        if not self._transport.is_closing():
+        if self._opened:  # the server takes what comes now for the content of a mail
+            self.abort()
+        elif not self._transport.is_closing():
             self._transport.write(b"QUIT\r\n")
             self._transport.close()

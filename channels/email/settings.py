@@ -1,14 +1,14 @@
 """Settings of a mail account, already read and checked by whoever reads the environment."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from channels.email.headers import is_address
+from channels.email.servers import Server, Tls, read_server
 from core.errors import ConfigurationError
 
-Tls = Literal["none", "starttls", "tls"]
-"""Encryption of a connection: in the clear, upgraded after the greeting, or from the first byte."""
-
+_DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
 FINAL_DOT_SECONDS = 600.0
 """How long to wait for the answer to the content: RFC 5321 §4.5.3.2.6 asks for ten minutes at least."""
 
@@ -56,6 +56,12 @@ class EmailSettings:
     was idle for ``stale_after`` is asked whether it still lives before it is used. The mailbox's username and password
     are the submission server's unless they are set; its other settings are those of :class:`ImapSettings`.
 
+    ``rate`` is mails a second that ``host`` takes, 0 where it sets no limit, ``weight`` its share beside the further
+    ``servers``, which are URLs with commas or blanks between them (:func:`channels.email.servers.read_server`).
+
+    ``dkim_key`` is the file of a private key (PEM, RSA or Ed25519); mails are then signed for ``dkim_domain``, the
+    sender's unless it is set, under ``dkim_selector``.
+
     Raises:
         ConfigurationError: ``field: what is wrong``, if an address could not stand in a header.
     """
@@ -74,6 +80,13 @@ class EmailSettings:
     local_hostname: str = ""
     ca_file: str = ""
     sessions: int = 4
+    rate: float = 0.0
+    weight: int = 1
+    servers: str = field(default="", repr=False)
+    pipelining: bool = True
+    dkim_key: str = ""
+    dkim_selector: str = ""
+    dkim_domain: str = ""
     timeout: float = 60.0
     final_timeout: float = FINAL_DOT_SECONDS
     stale_after: float = 20.0
@@ -92,8 +105,25 @@ class EmailSettings:
             address = getattr(self, name)
             if (address or name == "sender") and not is_address(address):
                 raise ConfigurationError(f"{name}: {address!r} is not a mail address")
-        if self.sessions < 1:
-            raise ConfigurationError(f"sessions: must be 1 or more, not {self.sessions}")
+        if bool(self.dkim_key) != bool(self.dkim_selector):
+            missing, present = ("dkim_selector", "dkim_key") if self.dkim_key else ("dkim_key", "dkim_selector")
+            raise ConfigurationError(f"{missing}: is missing, though {present} is there")
+        for name in ("dkim_selector", "dkim_domain"):
+            value = getattr(self, name)
+            if value and not _DOMAIN.fullmatch(value):
+                raise ConfigurationError(f"{name}: {value!r} is not a domain name")
+        self.submission()
+
+    def submission(self) -> tuple[Server, ...]:
+        """The servers that mail is handed to, ``host`` first.
+
+        Raises:
+            ConfigurationError: as the settings' own.
+        """
+        first = Server(
+            self.host, self.port, self.tls, self.username, self.password, self.weight, self.rate, self.sessions
+        )
+        return (first, *(read_server(url, self.sessions) for url in self.servers.replace(",", " ").split()))
 
     def mailbox(self) -> ImapSettings | None:
         """Where its answers are fetched from, None if nowhere."""

@@ -36,6 +36,7 @@ class ScriptedServer:
         self.took = []
         self.saw = []
         self.content_came = asyncio.Event()
+        self.spoke = asyncio.Event()
         self.connections = 0
         self.port = 0
         self._writers = []
@@ -64,6 +65,7 @@ class ScriptedServer:
             await self._say("greeting", writer)
             while line := await reader.readline():
                 self.commands.append(line.decode().rstrip("\r\n"))
+                self.spoke.set()
                 verb = line.split()[0].decode().lower()
                 answer = await self._say(verb, writer)
                 if verb == "data" and answer.startswith("354"):

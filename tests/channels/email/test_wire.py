@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from channels.email.session import Wire
+from channels.email.wire import Wire
 
 
 async def test_a_deadline_is_kept_whatever_the_timer_was_set_to() -> None:
