@@ -7,23 +7,21 @@ Built-in kinds stand here, greppable; a plugin's kind is an entry point in group
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from channels.accounts import read_settings
 from channels.adapter import Adapter, Polls
 from core.errors import ConfigurationError
+from core.installed import installed, plugins
 from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP
 
 Options = Mapping[str, object]
 Factory = Callable[[str, Options], Adapter]
-GROUP = "otklik.channels"
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel kind of a third party: what its entry point in :data:`GROUP` names.
+    """A channel kind of a third party: what its entry point in group ``otklik.channels`` names.
 
     ``settings`` is a frozen dataclass with a field ``account``; ``adapter`` makes an adapter of one, and is where the
     provider's library may be imported. ``normalise`` brings what people write to the one form of this channel's
@@ -38,6 +36,10 @@ class Channel:
 
     def __call__(self, account: str, options: Options) -> Adapter:
         return self.adapter(read_settings(self.settings, account, options))
+
+    def takes(self, name: str) -> bool:
+        """Whether there is a setting of that name."""
+        return name in {field.name for field in fields(self.settings)}
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -121,13 +123,8 @@ def make_mailbox(account: str, options: Options) -> Polls | None:
 
 
 def kinds() -> list[str]:
-    """Every kind that can be made here, plugins included."""
-    return [*ADAPTERS, *_plugins()]
-
-
-def plugin_kinds() -> list[str]:
-    """The kinds of third parties that are installed here, sorted; none of them is imported."""
-    return sorted(_plugins())
+    """Every kind that can be made here, plugins included; none of them is imported."""
+    return [*ADAPTERS, *plugins()]
 
 
 def plugin(kind: str) -> Channel:
@@ -136,23 +133,16 @@ def plugin(kind: str) -> Channel:
     Raises:
         ConfigurationError: there is none of that name, it does not load, or what it names is no :class:`Channel`.
     """
-    entry = _plugins().get(kind)
-    if entry is None:
+    if kind not in plugins():
         near = difflib.get_close_matches(kind, kinds(), 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kinds())}"
         raise ConfigurationError(f"channel {kind}: no such kind; {hint}")
-    try:
-        loaded = entry.load()
-    except Exception as error:
-        raise ConfigurationError(f"channel {kind}: its plugin {entry.value} does not load: {error}") from error
-    if not isinstance(loaded, Channel):
-        raise ConfigurationError(f"channel {kind}: its plugin {entry.value} is no Channel of otklik.plugin")
-    return loaded
-
-
-@cache
-def _plugins() -> Mapping[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in ADAPTERS}
+    found = installed(kind)
+    if not isinstance(found, Channel):
+        raise ConfigurationError(
+            f"channel {kind}: its plugin's entry point {plugins()[kind].value} must name a Channel of otklik.plugin"
+        )
+    return found
 
 
 def _factory(kind: str) -> Factory:

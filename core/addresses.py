@@ -7,6 +7,7 @@ import hashlib
 import re
 from functools import lru_cache
 
+from core.installed import installed, plugins
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.text import latin_digits
 
@@ -29,6 +30,8 @@ def hashed_key(channel: str, scope: str, value: str) -> str:
 def normalised(channel: str, raw: str, *, country: str = "", scope: str = "") -> Address:
     """The address that ``raw`` means on ``channel``; ``country`` (ISO 3166 alpha-2) reads local phone numbers.
 
+    A plugin says itself what an address of its channel is.
+
     Raises:
         ValueError: with a reason for people, if it is no address of that channel.
     """
@@ -41,7 +44,7 @@ def normalised(channel: str, raw: str, *, country: str = "", scope: str = "") ->
         if not value.lstrip("-").isdigit():
             raise ValueError(f"{raw!r} is not a Telegram chat id (a number)")
         return Address(TELEGRAM, value, scope)
-    value = raw.strip()
+    value = installed(channel).normalise(raw) if channel in plugins() else raw.strip()
     if not value:
         raise ValueError("empty address")
     return Address(channel, value, scope)

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from channels import registry
 from channels.adapter import Adapter, Polls
+from core.installed import plugins
 from core.messages import EMAIL, ChannelEvent, RawInbound
 from otklik.settings import Configuration
 
@@ -80,6 +81,8 @@ def make_accounts(configuration: Configuration) -> list[Account]:
     accounts = []
     for channel, given in configuration.channels.items():
         options: dict[str, object] = {name: value for name, value in given.items() if name not in _OURS}
+        if channel in plugins() and registry.plugin(channel).takes("public_url"):
+            options.setdefault("public_url", configuration.settings.public_url)
         if channel in _TOLD_THE_PUBLIC_URL:
             options.setdefault("public_url", configuration.settings.public_url)
             options.setdefault("media_secret", configuration.secret)

@@ -2,7 +2,7 @@
 
 A channel is on when its first setting is there: ``OTKLIK_EMAIL_HOST``, ``OTKLIK_TELEGRAM_TOKEN``,
 ``OTKLIK_SMS_SENDER``, ``OTKLIK_WHATSAPP_SENDER``, ``OTKLIK_WEBCHAT_ORIGINS``. What follows the channel's name is a
-field of its adapter's settings.
+field of its adapter's settings. A plugin's channel is on when every setting that it cannot do without is there.
 """
 
 import difflib
@@ -18,7 +18,9 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from channels.registry import plugin
 from core.errors import ConfigurationError
+from core.installed import plugins
 
 PREFIX = "OTKLIK_"
 CHANNEL_SWITCHES: dict[str, tuple[str, ...]] = {
@@ -104,7 +106,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Configuration:
     values = _environment(env_file)
     channels = _channels(values)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    taken = {f"{PREFIX}{prefix.upper()}_" for prefix in (*CHANNEL_SWITCHES, "twilio")}
+    taken = {f"{PREFIX}{prefix.upper()}_" for prefix in (*CHANNEL_SWITCHES, "twilio", *plugins())}
     problems = [
         f"{name}: there is no such setting{_nearest(name, known)}"
         for name in sorted(values)
@@ -132,22 +134,41 @@ def _environment(env_file: Path | None) -> dict[str, str]:
 
 
 def _channels(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    def options(name: str) -> dict[str, str]:
-        start = f"{PREFIX}{name.upper()}_"
-        return {key.removeprefix(start).lower(): text for key, text in values.items() if key.startswith(start) and text}
-
-    shared = options("twilio")
+    own = _options(values)
+    shared = own["twilio"]
     channels: dict[str, dict[str, str]] = {}
     for channel, switches in CHANNEL_SWITCHES.items():
-        own = options(channel)
-        if any(own.get(switch) for switch in switches):
-            channels[channel] = {**shared, **own} if channel in _TWILIO else own
-        elif own:
-            switch = f"{PREFIX}{channel.upper()}_{switches[0].upper()}"
-            raise ConfigurationError(f"{switch}: is missing, though other settings of {channel} are there")
+        given = own[channel]
+        if any(given.get(switch) for switch in switches):
+            channels[channel] = {**shared, **given} if channel in _TWILIO else given
+        elif given:
+            raise _missing(channel, switches[0])
     if shared and not any(channel in channels for channel in _TWILIO):
         raise ConfigurationError("OTKLIK_SMS_SENDER or OTKLIK_WHATSAPP_SENDER: is missing, though Twilio is configured")
+    for channel in plugins():
+        if own[channel]:
+            channels[channel] = own[channel]
+            for name in plugin(channel).required:
+                if name not in own[channel]:
+                    raise _missing(channel, name)
     return channels
+
+
+def _options(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """By channel, its options; a setting belongs to the channel with the longest name that it begins with."""
+    names = sorted((*CHANNEL_SWITCHES, "twilio", *plugins()), key=len, reverse=True)
+    ours = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, text in values.items():
+        start = next((name for name in names if key.startswith(f"{PREFIX}{name.upper()}_")), "")
+        if start and text and key not in ours:
+            found[start][key.removeprefix(f"{PREFIX}{start.upper()}_").lower()] = text
+    return found
+
+
+def _missing(channel: str, option: str) -> ConfigurationError:
+    name = f"{PREFIX}{channel.upper()}_{option.upper()}"
+    return ConfigurationError(f"{name}: is missing, though other settings of {channel} are there")
 
 
 def _nearest(name: str, known: set[str]) -> str:

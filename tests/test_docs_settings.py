@@ -10,12 +10,13 @@ import pytest
 from channels.email.settings import EmailSettings
 from channels.telegram.adapter import TelegramSettings
 from channels.twilio.adapter import TwilioSettings
+from channels.webchat.settings import WebchatSettings
 from otklik.accounts import make_accounts
 from otklik.settings import CHANNEL_SWITCHES, PREFIX, Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 LINE = re.compile(r"^#? ?(OTKLIK_[A-Z_]+)=(.*)$", re.MULTILINE)
-CHANNELS = {"EMAIL": EmailSettings, "TELEGRAM": TelegramSettings, "TWILIO": TwilioSettings}
+CHANNELS = {"EMAIL": EmailSettings, "TELEGRAM": TelegramSettings, "TWILIO": TwilioSettings, "WEBCHAT": WebchatSettings}
 DEFAULTS_THAT_DEPEND = {"OTKLIK_EMAIL_LOCAL_HOSTNAME"}
 
 

@@ -16,11 +16,9 @@ from otklik.contract.suite import Contract, opened, until
 LIGHT = 40
 """Modules that loading a kind's factory may import beyond the plugin interface: no provider's library is among them."""
 _LOADING = """
-import sys, otklik.plugin, channels.registry as registry
-from importlib.metadata import entry_points
-found = list(entry_points(group=registry.GROUP, name={kind!r}))
+import sys, otklik.plugin, core.installed as channels
 before = set(sys.modules)
-loaded = [entry.load() for entry in found]
+channels.installed({kind!r}) if {kind!r} in channels.plugins() else None
 print(len(set(sys.modules) - before))
 """
 
