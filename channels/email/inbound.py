@@ -5,9 +5,10 @@ import re
 from email.utils import parseaddr
 
 from channels.email.automatic import automatic_reason
+from channels.email.flowed import unflowed
 from channels.email.html_text import LONGEST as LONGEST_HTML
 from channels.email.html_text import text_of_html
-from channels.email.quoting import reply_of
+from channels.email.quoting import QUOTE, reply_of
 from channels.email.reports import bounce_in_prose, complaint, delivery_reports
 from channels.email.structure import Mail, Part, decoded, taken_apart
 from core.addresses import email_address
@@ -55,7 +56,7 @@ def message_key(mail: Mail, raw: bytes) -> str:
 
 def _message(mail: Mail, account: str, key: str, sender: str, name: str) -> InboundMessage:
     text, html = _texts(mail)
-    reply = reply_of(text) if text.strip() else reply_of(text_of_html(html)) if html else ""
+    reply = _reply(text, html)
     identifiers = _MESSAGE_ID.findall(mail.field("message-id"))
     answered = _MESSAGE_ID.findall(mail.field("in-reply-to"))
     return InboundMessage(
@@ -74,6 +75,23 @@ def _message(mail: Mail, account: str, key: str, sender: str, name: str) -> Inbo
         references=tuple(_MESSAGE_ID.findall(mail.field("references"))[-_MOST_REFERENCES:]),
         sent_raw=clipped(mail.field("date"), 100),
     )
+
+
+def _reply(text: str, html: str) -> str:
+    """The writer's own words. Where both forms are there, the HTML's marks may show a quotation that the text hides."""
+    plain = reply_of(text) if text.strip() else ""
+    if not html:
+        return plain
+    shown = text_of_html(html)
+    marked = reply_of(shown)
+    if not plain:
+        return marked
+    hides_more = QUOTE in shown and marked and len(marked) < len(plain) and _flat(marked) in _flat(plain)
+    return marked if hides_more else plain
+
+
+def _flat(text: str) -> str:
+    return "".join(text.split())
 
 
 def _sender(mail: Mail) -> tuple[str, str]:
@@ -111,7 +129,10 @@ def _texts(mail: Mail) -> tuple[str, str]:
     """(plain, HTML): the first part of each kind that is no attachment."""
     plain = _first(mail, "text/plain")
     html = _first(mail, "text/html")
-    return (plain.text() if plain else ""), (html.text()[:LONGEST_HTML] if html else "")
+    text = plain.text() if plain else ""
+    if plain and plain.parameter("format") == "flowed":
+        text = unflowed(text, delete_space=plain.parameter("delsp") == "yes")
+    return text, (html.text()[:LONGEST_HTML] if html else "")
 
 
 def _first(mail: Mail, content_type: str) -> Part | None:

@@ -52,6 +52,13 @@ class Part:
         except (ValueError, LookupError, MessageError):
             return ""
 
+    def parameter(self, name: str) -> str:
+        """A parameter of Content-Type, lower-case, empty if it is not there."""
+        try:
+            return str(self.fields.get_param(name) or "").strip().lower()
+        except (ValueError, LookupError, MessageError):
+            return ""
+
     @property
     def is_attachment(self) -> bool:
         return self.fields.get_content_disposition() == "attachment" or bool(self.file_name)

@@ -68,7 +68,7 @@ HTML = {
 
 @pytest.mark.parametrize("html", HTML.values(), ids=HTML)
 def test_html_quotes(html):
-    assert text_of_html(html) == "Yes please"
+    assert reply_of(text_of_html(html)) == "Yes please"
 
 
 def test_html_that_is_all_quote_is_shown():
