@@ -91,6 +91,8 @@ def _line(source: str) -> Formatted:
             at += 2 if plain else 1
         elif sign == "h":
             address = _address(source, at)
+            if address:
+                marked.append((len(pieces), len(pieces) + 1, "link", _unescaped(address)))
             pieces.append(_unescaped(address) or sign)
             at += len(address) or 1
         elif sign == "`":
@@ -106,7 +108,7 @@ def _line(source: str) -> Formatted:
                 pieces.append(sign)
                 at += 1
                 continue
-            label = _line(link[1])
+            label = _without_links(_line(link[1]))
             first = len(pieces)
             pieces += _cut(label, marked, first)
             marked.append((first, len(pieces), "link", url))
@@ -140,6 +142,10 @@ def _mark(
             del opened[place]
         opened.append((mark, len(pieces)))
     pieces.append(mark)
+
+
+def _without_links(formatted: Formatted) -> Formatted:
+    return Formatted(formatted.text, tuple(span for span in formatted.spans if span.kind != "link"))
 
 
 def _cut(label: Formatted, marked: list[tuple[int, int, SpanKind, str]], first: int) -> list[str]:

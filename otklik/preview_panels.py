@@ -53,6 +53,7 @@ def _panel(console: Console, shown: Shown) -> RenderableType:
     speech = shown.speech
     words = [CHANNELS.get(speech.channel, speech.channel)]
     words += ["if it is the best"] if speech.best else ["otherwise"] if speech.leg == "otherwise" else []
+    words += [("after the customer wrote" if shown.window_open else "once the window closes")] if shown.elsewhen else []
     words += [f"variant {speech.variant}"] if speech.variant else []
     return Panel(
         Group(*inside),

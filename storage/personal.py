@@ -30,6 +30,7 @@ from storage.tables import (
     Hold,
     Identity,
     Message,
+    MessageChoice,
     OfferCode,
     ReceiptRow,
     Response,
@@ -108,6 +109,7 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding(table(Conversation), _own(Conversation)),
     Holding(table(Task), _own(Task)),
     Holding(table(ReceiptRow), _of_messages(table(ReceiptRow).c.message_id)),
+    Holding(table(MessageChoice), _of_messages(table(MessageChoice).c.message_id)),
     Holding(
         table(BlobOwner),
         lambda customer_id: (table(BlobOwner).c.owner == "customer") & (table(BlobOwner).c.owner_id == customer_id),

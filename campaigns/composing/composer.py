@@ -11,6 +11,8 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from campaigns.composing.choices import keep_choices
+from campaigns.composing.finishing import Occasion, finished, finished_words
 from campaigns.composing.happenings import load_happenings
 from campaigns.composing.links import LinkTargets, MessageLinks
 from campaigns.composing.tagging import Tags, tags_for
@@ -18,14 +20,15 @@ from campaigns.customers.columns import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
-from campaigns.templates.content import Letter, Rendered, letter_for
+from campaigns.templates.adapting import Adapted
+from campaigns.templates.content import Letter, Manner, Rendered, letter_for
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.variables import NO_ORDERS, NOTHING_KNOWN, Known, OrderFigures, variables_for
 from campaigns.versions import bodies
 from core.clock import Clock
 from core.dispatching import Claim
-from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate
+from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate, Span
 from core.purposes import Purpose
 from storage.store import Store
 
@@ -61,11 +64,12 @@ class Composer:
                 now=now,
             )
         targets: dict[str, str] = {}
+        choices: dict[str, Sequence[Button]] = {}
         composed: dict[str, OutboundMessage | str] = {}
         for claim in claims:
             customer = customers.get(claim.customer_id, {})
             if claim.content is not None:
-                composed[claim.message_id] = ready(claim, customer, self._links)
+                composed[claim.message_id] = ready(claim, customer, config, self._links, choices)
                 continue
             reader = Reader(
                 customer,
@@ -74,32 +78,66 @@ class Composer:
             )
             try:
                 rendered = batch.rendered(claim, reader, self._links)
-                composed[claim.message_id] = batch.addressed(claim, rendered, customer, self._links, targets)
+                message = batch.addressed(claim, rendered, customer, self._links, targets, choices)
+                composed[claim.message_id] = message
             except (TemplateFailure, KeyError, ValueError) as error:
                 composed[claim.message_id] = f"template: {error}"
         await self._targets.keep(targets, now)
+        if choices:
+            await keep_choices(self._store, choices)
         return composed
 
 
-def ready(claim: Claim, customer: Mapping[str, Any], links: MessageLinks) -> OutboundMessage:
+def ready(
+    claim: Claim,
+    customer: Mapping[str, Any],
+    config: WorkspaceConfig,
+    links: MessageLinks,
+    choices: dict[str, Sequence[Button]],
+) -> OutboundMessage:
     """A message whose words are already chosen: an answer, a confirmation, a test of a campaign's."""
     content = claim.content or {}
     template = content.get("template")
+    said = _chosen_words(claim, content, customer, config, links)
+    if said.choices:
+        choices[claim.message_id] = said.choices
     return OutboundMessage(
         id=claim.message_id,
         to=claim.to,
         to_name=_name(customer),
         purpose=claim.purpose,
-        text=str(content.get("text", "")),
-        html=str(content.get("html", "")),
+        text=said.text,
+        html=said.html,
+        spans=said.spans,
         subject=str(content.get("subject", "")),
-        buttons=tuple(Button(**button) for button in content.get("buttons", ())),
+        buttons=said.buttons,
         template=ProviderTemplate(**template) if template else None,
         in_reply_to=str(content.get("in_reply_to", "")),
         references=tuple(content.get("references", ())),
         reply_to=links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
         unsubscribe_url=str(content.get("unsubscribe_url", "")),
     )
+
+
+def _chosen_words(
+    claim: Claim,
+    content: Mapping[str, Any],
+    customer: Mapping[str, Any],
+    config: WorkspaceConfig,
+    links: MessageLinks,
+) -> Adapted:
+    buttons = tuple(Button(**button) for button in content.get("buttons", ()))
+    text, html = str(content.get("text", "")), str(content.get("html", ""))
+    spans = tuple(Span(**span) for span in content.get("spans", ()))
+    if not (buttons or spans):
+        return Adapted(text, html)
+    locale = str(customer.get("locale") or config.locale)
+    rendered = Rendered(
+        text, str(content.get("subject", "")), html, buttons=buttons, spans=spans, locale=locale,
+        manner=Manner(long="shorten"),
+    )  # fmt: skip
+    occasion = Occasion(claim.message_id, claim.to.channel, approved=bool(content.get("template")))
+    return finished_words(rendered, occasion, config.brand, links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +181,8 @@ class Batch:
             orders=reader.orders,
             links={
                 "unsubscribe": links.unsubscribe(claim.message_id),
+                "not_now": links.not_now(claim.message_id),
+                "preferences": links.preferences(claim.customer_id),
                 "telegram": links.telegram(claim.message_id),
             },
             asks=letter.asks,
@@ -157,34 +197,34 @@ class Batch:
         customer: Mapping[str, Any],
         links: MessageLinks,
         targets: dict[str, str],
+        choices: dict[str, Sequence[Button]] | None = None,
     ) -> OutboundMessage:
-        """The message with its envelope; its links are tagged and lead through us, to ``targets``."""
+        """The message with its envelope; its links are tagged and lead through us, to ``targets``.
+
+        What an answer to it may mean is added to ``choices``.
+
+        Raises:
+            TemplateFailure: if it is too long for its channel.
+        """
         id_, channel = claim.message_id, claim.to.channel
-        tags = self._tags(claim)
-        html = links.tracked_html(rendered.html, id_, targets, tags)
-        if html:
-            pixel = links.pixel(id_)
-            end = max(html.rfind("</body>"), html.rfind("</BODY>"))
-            html = f"{html[:end]}{pixel}{html[end:]}" if end >= 0 else html + pixel
         outside_window = channel == WHATSAPP and not window_is_open(claim.window_from, self._now)
+        approved = outside_window and bool(rendered.template_id)
         marketing = claim.purpose is Purpose.MARKETING
+        occasion = Occasion(id_, channel, claim.customer_id, marketing, approved, self._tags(claim))
+        said = finished(rendered, occasion, self._config.brand, links, targets)
+        if said.choices and choices is not None:
+            choices[id_] = said.choices
         return OutboundMessage(
             id=id_,
             to=claim.to,
             to_name=_name(customer),
             purpose=claim.purpose,
-            text=links.tracked_text(rendered.text, id_, targets, tags),
-            html=html,
+            text=said.text,
+            html=said.html,
+            spans=said.spans,
             subject=rendered.subject,
-            buttons=tuple(
-                Button(button.label, button.value, links.tracked_url(button.url, id_, targets, tags))
-                for button in rendered.buttons
-            ),
-            template=(
-                ProviderTemplate(rendered.template_id, dict(rendered.template_variables))
-                if outside_window and rendered.template_id
-                else None
-            ),
+            buttons=said.buttons,
+            template=ProviderTemplate(rendered.template_id, dict(rendered.template_variables)) if approved else None,
             reply_to=links.reply_to(id_) if channel == EMAIL else "",
             unsubscribe_url=links.unsubscribe(id_) if marketing and channel == EMAIL else "",
         )

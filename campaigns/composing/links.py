@@ -10,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy import select
 
 from campaigns.composing.tagging import NO_TAGS, Tags, tagged
+from core.formatting import Formatted, edited, with_urls
 from core.tokens import Signer
 from storage.outbox.columns import table
 from storage.statements import insert_missing
@@ -17,6 +18,8 @@ from storage.store import Store
 from storage.tables import Link
 
 LINK_ID_LENGTH = 10
+CHOICE, NOT_NOW, PREFERENCES = "choice", "not_now", "preferences"
+"""Purposes of tokens: a choice's payload is the message's id and two digits, that of preferences the customer's id."""
 _HREF = re.compile(
     r"""(<(?:a|area|v:[a-z]+)\b[^>]*?(?<![\w-])href\s*=\s*)(["'])\s*(https?://[^<>\s]+?)\s*\2""", re.IGNORECASE
 )
@@ -39,6 +42,7 @@ class Addresses:
     """How the world reaches us, and the secret that signs what we hand out.
 
     ``reply_address`` is the mailbox whose plus-addresses come back to us; ``bot_name`` is the Telegram bot's username.
+    ``has_preferences``: the page of preferences is served.
     """
 
     public_url: str
@@ -47,6 +51,7 @@ class Addresses:
     bot_name: str = ""
     track_clicks: bool = True
     track_opens: bool = True
+    has_preferences: bool = False
 
 
 class MessageLinks:
@@ -57,15 +62,31 @@ class MessageLinks:
         self._base = addresses.public_url.rstrip("/")
         self._untracked = (f"{self._base}/", *_OWN_CHATS)
         self._signers = {
-            purpose: Signer(addresses.secret, purpose) for purpose in ("click", "open", "unsubscribe", "reply", "start")
+            purpose: Signer(addresses.secret, purpose)
+            for purpose in ("click", "open", "unsubscribe", "reply", "start", CHOICE, NOT_NOW, PREFERENCES)
         }
         # a letter says most of its links twice, in HTML and in its plain text or a header
         self._click = lru_cache(maxsize=256)(self._signers["click"].sign)
         self._unsubscribe = lru_cache(maxsize=256)(self._signers["unsubscribe"].sign)
+        self._not_now = lru_cache(maxsize=256)(self._signers[NOT_NOW].sign)
 
     def unsubscribe(self, message_id: str) -> str:
         """The page, and RFC 8058 target, that ends marketing for this message's customer."""
         return f"{self._base}/u/{self._unsubscribe(message_id)}"
+
+    def not_now(self, message_id: str) -> str:
+        """The page that keeps marketing from this message's customer for a while."""
+        return f"{self._base}/n/{self._not_now(message_id)}"
+
+    def preferences(self, customer_id: str) -> str:
+        """The page on which the customer chooses what they get; empty where there is none."""
+        if not (self._addresses.has_preferences and customer_id):
+            return ""
+        return f"{self._base}/p/{self._signers[PREFERENCES].sign(customer_id)}"
+
+    def choice(self, message_id: str, number: int) -> str:
+        """What a button carries in place of a value that is too long for it."""
+        return self._signers[CHOICE].sign(f"{message_id}{number:02}")
 
     def telegram(self, message_id: str) -> str:
         """The deep link that ties a Telegram chat to this message's customer; empty without a bot."""
@@ -109,6 +130,21 @@ class MessageLinks:
             return self._followed(url, message_id, targets, tags) + match[0][len(url) :]
 
         return _BARE.sub(through_us, text)
+
+    def tracked_formatted(
+        self, formatted: Formatted, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS
+    ) -> Formatted:
+        """The same for a text with marks: addresses in it, and those that its links lead to."""
+        if not (self._addresses.track_clicks or tags):
+            return formatted
+        edits = []
+        for match in _BARE.finditer(formatted.text):
+            url = match[0].rstrip(_TRAILING)
+            made = self._followed(url, message_id, targets, tags)
+            if made != url:
+                edits.append((match.start(), match.start() + len(url), made))
+        moved = edited(formatted, edits)
+        return with_urls(moved, lambda url: self.tracked_url(url, message_id, targets, tags))
 
     def tracked_url(self, url: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
         """One address, of a button for example."""

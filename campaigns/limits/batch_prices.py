@@ -6,19 +6,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from campaigns.composing.finishing import Occasion, finished
 from campaigns.composing.happenings import Happenings, likely_grant
 from campaigns.composing.links import MessageLinks
-from campaigns.composing.tagging import tags_for
+from campaigns.composing.tagging import Tags, tags_for
 from campaigns.definition import CampaignBody, Leg, SendStep
 from campaigns.engine.journey import IdentityFacts, Price, PriceOf
 from campaigns.limits.prices import PriceList
 from campaigns.periods import zone_named
+from campaigns.templates.adapting import Envelope, adapt
 from campaigns.templates.content import Letter, asks_of, letter_for
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.names import NOTHING_ASKED, Asks
+from campaigns.templates.sources import MESSAGE
 from campaigns.templates.variables import NO_ORDERS, OrderFigures, variables_for
 from core.ids import ID_LENGTH
 from core.messages import SMS
+from core.purposes import Purpose
 from core.sms import sms_parts
 
 _SOME_ID = "0" * ID_LENGTH
@@ -29,7 +33,7 @@ def asked_by_sms(body: CampaignBody) -> Asks:
     """What the campaign's SMS tell beyond the customer: their length depends on it."""
     found = NOTHING_ASKED
     for path, text in body.templates.items():
-        if path.rpartition("/")[2].startswith(f"{SMS}."):
+        if path.rpartition("/")[2].startswith((f"{SMS}.", f"{MESSAGE}.")):
             with suppress(TemplateFailure):
                 found |= asks_of(path, text)
     return found
@@ -103,19 +107,30 @@ class BatchPrices:
                 now=self.now,
                 zone=zone,
                 orders=self.orders.get(customer_id, NO_ORDERS),
-                links={"unsubscribe": links.unsubscribe(_SOME_ID), "telegram": links.telegram(_SOME_ID)}
+                links={
+                    "unsubscribe": links.unsubscribe(_SOME_ID),
+                    "not_now": links.not_now(_SOME_ID),
+                    "preferences": links.preferences(_SOME_ID),
+                    "telegram": links.telegram(_SOME_ID),
+                }
                 if links is not None
                 else {},
                 asks=letter.asks,
                 known=known,
             )
-            text = letter.render(data).text
+            rendered = letter.render(data)
+            marketing = body.definition.purpose is Purpose.MARKETING
+            if links is None:
+                return adapt(rendered, Envelope(SMS, config.brand, marketing=marketing)).text
+            tags = self._tags(body)
+            return finished(rendered, Occasion(_SOME_ID, SMS, "", marketing, tags=tags), config.brand, links, {}).text
         except (TemplateFailure, KeyError, ValueError):
             return ""
+
+    def _tags(self, body: CampaignBody) -> Tags:
         # tags count where clicks are not tracked; no step has a longer name than the longest
         step = max((step.id for step in body.definition.steps), key=len)
-        tags = tags_for(config, channel=SMS, campaign=body.definition.name, step=step)
-        return links.tracked_text(text, _SOME_ID, {}, tags) if links is not None else text
+        return tags_for(self.prices.config, channel=SMS, campaign=body.definition.name, step=step)
 
     def _letter(self, body: CampaignBody, template: str, locale: str) -> Letter:
         key = id(body), template, locale

@@ -1,6 +1,6 @@
 """Making the preview: each text composed as a send is, and put through its adapter's own rendering. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,8 +16,9 @@ from campaigns.templates.errors import TemplateFailure
 from core.addresses import phone_country
 from core.dispatching import Claim
 from core.errors import PermanentFailure
+from core.formatting import Formatted, html, parsed
 from core.ids import ID_LENGTH
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, OutboundMessage
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, Button, OutboundMessage
 from core.money import Money
 from core.sms import sms_parts
 
@@ -50,7 +51,7 @@ def make_preview(
         customer=audience.name,
         locale=locale,
         brand=config.brand.name,
-        messages=tuple(maker.shown(speech) for speech in speeches(body, step)),
+        messages=tuple(one for speech in speeches(body, step) for one in maker.shown(speech)),
         notes=audience.notes,
     )
 
@@ -69,19 +70,27 @@ class _Maker:
         self._links = MessageLinks(addresses)
         self._straight = MessageLinks(replace(addresses, track_clicks=False, track_opens=False))
 
-    def shown(self, speech: Speech) -> Shown:
-        """One text, or why there is none."""
+    def shown(self, speech: Speech) -> Iterator[Shown]:
+        """One text, or why there is none; WhatsApp's as it is now, and as it is with its window the other way."""
         place = self._audience.places.get(speech.channel)
         claim = self._claim(speech, place)
+        now = self._shown(speech, place, claim)
+        yield now
+        if speech.channel == WHATSAPP and now.has_approved:
+            turned = None if now.window_open else self._now
+            yield replace(self._shown(speech, place, replace(claim, window_from=turned)), elsewhen=True)
+
+    def _shown(self, speech: Speech, place: Place | None, claim: Claim) -> Shown:
         customer = self._audience.reader.customer
         try:
             _, letter = self._batch.letter(claim, str(customer.get("locale") or ""))
             rendered = self._batch.rendered(claim, self._audience.reader, self._links)
+            targets: dict[str, str] = {}
+            choices: dict[str, Sequence[Button]] = {}
+            message = self._batch.addressed(claim, rendered, customer, self._links, targets, choices)
+            straight = self._batch.addressed(claim, rendered, customer, self._straight, {})
         except (TemplateFailure, KeyError, ValueError) as error:
             return Shown(speech, problems=(str(error),))
-        targets: dict[str, str] = {}
-        message = self._batch.addressed(claim, rendered, customer, self._links, targets)
-        straight = self._batch.addressed(claim, rendered, customer, self._straight, {})
         problems, text = [], straight.text
         try:
             if speech.channel in _RENDERINGS:
@@ -103,7 +112,9 @@ class _Maker:
             subject=message.subject,
             preview=rendered.preview,
             html=straight.html,
-            buttons=message.buttons,
+            rich=_rich(speech.channel, straight),
+            buttons=straight.buttons if message.template is None else tuple(choices.get(_NO_ID, ())),
+            has_approved=bool(rendered.template_id),
             links=_targets(message, straight, targets),
             sms=counted,
             price=self._price(speech.channel, place, counted.parts if counted else 1),
@@ -145,10 +156,19 @@ def _targets(sent: OutboundMessage, straight: OutboundMessage, targets: dict[str
     return tuple(dict.fromkeys((*found, *([sent.unsubscribe_url] if sent.unsubscribe_url else []))))
 
 
+def _rich(channel: str, message: OutboundMessage) -> str:
+    """How the text looks in its app, as safe HTML; empty where it is plain."""
+    if message.spans:
+        return html(Formatted(message.text, message.spans))
+    if channel == WHATSAPP and message.template is None:  # its signs are nearly ours
+        return html(parsed(message.text.replace("```", "`")))
+    return ""
+
+
 def _telegram(message: OutboundMessage) -> str:
     from channels.telegram.rendering import render
 
-    return "\n\n".join(call.text for call in render(message) if call.text)
+    return "\n\n".join(str(call.text) for call in render(message) if call.text)
 
 
 def _twilio(message: OutboundMessage) -> str:

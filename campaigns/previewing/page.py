@@ -34,6 +34,7 @@ def page(preview: Preview) -> str:
             style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
             linked=_linked,
             letter=_letter,
+            rich=_rich,
             facts=lambda one: list(facts(one)),
         )
     )
@@ -74,6 +75,13 @@ def _linked(text: str) -> Markup:
         out += escape(text[position : found.start()]) + link
         position = found.end()
     return out + escape(text[position:])
+
+
+def _rich(html: str) -> Markup:
+    """HTML that we made ourselves, its links beside the page."""
+    opened = '<a target="_blank" rel="noopener noreferrer" href='
+    # the lines break by themselves in a bubble
+    return Markup(html.replace("<a href=", opened).replace("<br>\n", "\n"))  # noqa: S704  safe by its maker
 
 
 def _letter(html: str, scheme: str) -> str:

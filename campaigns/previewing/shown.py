@@ -30,6 +30,8 @@ class Shown:
     ``message`` is what the adapter gets, ``text`` what its rendering makes of that (an SMS with its short links);
     ``html`` is a letter whose links lead straight to their pages, for looking at. ``problems`` would keep it from
     arriving as meant, ``notes`` are worth knowing. ``sms`` and ``price`` are None where they mean nothing.
+    ``rich`` is the text as HTML where its app shows more than letters. ``has_approved``: the provider keeps a template
+    for it; ``elsewhen``: so it would be with WhatsApp's window the other way than now.
     """
 
     speech: Speech
@@ -42,11 +44,14 @@ class Shown:
     subject: str = ""
     preview: str = ""
     html: str = ""
+    rich: str = ""
     buttons: tuple[Button, ...] = ()
     links: tuple[str, ...] = ()
     sms: Segments | None = None
     price: Money | None = None
     window_open: bool | None = None
+    has_approved: bool = False
+    elsewhen: bool = False
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -11,16 +11,27 @@ from markupsafe import escape
 from campaigns.definition import Leg
 from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
+from campaigns.templates.leaving import says_later, says_stop
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
 from campaigns.templates.names import NOTHING_ASKED, Asks, asked_by
 from campaigns.templates.pasted import PREVIEW, with_place_for_preview
-from campaigns.templates.sandbox import HTML, NOTHING, TEXT, Compiled, run
-from campaigns.templates.sources import HTML_EXTENSIONS, TemplateSource, Text, extensions, take_apart
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button
+from campaigns.templates.sandbox import HTML, MARKED, NOTHING, TEXT, Compiled, run
+from campaigns.templates.sources import (
+    FORMATTED,
+    HTML_EXTENSIONS,
+    MESSAGE,
+    Long,
+    TemplateSource,
+    Text,
+    extensions,
+    take_apart,
+)
+from core.formatting import parsed, trimmed
+from core.messages import EMAIL, SMS, Button, Span
 from core.values import value
 
-LIMITS: Mapping[str, int] = {EMAIL: 512_000, TELEGRAM: 4096, SMS: 1600, WHATSAPP: 1600}
-"""Characters of one part of a message, by channel; others as email's."""
+MOST = 512_000
+"""Characters of one part of a message; what a channel takes is less (:mod:`campaigns.templates.adapting`)."""
 LINE_LIMIT = 500
 """Characters of a subject, a label, a variable, an address."""
 
@@ -32,9 +43,28 @@ _HIDDEN = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a template's file settles for all of its readers.
+
+    ``is_formatted``: its text is in our markup, so that a letter is still to be made of it. ``says_stop`` and
+    ``says_later``: it names these ways out itself; ``own_footer``: none is to be added.
+    """
+
+    path: str = ""
+    is_formatted: bool = False
+    long: Long = ""
+    own_footer: bool = False
+    says_stop: bool = False
+    says_later: bool = False
+
+
 @value(frozen=True, slots=True)
 class Rendered:
-    """A message's content, ready for its envelope. ``preview`` is also inside ``html``."""
+    """A message's content as its template says it, on no channel yet. ``preview`` is also inside ``html``.
+
+    ``spans`` are how ``text`` looks; ``manner`` is what the template says of itself.
+    """
 
     text: str
     subject: str = ""
@@ -43,6 +73,9 @@ class Rendered:
     buttons: tuple[Button, ...] = ()
     template_id: str = ""
     template_variables: Mapping[str, str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    locale: str = ""
+    manner: Manner = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +90,7 @@ class _File:
     variables: tuple[tuple[str, Compiled], ...]
     buttons: tuple[tuple[Compiled, Compiled, Compiled], ...]
     asks: Asks
+    manner: Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +116,27 @@ class Letter:
             TemplateFailure: if it cannot be rendered with these data.
         """
         main = self.main
-        limit = LIMITS.get(self.channel, LIMITS[EMAIL])
         variables = {**data, "_locale": self.locale, "_currency": self.currency}
 
         def line(template: Compiled) -> str:
             return one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
 
         subject, preview = line(main.subject), line(main.preview)
-        html = ""
-        if main.as_text is None:
-            text = run(main.body, variables, path=main.path, limit=limit)
-        else:
-            html = _with_preview(run(main.body, variables, path=main.path, limit=limit), preview)
+        html, spans = "", tuple[Span, ...]()
+        text = run(main.body, variables, path=main.path, limit=MOST)
+        if main.manner.is_formatted:
+            formatted = trimmed(parsed(text))
+            text, spans = formatted.text, formatted.spans
+        elif main.as_text is not None:
+            html = _with_preview(text, preview)
             if self.own_text is not None:
-                text = run(self.own_text.body, variables, path=self.own_text.path, limit=limit)
+                text = run(self.own_text.body, variables, path=self.own_text.path, limit=MOST)
             else:
-                text = _tidied(run(main.as_text, variables, path=main.path, limit=limit))
+                text = _tidied(run(main.as_text, variables, path=main.path, limit=MOST))
         if self.channel == SMS:
             text = text.translate(_PLAIN_SPACES)
         return Rendered(
-            text=text.strip() + "\n" if self.channel == EMAIL else text.strip(),
+            text=text.strip() + "\n" if self.channel == EMAIL and not main.manner.is_formatted else text.strip(),
             subject=subject,
             html=html,
             preview=preview,
@@ -110,6 +145,9 @@ class Letter:
             ),
             template_id=main.content_sid,
             template_variables={key: line(template) for key, template in main.variables},
+            spans=spans,
+            locale=self.locale,
+            manner=main.manner,
         )
 
 
@@ -155,10 +193,14 @@ def _choose(templates: Mapping[str, str], leg: Leg, locale: str, default_locale:
     start = f"{leg.template}/{leg.channel}"
     kinds = extensions(leg.channel)
     for candidate in _fallbacks(locale, default_locale):
-        found = [path for kind in kinds if (path := f"{start}{candidate and '.' + candidate}.{kind}") in templates]
+        suffix = candidate and f".{candidate}"
+        found = [path for kind in kinds if (path := f"{start}{suffix}.{kind}") in templates]
         if found:
             html = found[0].endswith(HTML_EXTENSIONS)
             return candidate, [found[0], *([found[-1]] if html and found[-1].endswith(".txt") else [])]
+        common = f"{leg.template}/{MESSAGE}{suffix}.{FORMATTED}"
+        if common in templates:
+            return candidate, [common]
     raise TemplateFailure(f"{start}.{kinds[0]}", "there is no such file, nor one for another locale")
 
 
@@ -194,7 +236,7 @@ def compiled(path: str, text: str) -> _File:
     """
     source = take_apart(path, text)
     parts = html_and_text(source)
-    sandbox = HTML if source.is_html else TEXT
+    sandbox = HTML if source.is_html else MARKED if source.is_formatted else TEXT
     return _File(
         path=path,
         channel=source.channel,
@@ -213,6 +255,14 @@ def compiled(path: str, text: str) -> _File:
             for button in source.buttons
         ),
         asks=asked_by(TEXT.tree(piece.source) for piece in source.texts()) if "{" in text else NOTHING_ASKED,
+        manner=Manner(
+            path=path,
+            is_formatted=source.is_formatted,
+            long=source.long,
+            own_footer=source.own_footer,
+            says_stop=says_stop(source),
+            says_later=says_later(source),
+        ),
     )
 
 

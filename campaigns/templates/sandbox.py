@@ -20,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.filters import FILTERS
 from campaigns.templates.values import MAX_TEXT, bounded
+from core.formatting import escaped
 
 MAX_SOURCE = 256_000  # characters
 MAX_TOKENS = 2_000  # of {{ and {%
@@ -84,6 +85,15 @@ def _range(*bounds: int) -> range:
     return made
 
 
+def _something(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _without_marks(value: Any) -> str:
+    """A value says what it says: a name with a star in it makes nothing bold."""
+    return "" if value is None else escaped(str(value))
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A template ready to render: its code, or the text that it always is. ``repeats``: there are loops or ranges."""
@@ -94,15 +104,15 @@ class Compiled:
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment; one for HTML (autoescaping) and one for plain text."""
+    """The environment; one for HTML (autoescaping), one for plain text, one for text with marks (core.formatting)."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
-    def __init__(self, *, html: bool) -> None:
+    def __init__(self, *, html: bool = False, marks: bool = False) -> None:
         super().__init__(
             autoescape=html,
             undefined=StrictUndefined,
-            finalize=lambda value: "" if value is None else value,
+            finalize=_without_marks if marks else _something,
             keep_trailing_newline=True,
             trim_blocks=not html,
             lstrip_blocks=not html,
@@ -310,5 +320,6 @@ def _too_long(limit: int) -> str:
 
 
 HTML = Sandbox(html=True)
-TEXT = Sandbox(html=False)
+TEXT = Sandbox()
+MARKED = Sandbox(marks=True)
 NOTHING = Compiled()

@@ -1,12 +1,14 @@
 """Template files: their names, their front matter, their body.
 
-A file is ``NAME/CHANNEL[.LOCALE].EXTENSION``. It may begin with YAML between two lines of ``---``: ``subject`` and
-``preview`` (email), ``content_sid`` and ``variables`` (whatsapp), ``buttons`` (all). Each value is a template too.
+A file is ``NAME/CHANNEL[.LOCALE].EXTENSION``; ``NAME/message[.LOCALE].md`` speaks on every channel that has no file of
+its own. It may begin with YAML between two lines of ``---``: ``subject`` and ``preview`` (email), ``content_sid`` and
+``variables`` (whatsapp), ``buttons``, ``long`` and ``footer`` (all). Each value is a template too, but the last two.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from campaigns.reading.fields import Fields
 from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
@@ -14,13 +16,20 @@ from campaigns.reading.yaml import Scalar, Sequence, read_yaml
 from campaigns.templates.pasted import guarded
 from core.messages import EMAIL, WHATSAPP
 
+MESSAGE = "message"
+"""In the place of a channel: the one text for all of them."""
+FORMATTED = "md"
 HTML_EXTENSIONS = ("mjml", "html")
+Long = Literal["", "shorten", "refuse"]
+"""What becomes of a text that is too long for its channel; empty: what is usual there."""
 _FILE = re.compile(r"(?P<channel>[a-z0-9_]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})?))?\.(?P<ext>[a-z]+)")
 
 
 def extensions(channel: str) -> tuple[str, ...]:
     """The kinds of file that speak on a channel, best first."""
-    return (*HTML_EXTENSIONS, "txt") if channel == EMAIL else ("txt",)
+    if channel == MESSAGE:
+        return (FORMATTED,)
+    return (*HTML_EXTENSIONS, FORMATTED, "txt") if channel == EMAIL else ("txt", FORMATTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,10 @@ class ButtonSource:
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """A template file taken apart. ``path`` is below ``templates/``."""
+    """A template file taken apart. ``path`` is below ``templates/``.
+
+    ``own_footer``: the text itself says how to end what it belongs to, nothing is added.
+    """
 
     path: str
     channel: str
@@ -54,10 +66,16 @@ class TemplateSource:
     content_sid: str = ""
     variables: Mapping[str, Text] | None = None
     buttons: tuple[ButtonSource, ...] = ()
+    long: Long = ""
+    own_footer: bool = False
 
     @property
     def is_html(self) -> bool:
         return self.extension in HTML_EXTENSIONS
+
+    @property
+    def is_formatted(self) -> bool:
+        return self.extension == FORMATTED
 
     def texts(self) -> list[Text]:
         """Every piece of template source in the file."""
@@ -101,18 +119,37 @@ def take_apart(path: str, text: str) -> TemplateSource:
     assert fields is not None  # noqa: S101  a failure was a problem
     subject = preview = None
     content_sid, variables = "", None
-    if channel == EMAIL:
+    if channel in (EMAIL, MESSAGE):
         subject, preview = _text(fields, "subject"), _text(fields, "preview")
-    if channel == WHATSAPP:
+    if channel in (WHATSAPP, MESSAGE):
         content_sid = fields.parsed("content_sid", _content_sid, "")
         listed = fields.mapping("variables")
         variables = {key: _text(listed, key) or Text("") for key in listed.node.entries} if listed else {}
     buttons = _buttons(fields, problems)
+    long: Long = fields.parsed("long", _long, "")
+    own_footer = fields.parsed("footer", _footer, default=False)
     fields.finish()
     problems.raise_if_any()
     return TemplateSource(
-        path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons
+        path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons, long, own_footer
     )  # fmt: skip
+
+
+def can_speak(source: TemplateSource, channel: str) -> bool:
+    """Whether the file has what ``channel`` needs: a letter a subject, WhatsApp an approved template."""
+    if source.channel != MESSAGE:
+        return source.channel == channel
+    needs = {EMAIL: source.subject is not None, WHATSAPP: bool(source.content_sid)}
+    return needs.get(channel, True)
+
+
+def files_for(paths: Iterable[str], template: str, channel: str) -> list[str]:
+    """The files of ``template`` that speak on ``channel``: its own, and the common one in other locales."""
+    named = [(path, parts) for path in paths if path.startswith(f"{template}/") and (parts := file_parts(path))]
+    own = [(path, parts[1]) for path, parts in named if parts[0] == channel]
+    taken = {locale for _, locale in own}
+    common = [path for path, parts in named if parts[0] == MESSAGE and parts[1] not in taken]
+    return [*(path for path, _ in own), *common]
 
 
 def _split(text: str, file: str) -> tuple[Text | None, Text]:
@@ -155,6 +192,20 @@ def _buttons(fields: Fields, problems: Problems) -> tuple[ButtonSource, ...]:
             continue
         made.append(ButtonSource(label, value or Text(""), url or Text("")))
     return tuple(made)
+
+
+def _long(text: str) -> Long:
+    if text == "shorten":
+        return "shorten"
+    if text == "refuse":
+        return "refuse"
+    raise ValueError(f"{text[:40]!r} is no rule for a long text; write shorten or refuse")
+
+
+def _footer(text: str) -> bool:
+    if text != "own":
+        raise ValueError(f"{text[:40]!r} is no footer; write own where the text itself says how to end it, or nothing")
+    return True
 
 
 def _content_sid(text: str) -> str:

@@ -64,11 +64,16 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("offer.expires_on", "the last day of the offer (ISO; use the date filter)", "2026-12-24", None),
     Variable("campaign.name", "the campaign", "winback", "winback"),
     Variable("links.unsubscribe", "the page that ends marketing", "https://example.com/u/token", ""),
+    Variable("links.not_now", "the page that keeps marketing away for 30 days", "https://example.com/n/token", ""),
+    Variable(
+        "links.preferences", "the page on which the customer chooses what they get", "https://example.com/p/token"
+    ),
     Variable(
         "links.telegram", "opens a chat with the bot and ties it to the customer", "https://t.me/bot?start=token", ""
     ),
     Variable("today", "today on the customer's calendar (ISO; use the date filter)", "2026-11-22", "2026-11-22"),
 )
+LINKS = ("unsubscribe", "not_now", "preferences", "telegram")
 FREE_FORM = ("customer.attributes", "event.properties", "orders.last.properties")
 """Below these any key goes: the shop's own. One that a customer or an event does not have reads as nothing."""
 
@@ -151,7 +156,7 @@ def variables_for(
     """The plain data that a template sees: exact built-in types only, no text over ``MAX_TEXT``.
 
     ``customer`` has the columns of the customers table (others are left out); ``zone`` is the customer's own;
-    ``links`` has ``unsubscribe`` and, where there is a bot, ``telegram``. Of ``known`` goes in what ``asks`` names.
+    ``links`` has some of :data:`LINKS`: ``telegram`` where there is a bot. Of ``known`` goes in what ``asks`` names.
     """
     first, last = _text(customer, "first_name"), _text(customer, "last_name")
     given = links or {}
@@ -176,7 +181,7 @@ def variables_for(
         },
         "brand": {"name": brand.name, "url": brand.url, "postal_address": brand.postal_address},
         "campaign": {"name": campaign},
-        "links": {"unsubscribe": given.get("unsubscribe", ""), "telegram": given.get("telegram", "")},
+        "links": {name: given.get(name, "") for name in LINKS},
         "today": _today(now, zone),
     }
     if asks is not NOTHING_ASKED:

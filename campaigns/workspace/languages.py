@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from campaigns.definition import CampaignBody
-from campaigns.templates.sources import file_parts
+from campaigns.templates.sources import MESSAGE, file_parts
 
 
 def missing_languages(campaigns: Mapping[str, CampaignBody], default: str) -> Iterator[tuple[str, str]]:
@@ -16,7 +16,8 @@ def missing_languages(campaigns: Mapping[str, CampaignBody], default: str) -> It
     used = {locale for locale in used if locale.partition("-")[0] != default.partition("-")[0]}
     seen: set[tuple[str, str]] = set()
     for name, texts in spoken.items():
-        for (template, channel), locales in texts.items():
+        for (template, channel), own in texts.items():
+            locales = own | texts.get((template, MESSAGE), set())  # the common text speaks for each channel
             languages = {locale.partition("-")[0] for locale in locales}
             missing = sorted(
                 locale for locale in used if locale not in locales and locale.partition("-")[0] not in languages

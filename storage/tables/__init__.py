@@ -17,7 +17,7 @@ from storage.tables.chat import ChatLine
 from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCode, QuotaUse, Task
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
-from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, ReceiptRow
+from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, Setting, Worker
 
@@ -51,6 +51,7 @@ __all__ = [
     "Inbound",
     "Link",
     "Message",
+    "MessageChoice",
     "Occurrence",
     "OfferCode",
     "Pause",

@@ -82,6 +82,20 @@ class Message(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
 
 
+class MessageChoice(SQLModel, table=True):
+    """What an answer to a message may mean: the choice of that ``number`` (from 1), what it says and what it stands for.
+
+    Written before the message leaves; a message without choices has none.
+    """
+
+    __tablename__ = "message_choices"
+
+    message_id: str = Field(sa_type=Id, foreign_key="messages.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    label: str
+    value: str
+
+
 class Attempt(SQLModel, table=True):
     """One try to send, committed before the socket is used. ``started_at`` and ``ended_at`` are machine time."""
 

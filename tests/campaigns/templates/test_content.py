@@ -103,8 +103,8 @@ def test_a_subject_is_one_line(broken: str) -> None:
 
 
 def test_too_long_a_text_is_refused() -> None:
-    with pytest.raises(TemplateFailure, match="4096"):
-        _render({"t/telegram.txt": "x" * 5000}, "telegram")
+    with pytest.raises(TemplateFailure, match="512000"):
+        _render({"t/telegram.txt": "{% for i in range(600) %}" + "x" * 1000 + "{% endfor %}"}, "telegram")
 
 
 @pytest.mark.parametrize(("source", "line", "words"), [

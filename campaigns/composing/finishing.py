@@ -1,0 +1,85 @@
+"""From what a template says to what leaves: links of ours, then the channel's own way. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from campaigns.composing.links import MessageLinks
+from campaigns.composing.tagging import NO_TAGS, Tags
+from campaigns.definition import Brand
+from campaigns.templates.adapting import Adapted, Envelope, adapt
+from campaigns.templates.content import Rendered
+from campaigns.templates.leaving import NARROWING
+from campaigns.templates.letters import with_block
+from core.formatting import Formatted
+from core.messages import EMAIL, Button
+
+VALUE_BYTES = 64
+"""A button carries no more; a longer value stays with us, and the button carries a token for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Which message it is and for whom. ``approved``: its words are the provider's own template."""
+
+    message_id: str
+    channel: str
+    customer_id: str = ""
+    marketing: bool = False
+    approved: bool = False
+    tags: Tags = NO_TAGS
+
+
+def finished(
+    rendered: Rendered, occasion: Occasion, brand: Brand, links: MessageLinks, targets: dict[str, str]
+) -> Adapted:
+    """The message as its channel takes it, its links tagged and leading through us, to ``targets``.
+
+    Raises:
+        TemplateFailure: if it is too long for its channel.
+    """
+    id_, tags = occasion.message_id, occasion.tags
+    is_mail = occasion.channel == EMAIL
+    if rendered.spans:
+        said = links.tracked_formatted(Formatted(rendered.text, rendered.spans), id_, targets, tags)
+    else:
+        said = Formatted(links.tracked_text(rendered.text, id_, targets, tags))
+    buttons = tuple(
+        Button(one.label, one.value, links.tracked_url(one.url, id_, targets, tags)) for one in rendered.buttons
+    )
+    html = links.tracked_html(rendered.html, id_, targets, tags) if rendered.html else ""
+    leaves = occasion.marketing and not rendered.manner.own_footer
+    envelope = Envelope(
+        channel=occasion.channel,
+        brand=brand,
+        marketing=occasion.marketing,
+        approved=occasion.approved,
+        reply_to=links.reply_to(id_) if is_mail and buttons else "",
+        unsubscribe=links.unsubscribe(id_) if is_mail and leaves else "",
+        not_now=links.not_now(id_) if is_mail and leaves else "",
+        preferences=links.preferences(occasion.customer_id) if is_mail and leaves else "",
+    )
+    made = adapt(replace(rendered, text=said.text, spans=said.spans, html=html, buttons=buttons), envelope)
+    if made.html:
+        return replace(made, html=with_block(made.html, links.pixel(id_)))
+    if made.buttons and made.choices:
+        return replace(made, buttons=_carried(made, id_, links))
+    return made
+
+
+def _carried(made: Adapted, message_id: str, links: MessageLinks) -> tuple[Button, ...]:
+    """The buttons; what is too long for one, or means this very message, as a token."""
+    numbers: Mapping[int, int] = {id(one): number for number, one in enumerate(made.choices, 1)}
+    return tuple(
+        replace(one, value=links.choice(message_id, numbers[id(one)]))
+        if id(one) in numbers and (len(one.value.encode()) > VALUE_BYTES or one.value in NARROWING)
+        else one
+        for one in made.buttons
+    )
+
+
+def finished_words(rendered: Rendered, occasion: Occasion, brand: Brand, links: MessageLinks) -> Adapted:
+    """Words that were chosen for one customer, as the channel takes them; their links lead where they say."""
+    made = adapt(rendered, Envelope(occasion.channel, brand, approved=occasion.approved))
+    if made.buttons and made.choices:
+        return replace(made, buttons=_carried(made, occasion.message_id, links))
+    return made
