@@ -18,6 +18,7 @@ from campaigns.periods import Period
 from campaigns.reading.problems import Problems
 from campaigns.workspace.campaign import ReadCampaign
 from campaigns.workspace.languages import missing_languages
+from campaigns.workspace.occasions import check_occasions
 from campaigns.workspace.paths import covered, earliest, unreachable
 from core.messages import EMAIL
 from core.money import parse_micros
@@ -227,12 +228,13 @@ def check_workspace(
     config: WorkspaceConfig | None,
     problems: Problems,
 ) -> None:
-    """Note what concerns all campaigns: languages that only some of the texts speak, what the law asks of mail."""
+    """Note what needs the texts: languages that only some of them speak, what the law asks, words without a meaning."""
     if config is not None and not config.brand.postal_address and any(map(_mails_marketing, campaigns.values())):
         said = "the brand has no postal_address, which the law of many countries asks of marketing mail"
         problems.warn(CONFIG, 0, f"{said}; add it under brand:")
     for name, message in missing_languages(campaigns, config.locale if config else "en"):
         problems.warn(read[name].file, 0, message)
+    check_occasions(campaigns, {name: read[name].file for name in campaigns}, problems)
 
 
 def _mails_marketing(body: CampaignBody) -> bool:
