@@ -25,8 +25,9 @@ from core.dispatching import Claim
 from core.draws import customer_draw
 from core.errors import Refused
 from core.ids import new_id
+from core.installed import channel_names
 from core.machines.message import CLAIM
-from core.messages import CHANNELS, EMAIL, SMS, TELEGRAM, WHATSAPP, Address, OutboundMessage
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, OutboundMessage
 from core.purposes import Purpose
 from storage.outbox.columns import table
 from storage.statements import insert_missing, lease_clock
@@ -64,7 +65,7 @@ def own_addresses(text: str, *, bot: str = "") -> list[Address]:
     for part in filter(None, (one.strip() for one in text.split(","))):
         prefix, colon, value = part.partition(":")
         try:
-            if colon and prefix in CHANNELS:
+            if colon and prefix in channel_names():
                 found.append(normalised(prefix, value, scope=bot if prefix == TELEGRAM else ""))
             elif "@" in part.lstrip("@"):
                 found.append(normalised(EMAIL, part))

@@ -7,7 +7,7 @@ from typing import Any
 
 from campaigns.periods import Period
 from campaigns.simulation.behaviour import Rule
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 BEGINS = datetime(2026, 12, 1, 10)  # noqa: DTZ001  a wall clock: a Tuesday
 NOT_ENTERED = "not entered"
@@ -29,8 +29,8 @@ class Given:
     agreed to marketing on those of ``consent``."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
-    channels: tuple[str, ...] = CHANNELS
-    consent: tuple[str, ...] = CHANNELS
+    channels: tuple[str, ...] = field(default_factory=channel_names)
+    consent: tuple[str, ...] = field(default_factory=channel_names)
     tags: tuple[str, ...] = ()
     events: tuple[PastEvent, ...] = ()
 

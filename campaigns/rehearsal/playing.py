@@ -143,7 +143,7 @@ async def _customer(store: Store, case: Case, currency: str, begins: datetime, o
     zone = zone_named(person.zone or "UTC")
     identities, consents = [], []
     for channel in given.channels:
-        address = _ADDRESSES[channel]
+        address = _ADDRESSES.get(channel) or Address(channel, WHO)
         if channel in (SMS, WHATSAPP) and person.country in _DIALLED:
             address = Address(channel, _DIALLED[person.country])
         one = Identity(

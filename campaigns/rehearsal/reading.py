@@ -14,8 +14,8 @@ from campaigns.rehearsal.cases import BEGINS, NOT_ENTERED, Case, Expected, Given
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.simulation.reading import read_rules
 from campaigns.workspace.values import local_instant
+from core.installed import channel_names
 from core.machines.enrolment import EnrolmentState
-from core.messages import CHANNELS
 
 _EXPECTED = re.compile(
     r"day (?P<day>\d{1,4}) +(?P<clock>([01]\d|2[0-3]):[0-5]\d) +(?P<channel>[a-z]+)(?: +(?P<step>[a-z0-9][a-z0-9_-]*))?"
@@ -72,7 +72,7 @@ def _given(fields: Fields) -> Given:
     inner = fields.mapping("given")
     if inner is None:
         return Given()
-    channels = _channels(inner, "channels", CHANNELS)
+    channels = _channels(inner, "channels", channel_names())
     consent = _channels(inner, "consent", channels)
     tags = tuple(inner.words("tags") or ())
     values: dict[str, Any] = {}
@@ -98,8 +98,8 @@ def _channels(fields: Fields, key: str, default: tuple[str, ...]) -> tuple[str, 
     if words == ["none"]:
         return ()
     for word in words:
-        if word not in CHANNELS:
-            fields.problem(key, f"{word!r} is not a channel{did_you_mean(word, CHANNELS)}")
+        if word not in channel_names():
+            fields.problem(key, f"{word!r} is not a channel{did_you_mean(word, channel_names())}")
     return tuple(words)
 
 
@@ -137,8 +137,8 @@ def _expected(fields: Fields, steps: Collection[str]) -> tuple[Expected, ...] | 
         if match is None:
             fields.problem("expect", f"{word!r} cannot be read; {_FORM}")
             continue
-        if match["channel"] not in CHANNELS:
-            near = did_you_mean(match["channel"], CHANNELS)
+        if match["channel"] not in channel_names():
+            near = did_you_mean(match["channel"], channel_names())
             fields.problem("expect", f"{match['channel']!r} is not a channel{near}")
         if match["step"] and match["step"] not in steps:
             near = did_you_mean(match["step"], steps)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from campaigns.reading.names import NAME_PATTERN
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 Schema = dict[str, Any]
 
@@ -20,7 +20,7 @@ CLOCK: Schema = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "exa
 HOURS: Schema = {
     "type": "object", "properties": {"from": CLOCK, "to": CLOCK}, "additionalProperties": False,
 }  # fmt: skip
-CHANNEL: Schema = {"enum": list(CHANNELS)}
+CHANNEL: Schema = {"enum": list(channel_names())}
 SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 CONDITION: Schema = {"$ref": "#/$defs/condition"}
 CURRENCY: Schema = {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]}

@@ -4,7 +4,7 @@ from campaigns.schemas.parts import CHANNEL, CLOCK, CONDITION, NAME, PERIOD, SCA
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.actions import SETTABLE
 from campaigns.workspace.values import WEEKDAYS
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 STEP: Schema = {"$ref": "#/$defs/step"}
 EVENT: Schema = mapping({"event": NAME}, "event")
@@ -41,7 +41,8 @@ def _step(properties: Schema, *required: str) -> Schema:
 
 
 def _sends() -> Schema:
-    channel: Schema = {"oneOf": [{"enum": [*CHANNELS, "best"]}, {"type": "array", "items": CHANNEL, "minItems": 1}]}
+    one: Schema = {"enum": [*channel_names(), "best"]}
+    channel: Schema = {"oneOf": [one, {"type": "array", "items": CHANNEL, "minItems": 1}]}
     return _step(
         {
             "send": {**channel, "description": "a channel; best chooses one per customer; a list sends on each"},

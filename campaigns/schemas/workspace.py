@@ -18,7 +18,7 @@ from campaigns.schemas.parts import (
 )
 from campaigns.workspace.offers import KINDS
 from campaigns.workspace.values import WEEKDAYS
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _PRICE: Schema = {"type": ["number", "string"], "description": "the most that one message may cost"}
@@ -36,7 +36,7 @@ def workspace() -> Schema:
             "sending_hours": HOURS,
             "no_send": _no_send(),
             "attribution_window": PERIOD,
-            "channels": mapping({channel: {"oneOf": [_policy(), {"type": "null"}]} for channel in CHANNELS}),
+            "channels": mapping({channel: {"oneOf": [_policy(), {"type": "null"}]} for channel in channel_names()}),
             "caps": _caps(),
             "budgets": {
                 "type": "object", "propertyNames": NAME, "additionalProperties": {"oneOf": [AMOUNT, BUDGET]},

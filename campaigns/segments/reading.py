@@ -20,7 +20,7 @@ from campaigns.segments.syntax import (
     walk,
 )
 from campaigns.segments.textbook import FILE, TEXTBOOK, textbook
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 MAX_CONDITIONS = 200
 MAX_EVENTS = 20
@@ -30,7 +30,7 @@ _HEADS = ("all", "any", "not", "segment", *LEAVES)
 
 
 def read_segments(
-    node: Node | None, file: str, problems: Problems, channels: Collection[str] = CHANNELS
+    node: Node | None, file: str, problems: Problems, channels: Collection[str] | None = None
 ) -> dict[str, SegmentDefinition]:
     """Every segment of the file that could be read; what could not is a problem."""
     if node is None:
@@ -38,7 +38,7 @@ def read_segments(
     if not isinstance(node, YamlMapping):
         problems.add(file, node.line, "segments are names with conditions, such as dormant: {where: …}")
         return {}
-    reader = _Reader(file, problems, channels)
+    reader = _Reader(file, problems, channel_names() if channels is None else channels)
     found = _included(node, file, problems)
     for key, inner in node.entries.items():
         if key == INCLUDE:
@@ -86,13 +86,13 @@ def read_stored(name_: str, definition: Any) -> SegmentDefinition:
 
 
 def read_condition(
-    node: Node, file: str, problems: Problems, channels: Collection[str] = CHANNELS
+    node: Node, file: str, problems: Problems, channels: Collection[str] | None = None
 ) -> tuple[Condition | None, Mapping[str, int]]:
     """A condition that stands outside ``segments.yaml``, and the segments that it names, each with its line.
 
     None where something is wrong with it, which is then a problem.
     """
-    reader = _Reader(file, problems, channels)
+    reader = _Reader(file, problems, channel_names() if channels is None else channels)
     return reader.condition(node), reader.references
 
 

@@ -5,11 +5,13 @@ many journeys wait: after everything is delivered, only what a gate holds can mi
 """
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ScalarSelect, bindparam, func, select
+from sqlalchemy import ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.messages import CHANNELS
+from core.installed import channel_names
 from storage.outbox.columns import is_planned, table
 from storage.tables import Enrolment, Message
 from storage.types import Instant
@@ -33,10 +35,14 @@ _DUE = (
     .where(_ENROLMENTS.c.closed_at.is_(None), _ENROLMENTS.c.due_at > _NOW)
     .scalar_subquery()
 )
-_NEXT = select(_DUE, *(_of(channel, later=later) for channel in CHANNELS for later in (True, False)))
+
+
+@cache
+def _next() -> Select[tuple[Any, ...]]:
+    return select(_DUE, *(_of(channel, later=later) for channel in channel_names() for later in (True, False)))
 
 
 async def next_instant(connection: AsyncConnection, now: datetime) -> datetime | None:
     """The first instant after ``now`` at which there is something to do, None if there is none."""
-    row = (await connection.execute(_NEXT, {"now": now})).one()
+    row = (await connection.execute(_next(), {"now": now})).one()
     return min((at for at in row if at is not None), default=None)

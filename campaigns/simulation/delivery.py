@@ -14,6 +14,7 @@ from sqlalchemy import Integer, and_, bindparam, case, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.gates import DISPATCH_GATES
+from core.installed import channel_names
 from core.machines.message import ACCEPT, CANCEL, SKIP
 from storage.given import IDS, given_ids
 from storage.outbox.columns import is_planned, send_columns, table
@@ -110,7 +111,7 @@ def _looking() -> Any:
         .where(
             and_(
                 is_planned(columns.message),
-                message.channel.in_(("email", "sms", "whatsapp", "telegram")),
+                message.channel.in_(channel_names()),
                 message.not_before <= columns.now,
                 message.not_after > columns.now,
                 *holding,

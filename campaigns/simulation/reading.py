@@ -24,7 +24,7 @@ from campaigns.simulation.behaviour import (
     Shopping,
 )
 from campaigns.workspace.values import share
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 
 def read_behaviour(path: Path, segments: Collection[str] | None = None) -> Behaviour:
@@ -79,8 +79,8 @@ def _rates(fields: Fields, key: str) -> Rates:
         return {}
     found = {}
     for channel in inner.node.entries:
-        if channel != ANY and channel not in CHANNELS:
-            inner.problem(channel, f"{channel!r} is not a channel (one of {', '.join(CHANNELS)}, or {ANY!r})")
+        if channel != ANY and channel not in channel_names():
+            inner.problem(channel, f"{channel!r} is not a channel (one of {', '.join(channel_names())}, or {ANY!r})")
         deeds = inner.mapping(channel)
         rates: dict[str, float] = {}
         for kind in deeds.node.entries if deeds else ():
@@ -134,8 +134,8 @@ def read_rules(fields: Fields, key: str) -> list[Rule]:
     for item in _items(fields, key):
         deed = _deed(item)
         channel = item.text("on")
-        if channel and channel not in CHANNELS:
-            item.problem("on", f"{channel!r} is not a channel (one of {', '.join(CHANNELS)})")
+        if channel and channel not in channel_names():
+            item.problem("on", f"{channel!r} is not a channel (one of {', '.join(channel_names())})")
         nth = int(item.parsed("nth", _number, 1.0))
         after = item.parsed("after", _elapsed, timedelta())
         item.finish()
@@ -158,7 +158,7 @@ def _reach(fields: Fields) -> Reach:
     inner = fields.mapping("people")
     if inner is None:
         return Reach()
-    channels = {channel: float(inner.parsed(channel, share, Decimal(0))) for channel in CHANNELS}
+    channels = {channel: float(inner.parsed(channel, share, Decimal(0))) for channel in channel_names()}
     given = {channel: part for channel, part in channels.items() if inner.get(channel) is not None}
     consent = float(inner.parsed("consent", share, Decimal("0.9")))
     inner.finish()

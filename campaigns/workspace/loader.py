@@ -17,7 +17,7 @@ from campaigns.workspace.config import read_config
 from campaigns.workspace.offers import read_offers
 from campaigns.workspace.references import Known, check_references
 from campaigns.workspace.texts import Wanted, resolved, templates_of
-from core.messages import CHANNELS
+from core.installed import channel_names
 
 SEGMENTS = "segments.yaml"
 OFFERS = "offers.yaml"
@@ -44,14 +44,14 @@ class Workspace:
 
 
 def load_workspace(
-    folder: Path, channels: Collection[str] = CHANNELS, handlers: Collection[str] = HANDLED
+    folder: Path, channels: Collection[str] | None = None, handlers: Collection[str] = HANDLED
 ) -> Workspace:
     """Read and check a whole workspace; ``channels`` and ``handlers`` are the names that exist.
 
     Raises:
         WorkspaceInvalid: with all problems.
     """
-    return _Loader(folder, channels, handlers).load()
+    return _Loader(folder, channel_names() if channels is None else channels, handlers).load()
 
 
 class _Loader:
