@@ -58,6 +58,10 @@ def _telegram(account: str, options: Options) -> Adapter:
 
 
 def _sms(account: str, options: Options) -> Adapter:
+    if options.get("gateway"):
+        from channels.gateway.adapter import make_gateway
+
+        return make_gateway(account, {name: value for name, value in options.items() if name != "media_secret"})
     from channels.twilio.adapter import TwilioAdapter, TwilioSettings
 
     return TwilioAdapter(read_settings(TwilioSettings, account, options), "sms")

@@ -5,7 +5,7 @@ request costs a bounded read and nothing else.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
 from fastapi import APIRouter
@@ -41,6 +41,14 @@ class AnswersWebhooks(Protocol):
     def webhook_answer(self) -> tuple[str, bytes]: ...
 
 
+@runtime_checkable
+class CalledOtherwise(Protocol):
+    """An adapter whose provider calls by other methods than POST."""
+
+    @property
+    def webhook_methods(self) -> Collection[str]: ...
+
+
 class BodyTooLarge(Exception):
     """The request has more bytes than are read."""
 
@@ -66,10 +74,10 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
-    """``POST /webhooks/{account}`` for every account in ``accounts`` (looked up at each call).
+    """``/webhooks/{account}`` (POST, unless an adapter says otherwise) for every account in ``accounts`` (looked up at each call).
 
     ``public_url`` is the base under which the world reaches these routes: what a provider signs, whatever proxy stands
-    between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 408, 413 too slow, too large; 503 not stored.
+    between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 405 not by this method; 408, 413 too slow, too large; 503 not stored.
     """
     base = public_url.rstrip("/")
 
@@ -77,6 +85,8 @@ def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, pu
         account = accounts.get(request.path_params["account"])
         if account is None:
             return PlainTextResponse("no such account", 404)
+        if request.method not in (account.webhook_methods if isinstance(account, CalledOtherwise) else ("POST",)):
+            return PlainTextResponse("not by this method", 405)
         try:
             body = await read_body(request, MAX_BODY)
         except BodyTooLarge:
@@ -99,7 +109,7 @@ def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, pu
         return Response(status_code=204)
 
     router = APIRouter()
-    router.add_route("/webhooks/{account}", deliver, methods=["POST"])
+    router.add_route("/webhooks/{account}", deliver, methods=["POST", "GET"])
     return router
 
 

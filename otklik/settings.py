@@ -26,7 +26,7 @@ PREFIX = "OTKLIK_"
 CHANNEL_SWITCHES: dict[str, tuple[str, ...]] = {
     "email": ("host",),
     "telegram": ("token",),
-    "sms": ("sender", "messaging_service"),
+    "sms": ("sender", "messaging_service", "gateway"),
     "whatsapp": ("sender", "messaging_service"),
     "webchat": ("origins",),
 }
@@ -140,7 +140,8 @@ def _channels(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     for channel, switches in CHANNEL_SWITCHES.items():
         given = own[channel]
         if any(given.get(switch) for switch in switches):
-            channels[channel] = {**shared, **given} if channel in _TWILIO else given
+            by_twilio = channel in _TWILIO and not given.get("gateway")
+            channels[channel] = {**shared, **given} if by_twilio else given
         elif given:
             raise _missing(channel, switches[0])
     if shared and not any(channel in channels for channel in _TWILIO):
