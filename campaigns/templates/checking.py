@@ -7,13 +7,13 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import Leg
 from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
-from campaigns.templates.advice import advise_on_leaving, advise_on_length, check_rendered
+from campaigns.templates.advice import advise_on_length, check_adapted, check_leaving
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
 from campaigns.templates.names import asked_by, dotted_names
 from campaigns.templates.sandbox import TEXT
-from campaigns.templates.sources import TemplateSource, extensions, file_parts, take_apart
+from campaigns.templates.sources import MESSAGE, TemplateSource, extensions, file_parts, files_for, take_apart
 from campaigns.templates.variables import FREE_FORM, GROUPS, HAPPENING, NAMES, is_known, sample
 from core.installed import channel_names
 from core.messages import EMAIL, WHATSAPP
@@ -69,9 +69,9 @@ def check_templates(
         broken |= {path} if len(problems) != before else set()
     for (template, channel), line in wanted.items():
         leg = Leg(channel=channel, template=template)
-        own = [path for path in sources if path.startswith(f"{leg.template}/") and _channel(path) == leg.channel]
+        own = files_for(sources, leg.template, leg.channel)
         if not own:
-            files = " or ".join(f"{leg.channel}.{kind}" for kind in extensions(leg.channel))
+            files = " or ".join([*(f"{leg.channel}.{kind}" for kind in extensions(leg.channel)), "message.md"])
             message = f"no template for {leg.channel}; write templates/{leg.template}/{files}"
             problems.add(file, line, message)
             continue
@@ -82,7 +82,7 @@ def check_templates(
         read = [source for path in own if (source := sources[path])]
         _check_content(purpose, leg, read, problems)
         if not broken & set(own):
-            _try_out(templates, leg, read, default_locale, problems)
+            _try_out(templates, purpose, leg, read, default_locale, problems)
 
 
 def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], problems: Problems) -> None:
@@ -93,16 +93,23 @@ def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], pr
         letter = source.is_html or source.locale not in html_locales
         if leg.channel == EMAIL and letter and source.subject is None:
             problems.add(file, 1, "an email needs a subject; begin the file with ---, subject: …, ---")
-        if leg.channel == EMAIL and marketing and "links.unsubscribe" not in source.body.source:
+        has_footer = source.is_formatted and not source.own_footer
+        if leg.channel == EMAIL and marketing and not has_footer and "links.unsubscribe" not in source.body.source:
             problems.add(file, 0, "a marketing email must let its reader leave; add a link to {{ links.unsubscribe }}")
         if leg.channel == WHATSAPP and not source.content_sid:
             hint = "begin the file with ---, content_sid: HX…, ---"
             problems.add(file, 1, f"outside 24 hours WhatsApp takes approved templates only; {hint}")
-        advise_on_leaving(purpose, source, problems)
+        if leg.channel != EMAIL and marketing:
+            check_leaving(leg.channel, source, problems)
 
 
 def _try_out(
-    templates: Mapping[str, str], leg: Leg, sources: list[TemplateSource], default_locale: str, problems: Problems
+    templates: Mapping[str, str],
+    purpose: Purpose,
+    leg: Leg,
+    sources: list[TemplateSource],
+    default_locale: str,
+    problems: Problems,
 ) -> None:
     asks = asked_by(TEXT.tree(text.source) for source in sources for text in source.texts())
     for source in {source.locale: source for source in reversed(sources)}.values():
@@ -114,9 +121,11 @@ def _try_out(
             except TemplateFailure as error:
                 problems.add(f"templates/{error.path}", 0, f"{error.reason} ({who})")
                 break
-            check_rendered(leg.channel, source.path, made, who, problems)
+            adapted = check_adapted(leg.channel, purpose, source.path, made, who, problems)
+            if adapted is None:
+                break
             if not empty:
-                advise_on_length(leg.channel, source.path, made, problems)
+                advise_on_length(leg.channel, source.path, adapted.text, problems)
 
 
 def stray_file(path: str) -> str | None:
@@ -125,7 +134,7 @@ def stray_file(path: str) -> str | None:
     if parts is None:
         return "not a template's name; write one such as email.mjml, email.ru.mjml or sms.txt"
     channel, _, extension = parts
-    if channel not in channel_names() and (near := did_you_mean(channel, channel_names())):
+    if channel not in (*channel_names(), MESSAGE) and (near := did_you_mean(channel, (*channel_names(), MESSAGE))):
         return f"unknown channel {channel!r}{near}"
     if extension not in extensions(channel):
         kinds = ", ".join(f".{kind}" for kind in extensions(channel))
@@ -155,11 +164,6 @@ def _unknown(dotted: str) -> str | None:
         known = sorted(name for name in NAMES if name.startswith(first + "."))
         hint = f" (known: {', '.join(known or sorted(NAMES))})"
     return f"unknown variable {dotted!r}{hint}"
-
-
-def _channel(path: str) -> str:
-    parts = file_parts(path)
-    return parts[0] if parts else ""
 
 
 def _locale(path: str) -> str:
