@@ -74,10 +74,11 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
-    """``/webhooks/{account}`` (POST, unless an adapter says otherwise) for every account in ``accounts`` (looked up at each call).
+    """``/webhooks/{account}`` for every account in ``accounts`` (looked up at each call); POST, or as its adapter says.
 
     ``public_url`` is the base under which the world reaches these routes: what a provider signs, whatever proxy stands
-    between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 405 not by this method; 408, 413 too slow, too large; 503 not stored.
+    between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 405 another method; 408, 413 too slow, too
+    large; 503 not stored.
     """
     base = public_url.rstrip("/")
 
