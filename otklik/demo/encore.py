@@ -34,6 +34,7 @@ steps:
 async def encore(show: Show, stage: Stage, director: Director) -> None:
     """Serve the page's wishes until cancelled."""
     show.console.print(f"\n[bold]{show.say('phones', url=stage.sandbox_url + '/?lang=' + show.lang)}[/]")
+    show.console.print(show.say("chat", url=f"{stage.worker_url}/chat?lang={show.lang}"))
     show.console.print(f"[dim]{show.say('stay')}[/]")
     seen, crashes = 0, 0
     while True:

@@ -76,6 +76,7 @@ class Stage:
             "TELEGRAM_POLL_SECONDS": "5",
             "SMS_SENDER": SANDBOX_NUMBER,
             "WHATSAPP_SENDER": SANDBOX_NUMBER,
+            "WEBCHAT_ORIGINS": "*",
             **{f"TWILIO_{name}": value for name, value in twilio.items()},
         }
         settings = {
