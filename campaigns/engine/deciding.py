@@ -35,7 +35,7 @@ from campaigns.engine.effects import (
 from campaigns.engine.journey import Facts, Journey, MessageFacts
 from campaigns.engine.planning import Plan, too_late
 from campaigns.engine.waiting import STALE, is_missed, step_ends, wait_ends
-from campaigns.gates import SendFacts, live_chat
+from campaigns.gates import SendFacts, live_chat, not_now
 from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
 from core.machines.message import MessageState
 from core.purposes import NEEDS_CONSENT
@@ -173,7 +173,7 @@ class _Walk:
             self._plan.note("WaitEnded", step.id, journey.leg)
             return self._walk(self._after(step))
         if message is None:  # was held before it was planned
-            return self._send_step(step, journey.leg or MAIN, since) or self._walk(self._after(step))
+            return self._send_step(step, journey.leg or MAIN, since) or self._leave(step)
         if message.state in _NOT_OUT_YET:
             return self._while_planned(step, message)
         dropped = message.state is MessageState.SKIPPED and message.reason == STALE
@@ -209,6 +209,9 @@ class _Walk:
         """Plan ``leg`` and those beside it; the journey follows the first that can be planned."""
         names = [one.channel for one in step.also]
         beside = step.also[names.index(leg) + 1 :] if leg in names else step.also
+        if step.id == self._journey.step:  # held at another leg after these had been written
+            written = {one.leg for one in self._facts.beside}
+            beside = tuple(one for one in beside if one.channel not in written)
         decided = self._send(step, leg, since, beside)
         for place, one in enumerate(beside):
             if decided is not None:
@@ -230,6 +233,8 @@ class _Walk:
             return self._instead(step, leg_name, since, beside)
         if reason:
             self._plan.note("ChannelChosen", step.id, leg_name, reason)
+        if not_now.GATE.stops(SendFacts(definition.purpose, self._now, not_now_until=facts.not_now_until)):
+            return self._close(EXIT.event, not_now.GATE.name)
         if facts.live_chat and not self._journey.ghost and self._stopped_by_chat():
             return self._hold(step, leg_name, since)
         opens = self._plan.opening(step, found.channel, since)

@@ -148,7 +148,7 @@ async def _chats(
     return talking, {row.customer_id: row.at + REST for row in ended}
 
 
-_NOT_OUT = select(
+_WRITTEN = select(
     _MESSAGES.c.id,
     _MESSAGES.c.enrolment_id,
     _MESSAGES.c.step,
@@ -158,20 +158,21 @@ _NOT_OUT = select(
     _MESSAGES.c.created_at,
     _MESSAGES.c.send_at,
     _MESSAGES.c.not_after,
-).where(
-    given_ids(_MESSAGES.c.enrolment_id),
-    _MESSAGES.c.direction == "out",
-    _MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING]),
-)
+).where(given_ids(_MESSAGES.c.enrolment_id), _MESSAGES.c.direction == "out")
+_NOT_OUT = _WRITTEN.where(_MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING]))
 
 
 async def _beside(connection: AsyncConnection, due: Sequence[DueJourney]) -> dict[str, tuple[MessageFacts, ...]]:
-    """Per journey: the other messages of its step that are not out yet."""
+    """Per journey: the other messages of its step that are not out yet; of one that was held, all of the step."""
     standing = {item.enrolment_id: item for item in due if item.message is not None}
+    held = {item.enrolment_id: item for item in due if item.message is None and item.journey.leg}
     found: dict[str, list[MessageFacts]] = defaultdict(list)
-    for row in await connection.execute(_NOT_OUT.order_by(_MESSAGES.c.id), {IDS: sorted(standing)}):
-        item = standing[row.enrolment_id]
-        if row.step == item.journey.step and item.message is not None and row.id != item.message.id:
+    rows = list(await connection.execute(_NOT_OUT.order_by(_MESSAGES.c.id), {IDS: sorted(standing)}))
+    if held:
+        rows += await connection.execute(_WRITTEN.order_by(_MESSAGES.c.id), {IDS: sorted(held)})
+    for row in rows:
+        item = standing.get(row.enrolment_id) or held[row.enrolment_id]
+        if row.step == item.journey.step and (item.message is None or row.id != item.message.id):
             found[row.enrolment_id].append(
                 MessageFacts(
                     row.id, row.state, row.created_at, row.send_at, row.not_after, channel=row.channel, leg=row.leg
