@@ -2,7 +2,8 @@
 anew. In the transaction that puts the version in force.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from campaigns.engine.waiting import step_ends
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.running.closing import close_enrolments
+from campaigns.versions import definitions
+from campaigns.workspace.paths import ahead
 from core.ids import new_id
 from core.machines.enrolment import ENROLMENT, EXIT
 from storage.outbox.columns import is_planned, table
@@ -79,10 +82,12 @@ async def _migrate(
 ) -> int:
     """Let journeys go on in the new version, where it still has their step; the others keep theirs.
 
-    A wait is counted anew from where it began. A message that is planned and not yet claimed gets the new text.
+    So does whoever would come once more to a step that has written to them: a step writes once. A wait is counted anew
+    from where it began. A message that is planned and not yet claimed gets the new text.
     """
     config = await workspace_config(connection)
-    moved = [row for row in rows if not row.step or definition.step(row.step) is not None]
+    written = await _written(connection, rows)
+    moved = [row for row in rows if _can_go_on(row, definition, written.get(row.id, set()))]
     for row in moved:
         step = definition.step(row.step)
         due = row.due_at
@@ -103,22 +108,53 @@ async def _migrate(
     return len(moved)
 
 
+async def _written(connection: AsyncConnection, rows: Sequence[Any]) -> dict[str, set[str]]:
+    """Per journey the steps that have messages."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in chunks(rows):
+        messages = await connection.execute(
+            select(_MESSAGES.c.enrolment_id, _MESSAGES.c.step).where(
+                _MESSAGES.c.enrolment_id.in_([row.id for row in part])
+            )
+        )
+        for message in messages:
+            found[message.enrolment_id].add(message.step)
+    return found
+
+
+def _can_go_on(row: Any, definition: CampaignDefinition, written: Collection[str]) -> bool:
+    if not row.step:
+        return True
+    if definition.step(row.step) is None:
+        return False
+    to_come = ahead(definition, row.step) | (set() if row.message_id else {row.step})
+    return to_come.isdisjoint(written)
+
+
 async def _rewrite_planned(
     connection: AsyncConnection, part: Sequence[Any], definition: CampaignDefinition, version: str
 ) -> None:
-    """Planned messages speak by the new version where it sends the same leg by the same channel."""
+    """Planned messages speak by the new version where it sends the same leg by the same channel, about the same offer.
+
+    Another offer is promised when the next message is planned: until then no text may speak of it.
+    """
     variants = {row.id: row.variant for row in part}
     planned = (
         await connection.execute(
             select(
-                _MESSAGES.c.id, _MESSAGES.c.enrolment_id, _MESSAGES.c.step, _MESSAGES.c.leg, _MESSAGES.c.channel
+                _MESSAGES.c.id, _MESSAGES.c.enrolment_id, _MESSAGES.c.step, _MESSAGES.c.leg, _MESSAGES.c.channel,
+                _MESSAGES.c.version,
             ).where(_MESSAGES.c.enrolment_id.in_(sorted(variants)), is_planned(_MESSAGES))
         )
-    ).all()
+    ).all()  # fmt: skip
+    known = await definitions(connection, {message.version for message in planned})
     for message in planned:
         step = definition.send_step(message.step)
         leg = step.leg(message.leg) if step is not None else None
         if leg is None or message.channel not in (leg.channel, *leg.among):
+            continue
+        spoken = known.get(message.version)
+        if definition.offer is not None and (spoken is None or spoken.offer != definition.offer):
             continue
         template = leg.template_for(variants[message.enrolment_id])
         await connection.execute(

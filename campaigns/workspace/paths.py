@@ -28,6 +28,15 @@ def unreachable(definition: CampaignDefinition) -> list[Step]:
     return [step for step in lost if step.id not in led_to]
 
 
+def ahead(definition: CampaignDefinition, step_id: str) -> set[str]:
+    """The ids of the steps that a journey at ``step_id`` may still come to."""
+    reached: set[str] = set()
+    for step in definition.steps:
+        if step.id == step_id or step.id in reached:
+            reached |= ways_on(definition, step)
+    return reached - {END}
+
+
 def earliest(definition: CampaignDefinition) -> dict[str, timedelta]:
     """About how long after entry each reachable step comes at the earliest, if whatever can be sent is sent."""
     soonest = {definition.steps[0].id: timedelta()}
