@@ -1,12 +1,14 @@
 """What customers, providers and operators do in the world of the invariants, each with what must hold of it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
 
 from campaigns.customers.consents import Proof
+from campaigns.operating import pausing
 from campaigns.operating.unknowns import settle
 from campaigns.responding.answers import record_click, record_open, record_opt_out, record_reply
 from campaigns.responding.attribution import NOTHING, attribute_link
@@ -15,7 +17,6 @@ from campaigns.responding.receipts import record_reports
 from core.actors import Actor
 from core.errors import Refused
 from core.ids import new_id
-from core.machines.campaign import CampaignState
 from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
 from core.messages import EMAIL, SMS, DeliveryReport, RawInbound
@@ -23,13 +24,14 @@ from storage.intake import Intake
 from storage.outbox.columns import EMERGENCY_STOP, table
 from storage.statements import lock_customers
 from storage.tables import (
-    Campaign,
     Conversation,
     Enrolment,
     Message,
     Setting,
 )
 from tests.invariants.cast import ATTRIBUTION, Person
+
+OPERATOR = Actor("operator", "t")
 
 
 class Acts:
@@ -48,14 +50,15 @@ class Acts:
         if automatic:
             assert after == before, "invariant 2: an automatic reply ended a journey"
             return
+        versions = await self._versions(person)  # a journey that was taken over waits for what its new version says
         theirs = {
-            (ready.claim.enrolment_id, self._until(ready.claim.version, ready.claim.step), self.dispatched_at[id_])
+            (enrolment, self._until(versions[enrolment], ready.claim.step), self.dispatched_at[id_])
             for id_, ready in self.taken.items()
-            if ready.claim.customer_id == person.id and id_ not in self.disowned
+            if (enrolment := ready.claim.enrolment_id) in versions and id_ not in self.disowned
         }
         wrote_lately = {enrolment for enrolment, until, at in theirs if until and now - at <= ATTRIBUTION}
         assert not wrote_lately & after, "invariant 2: a reply left a journey open that wrote lately"
-        assert before - after <= await self._of_person(person), "a reply ended somebody else's journey"
+        assert before - after <= versions.keys(), "a reply ended somebody else's journey"
         maybe = await self._perhaps_sent()
         asked = {enrolment for enrolment, version, step in maybe if self._until(version, step)}
         assert before - after <= asked, "a reply ended a journey that never waited for one"
@@ -65,18 +68,22 @@ class Acts:
         return found.until if found is not None else frozenset()
 
     async def _perhaps_sent(self) -> set[tuple[str, str, str]]:
-        """(enrolment, version, step) of every message that may have left."""
-        messages = table(Message)
-        wanted = select(messages.c.enrolment_id, messages.c.version, messages.c.step).where(
-            messages.c.sent_at.is_not(None)
+        """(enrolment, its version, step) of every message that may have left."""
+        messages, enrolments = table(Message), table(Enrolment)
+        wanted = (
+            select(messages.c.enrolment_id, enrolments.c.version, messages.c.step)
+            .join(enrolments, enrolments.c.id == messages.c.enrolment_id)
+            .where(messages.c.sent_at.is_not(None))
         )
         async with self.store.read() as connection:
             return {tuple(row) for row in await connection.execute(wanted)}
 
-    async def _of_person(self, person: Person) -> set[str]:
+    async def _versions(self, person: Person) -> dict[str, str]:
+        """The person's journeys, each with its version."""
         enrolments = table(Enrolment)
+        wanted = select(enrolments.c.id, enrolments.c.version).where(enrolments.c.customer_id == person.id)
         async with self.store.read() as connection:
-            return set(await connection.scalars(select(enrolments.c.id).where(enrolments.c.customer_id == person.id)))
+            return {row.id: row.version for row in await connection.execute(wanted)}
 
     async def click(self, message_id: str) -> None:
         now = self.clock.now()
@@ -153,7 +160,7 @@ class Acts:
     async def settle(self, message_id: str, verdict: Any) -> None:
         try:
             async with self.store.write() as connection:
-                await settle(connection, [message_id], verdict, Actor("operator", "t"), self.clock.now())
+                await settle(connection, [message_id], verdict, OPERATOR, self.clock.now())
         except Refused:
             return
         (self.vouched if verdict == "sent" else self.disowned).add(message_id)
@@ -167,12 +174,34 @@ class Acts:
             rows = await connection.execute(select(messages.c.id, messages.c.state).order_by(messages.c.id))
             return {row.id: row.state for row in rows}
 
-    async def pause(self, campaign: str, *, paused: bool) -> None:
-        campaigns, id_ = table(Campaign), self.campaigns[campaign].id
-        state = CampaignState.PAUSED if paused else CampaignState.ACTIVE
-        async with self.store.write() as connection:
-            await connection.execute(update(campaigns).where(campaigns.c.id == id_).values(state=state))
-        self.paused = self.paused | {id_} if paused else self.paused - {id_}
+    async def pause(self, campaign: str) -> None:
+        with suppress(Refused):
+            async with self.store.write() as connection:
+                await pausing.pause(connection, campaign, OPERATOR, self.clock.now())
+            self.paused.add(self.campaigns[campaign].id)
+
+    async def resume(self, campaign: str, catch_up: pausing.CatchUp) -> None:
+        with suppress(Refused):
+            async with self.store.write() as connection:
+                await pausing.resume(connection, campaign, OPERATOR, self.clock.now(), catch_up)
+        self.paused.discard(self.campaigns[campaign].id)
+
+    async def end(self, campaign: str) -> None:
+        """Stop the campaign for good."""
+        id_ = self.campaigns[campaign].id
+        with suppress(Refused):
+            async with self.store.write() as connection:
+                await pausing.stop(connection, campaign, OPERATOR, self.clock.now())
+        self.ended.add(id_)
+        self.paused.discard(id_)
+        open_now = {row.id for row in await self._open_in(id_)}
+        assert not open_now, "a stopped campaign has open journeys"
+
+    async def _open_in(self, campaign_id: str) -> Sequence[Any]:
+        enrolments = table(Enrolment)
+        wanted = enrolments.select().where(enrolments.c.campaign_id == campaign_id, enrolments.c.closed_at.is_(None))
+        async with self.store.read() as connection:
+            return (await connection.execute(wanted)).all()
 
     async def emergency(self, *, stop: bool) -> None:
         settings = table(Setting)

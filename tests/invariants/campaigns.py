@@ -149,13 +149,16 @@ def _at_once(draw: st.DrawFn, base: dict[str, Any]) -> Step:
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> tuple[Step, ...]:
-    """From two to six steps whose links lead forward; one at least sends."""
+def steps(draw: st.DrawFn, *, moved: bool = False) -> tuple[Step, ...]:
+    """From two to six steps whose links lead forward; one at least sends. ``moved``: their ids stand in any order."""
     number = draw(st.integers(2, 6))
+    ids = [f"s{place}" for place in range(number)]
+    if moved and draw(st.booleans()):
+        ids = draw(st.permutations(ids))
     found: list[Step] = []
     for place in range(number):
-        ahead = [f"s{later}" for later in range(place + 1, number)] + [END]
-        base = {"id": f"s{place}", "when": draw(WHENS), "then": draw(_often("", draw(st.sampled_from(ahead))))}
+        ahead = [*ids[place + 1 :], END]
+        base = {"id": ids[place], "when": draw(WHENS), "then": draw(_often("", draw(st.sampled_from(ahead))))}
         kind = "send" if place == 0 else draw(st.sampled_from(["send", "send", "send", "wait", "branch", "other"]))
         match kind:
             case "send":
@@ -170,7 +173,7 @@ def steps(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 @st.composite
-def _definition(draw: st.DrawFn, name: str) -> CampaignDefinition:
+def _definition(draw: st.DrawFn, name: str, *, later: bool) -> CampaignDefinition:
     holdout = draw(_often(Decimal(0), Decimal("0.3")))
     chosen = draw(_often((), ("winter",), ("single",), ("single", "winter")))
     amount = draw(_often(None, Decimal("0.01"), Decimal("0.06"), Decimal("0.15")))
@@ -182,7 +185,8 @@ def _definition(draw: st.DrawFn, name: str) -> CampaignDefinition:
     return CampaignDefinition(
         name=name,
         audience="",
-        steps=draw(steps()),
+        steps=draw(steps(moved=later)),
+        edits=draw(st.sampled_from(("pin", "migrate", "restart"))),
         reentry=Period(1, "h"),
         goal=draw(st.sampled_from([Goal(event=GOAL), Goal(event=GOAL, within=Period(2, "d")), None])),
         conditions=CONDITIONS,
@@ -224,9 +228,8 @@ def shops(draw: st.DrawFn) -> Shop:
     """A workspace with two campaigns, and what their marketer makes of them later."""
     names = ("first", "second")
 
-    def bodies() -> tuple[CampaignBody, ...]:
-        return tuple(
-            CampaignBody(definition=draw(_definition(name)), templates=TEMPLATES, offers=OFFERS) for name in names
-        )
+    def bodies(*, later: bool) -> tuple[CampaignBody, ...]:
+        drawn = [draw(_definition(name, later=later)) for name in names]
+        return tuple(CampaignBody(definition=one, templates=TEMPLATES, offers=OFFERS) for one in drawn)
 
-    return Shop(draw(_config()), bodies(), bodies())
+    return Shop(draw(_config()), bodies(later=False), bodies(later=True))

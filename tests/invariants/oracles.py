@@ -159,7 +159,7 @@ class Oracles:
         assert all(number == 1 for number in promised.values()), "invariant 5: a product was promised twice"
         held = {(row.enrolment_id, row.offer) for row in grants}
         for message in messages:
-            choice = self.definitions[enrolments[message.enrolment_id].version].offer
+            choice = self.definitions[message.version].offer
             if choice is not None:
                 names = {one.offer for one in choice.candidates}
                 assert any((message.enrolment_id, name) in held for name in names), "sent without the offer it is for"
@@ -227,10 +227,16 @@ class Oracles:
         await self._told(by_enrolment)
 
     def _path(self, definition: CampaignDefinition, row: Any, lines: Sequence[Any], sent: Sequence[Any]) -> None:
-        """Walk from the first step as the history says; wherever the journey came by, it left a word or a message."""
+        """Wherever the journey came by, it left a word or a message.
+
+        Its way is walked as the history says, from the first step or from where the present version took it over.
+        """
         told = {line.step for line in lines} | {message.step for message in sent}
-        chosen = {line.step: line.detail for line in lines if line.event == "BranchTaken"}
-        step = definition.steps[0] if row.step else None
+        taken_over = [place for place, line in enumerate(lines) if line.event == "VersionChanged"]
+        since = taken_over[-1] if taken_over else 0  # earlier versions went other ways
+        chosen = {line.step: line.detail for line in lines[since:] if line.event == "BranchTaken"}
+        first = lines[since].step if taken_over else ""
+        step = (definition.step(first) if first else definition.steps[0]) if row.step else None
         while step is not None:
             assert step.id in told, f"nothing tells what became of {step.id} ({step.kind})"
             if isinstance(step, SendStep):

@@ -2,6 +2,10 @@
 
 Nothing runs by itself here: each step of a worker is a rule of its own, so that a reply, a death or a day may come
 between any two of them. At the end everything is let go, and every journey must come to its end.
+
+The examples are the same each time. To hunt with new ones, as many as there is time for (a second each, or two):
+
+    OTKLIK_TEST_HUNT=1 OTKLIK_TEST_EXAMPLES=500 pytest tests/invariants/test_machine.py -k sqlite --hypothesis-seed=7
 """
 
 import asyncio
@@ -27,6 +31,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
+from campaigns.operating.pausing import CatchUp
 from core.machines.message import MessageState
 from storage import migrate
 from storage.store import Store
@@ -202,9 +207,9 @@ class Invariants(RuleBasedStateMachine):
 
     # operators, agents, marketers
 
-    @rule(campaign=st.sampled_from(("first", "second")))
-    def edit(self, campaign: str) -> None:
-        self._do(self.world.edit(campaign))
+    @rule(campaign=st.sampled_from(("first", "second")), back=st.booleans())
+    def edit(self, campaign: str, back: bool) -> None:
+        self._do(self.world.edit(campaign, back=back))
 
     @rule(which=WHICH, verdict=st.sampled_from(("sent", "not-sent", "resend")))
     def settle(self, which: int, verdict: str) -> None:
@@ -212,15 +217,24 @@ class Invariants(RuleBasedStateMachine):
         if unknown:
             self._do(self.world.settle(unknown[which % len(unknown)], verdict))
 
-    @rule(what=st.sampled_from(("first", "second", "everything", "chat")), who=WHO, stop=st.booleans())
-    def hold(self, what: str, who: int, stop: bool) -> None:
+    @rule(
+        what=st.sampled_from(("first", "second", "everything", "chat")),
+        who=WHO,
+        stop=st.booleans(),
+        catch_up=st.sampled_from(CatchUp),
+    )
+    def hold(self, what: str, who: int, stop: bool, catch_up: CatchUp) -> None:
         match what:
             case "everything":
                 self._do(self.world.emergency(stop=stop))
             case "chat":
                 self._do(self.world.chat(self.world.people[who], live=stop))
+            case "second" if stop and catch_up is CatchUp.DROP and not who:
+                self._do(self.world.end(what))  # for good: seldom, and never both
+            case _ if stop:
+                self._do(self.world.pause(what))
             case _:
-                self._do(self.world.pause(what, paused=stop))
+                self._do(self.world.resume(what, catch_up))
 
     @invariant()
     def what_the_store_says_is_true(self) -> None:

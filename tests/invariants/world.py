@@ -15,10 +15,12 @@ from sqlalchemy import select, update
 
 from bot.handoffs import Handoffs
 from campaigns.applying import version_hash
+from campaigns.applying.writing import put_in_force
 from campaigns.definition import CampaignBody, CampaignDefinition
 from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
 from campaigns.live import WORKSPACE
+from campaigns.operating.pausing import CatchUp
 from campaigns.responding.receipts import settle_parked
 from campaigns.running.agenda import agenda
 from campaigns.running.answering import ON_ANSWER, AnswerActions
@@ -107,6 +109,7 @@ class World(Acts, Oracles):
         self.vouched: set[str] = set()
         self.acknowledged: set[str] = set()
         self.paused: set[str] = set()
+        self.ended: set[str] = set()
         self.stopped = False
         self.workers = [self._hire(), self._hire()]
 
@@ -181,20 +184,23 @@ class World(Acts, Oracles):
         id_ = self.campaigns[campaign].id
         async with self.store.write() as connection:
             row: Any = (await connection.execute(campaigns.select().where(campaigns.c.id == id_))).one()
+            if row.state is not CampaignState.ACTIVE:
+                return
             definition = self.definitions[row.version]
             await enrol_group(connection, row, definition, self.shop.config, [person.id], self.clock.now())
 
-    async def edit(self, campaign: str) -> None:
-        """The marketer applies another version; who is on the way keeps theirs."""
-        body = next(each for each in self.shop.edited if each.definition.name == campaign)
+    async def edit(self, campaign: str, *, back: bool) -> None:
+        """The marketer applies another version, or the first again: who is on the way goes as its ``edits`` say."""
+        bodies = self.shop.bodies if back else self.shop.edited
+        body = next(each for each in bodies if each.definition.name == campaign)
         version, now, id_ = self._version(body), self.clock.now(), self.campaigns[campaign].id
-        campaigns, versions = table(Campaign), table(CampaignVersion)
+        versions = table(CampaignVersion)
         async with self.store.write() as connection:
             if await connection.scalar(select(versions.c.hash).where(versions.c.hash == version)) is None:
                 new = {"hash": version, "campaign_id": id_, "body": body.as_json(), "applied_by": "", "created_at": now,
                        "approved_by": ""}  # fmt: skip
                 await connection.execute(versions.insert(), new)
-            await connection.execute(update(campaigns).where(campaigns.c.id == id_).values(version=version))
+            await put_in_force(connection, id_, body, now)
 
     async def plan(self) -> None:
         for _ in range(MOST_BATCHES):
@@ -262,6 +268,7 @@ class World(Acts, Oracles):
         assert may_arrive(now, person.zone, self.shop.config), f"invariant 4: {now.astimezone(person.zone)} there"
         assert person.id not in talking, "invariant 6: dispatched into a live chat, or less than a day after it"
         assert claim.campaign_id not in self.paused, "dispatched though the campaign is paused"
+        assert claim.campaign_id not in self.ended, "dispatched though the campaign is stopped"
         assert not self.stopped, "dispatched through the emergency stop"
 
     async def send(self, worker: Hands, outcome: str) -> None:
@@ -348,7 +355,7 @@ class World(Acts, Oracles):
         """With everything let go and every provider well, each journey comes to its end."""
         await self.emergency(stop=False)
         for name in self.campaigns:
-            await self.pause(name, paused=False)
+            await self.resume(name, CatchUp.SHIFT)
         for worker in self.workers:
             self.kill(worker)
         await self.recover(journal=True)
