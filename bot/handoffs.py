@@ -1,22 +1,17 @@
 """Handoffs that a campaign asks for: the customer's conversation is queued for the desk."""
 
-from datetime import datetime
-
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 
 from campaigns.running.commands import Finish, OpenCommand
+from campaigns.running.handing_over import queue_conversation
 from core.clock import Clock
 from core.ids import new_id
-from core.machines.conversation import CONVERSATION, QUEUE, REOPEN, ConversationState
-from core.text import clipped
-from core.transitions import apply
 from storage.outbox.columns import table
 from storage.statements import lock_customers
 from storage.store import Store
-from storage.tables import Audit, Conversation, Customer
+from storage.tables import Audit, Customer
 
-_CONVERSATIONS, _CUSTOMERS, _AUDIT = table(Conversation), table(Customer), table(Audit)
+_CUSTOMERS, _AUDIT = table(Customer), table(Audit)
 
 
 class Handoffs:
@@ -42,35 +37,3 @@ class Handoffs:
                     )
                 )  # fmt: skip
             await finish(connection)
-
-
-async def queue_conversation(connection: AsyncConnection, customer_id: str, note: str, now: datetime) -> str:
-    """The customer's verified conversation, waiting for a person: opened, reopened or taken from the bot."""
-    mine = (_CONVERSATIONS.c.customer_id == customer_id, _CONVERSATIONS.c.verified.is_(True))
-    row = (
-        await connection.execute(
-            select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.state)
-            .where(*mine)
-            .order_by(_CONVERSATIONS.c.last_at.desc(), _CONVERSATIONS.c.id.desc())
-            .limit(1)
-        )
-    ).first()
-    if row is None:
-        id_ = new_id()
-        state = apply(CONVERSATION, CONVERSATION.initial, QUEUE.event)
-        await connection.execute(
-            _CONVERSATIONS.insert().values(
-                id=id_, customer_id=customer_id, state=state, verified=True, channel="", opened_at=now, last_at=now,
-                last_text=clipped(note, 200), agent="", token=0,
-            )
-        )  # fmt: skip
-        return id_
-    if row.state in (ConversationState.BOT, ConversationState.RESOLVED):
-        event = QUEUE.event if row.state is ConversationState.BOT else REOPEN.event
-        state = apply(CONVERSATION, row.state, event)
-        await connection.execute(
-            update(_CONVERSATIONS)
-            .where(_CONVERSATIONS.c.id == row.id)
-            .values(state=state, resolved_at=None, last_at=now)
-        )
-    return str(row.id)

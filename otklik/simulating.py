@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
-from core.catalogue import text
+from core.catalogue import listed, text
 from core.money import Money
 from otklik.reasons import reason_in_words
 
@@ -24,7 +24,7 @@ def print_simulation(console: Console, found: SimulationFigures, lang: str) -> N
         return text(lang, f"simulate.{key}", **values)
 
     console.print()
-    names = ", ".join(one.name for one in found.campaigns)
+    names = listed(lang, (one.name for one in found.campaigns))
     console.rule(f"[bold]{escape(say('title', campaigns=names))}", align="left")
     begins, ends = f"{found.begins:%Y-%m-%d %H:%M}", f"{found.ends:%Y-%m-%d}"
     console.print(f"[dim]{escape(say('span', begins=begins, ends=ends, zone=found.zone, seed=found.seed))}[/]")
@@ -110,6 +110,7 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
         [(f"{reason_in_words(gate.gate, lang)}: {say(f'verdict.{gate.verdict}')}", _number(gate.number))
          for gate in one.gates[:20]],
     )  # fmt: skip
+    _pairs(console, say("asked"), [(say(f"asked.{kind}"), _number(number)) for kind, number in one.asked.items()])
     arms = []
     for arm in one.arms:
         title = " · ".join(part for part in (arm.name, say("held_out") if arm.held_out else "") if part) or "–"

@@ -32,6 +32,7 @@ from campaigns.simulation.behaviour import (
     REPLY,
     Deed,
 )
+from campaigns.simulation.chats import write_in
 from campaigns.simulation.delivery import ACCOUNT, Arrived
 from campaigns.versions import answers_of, definitions
 from core.actors import Actor
@@ -71,6 +72,8 @@ async def act(connection: AsyncConnection, acts: Sequence[Act], config: Workspac
         by_kind["event" if one.deed.event else one.deed.kind].append(one)
     await _bounce(connection, by_kind[BOUNCE], now)
     await _log(connection, [*by_kind[OPEN], *by_kind[AUTO_REPLY]], now)
+    wrote = [*by_kind[AUTO_REPLY], *by_kind[REPLY]]
+    await write_in(connection, [(one.customer_id, one.message.channel if one.message else "") for one in wrote], now)
     await _click(connection, by_kind[CLICK], now)
     await _reply(connection, by_kind[REPLY], config, now)
     for one in (*by_kind[OPT_OUT], *by_kind[COMPLAINT]):

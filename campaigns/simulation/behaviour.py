@@ -94,6 +94,14 @@ class Shopping:
 
 
 @dataclass(frozen=True, slots=True)
+class Chats:
+    """The desk's agents: how long a customer who is handed to them waits, and how long they talk then."""
+
+    answer: Delay = Delay(timedelta(minutes=10), timedelta(minutes=10))
+    resolve: Delay = Delay(timedelta(hours=4), timedelta(hours=4))
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Made-up customers: the share that has an address on a channel, and of those the share that agreed."""
 
@@ -106,7 +114,8 @@ class Reach:
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """Everything that customers do. ``segments`` are asked in order: the first that a customer is in has its rates
-    before ``rates``. ``amount`` bounds what an order is worth. ``scripts`` are by external id, and replace rates."""
+    before ``rates``. ``amount`` bounds what an order is worth. ``scripts`` are by external id, and replace rates.
+    ``chats`` is what the desk does."""
 
     rates: Rates = field(default_factory=lambda: USUAL)
     segments: Sequence[tuple[str, Rates]] = ()
@@ -115,6 +124,7 @@ class Behaviour:
     shopping: Sequence[Shopping] = ()
     scripts: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     reach: Reach = Reach()
+    chats: Chats = Chats()
 
     def after(self, seed: int, key: str, channel: str, segment: str = "") -> Iterator[tuple[timedelta, Deed]]:
         """What comes of a message on ``channel``: (delay, deed). ``key`` names the customer and the message."""
@@ -142,6 +152,11 @@ class Behaviour:
                 if at >= ends:
                     break
                 yield on_grid(at), place
+
+    def chat(self, seed: int, key: str) -> tuple[timedelta, timedelta]:
+        """How long a handed-over customer waits for an agent, and how long the two talk. ``key`` names the handoff."""
+        words = _words(f"{seed}:chat:{key}")
+        return self.chats.answer.at(words[0] / _WORD), self.chats.resolve.at(words[1] / _WORD)
 
     def worth(self, seed: int, key: str) -> float:
         """What an order is worth that no message and no script brought about."""

@@ -5,7 +5,7 @@ from html import escape
 
 from campaigns.simulation.pictures import stacked_bars
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
-from core.catalogue import language_of, text
+from core.catalogue import language_of, listed, text
 from core.money import Money
 
 _STYLE = """
@@ -49,7 +49,7 @@ class _Page:
 
     def whole(self) -> str:
         found = self._found
-        title = self._say("title", campaigns=", ".join(one.name for one in found.campaigns))
+        title = self._say("title", campaigns=listed(self._lang, (one.name for one in found.campaigns)))
         sent = sum(sum(day.sent.values()) for day in found.days)
         did = {kind: sum(day.did.get(kind, 0) for day in found.days) for day in found.days for kind in day.did}
         tiles = [
@@ -112,6 +112,10 @@ class _Page:
             yield f"<h3>{escape(say('gates'))}</h3>"
             rows = [[self._gate(g.gate), say(f"verdict.{g.verdict}"), self._number(g.number)] for g in one.gates[:30]]
             yield self._table([say("gate"), say("verdict"), say("times")], rows, words=2)
+        if one.asked:
+            yield f"<h3>{escape(say('asked'))}</h3>"
+            rows = [[say(f"asked.{kind}"), self._number(number)] for kind, number in one.asked.items()]
+            yield self._table([say("asked.what"), say("times")], rows, words=1)
         if one.arms:
             yield f"<h3>{escape(say('arms'))}</h3>"
             rows = []

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from core.catalogue import listed
+
 WIDTH, HEIGHT = 960, 240
 _LEFT, _BOTTOM, _TOP = 52, 26, 10
 
@@ -27,7 +29,8 @@ def stacked_bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *
         at = len(labels) - 1 - place if rtl else place
         x = _LEFT + at * step
         y = float(_TOP + plot_height)
-        said = ", ".join(f"{name}: {values[place]:,.0f}" for name, values in series.items() if values[place])
+        shown = (f"{name}: {values[place]:,.0f}" for name, values in series.items() if values[place])
+        said = listed("fa" if rtl else "en", shown)
         parts.append(f"<g><title>{escape(f'{label} · {said}' if said else label)}</title>")
         for number, values in enumerate(series.values()):
             height = plot_height * values[place] / top

@@ -5,7 +5,6 @@ for the same instants. Only latency is missing, and rendering.
 """
 
 import asyncio
-import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.composing.links import MessageLinks
+from campaigns.engine import HANDOFF
+from campaigns.gates.live_chat import REST
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.running.answering import ON_ANSWER, AnswerActions
@@ -28,7 +29,9 @@ from campaigns.segments.syntax import InSegment
 from campaigns.simulation.acting import Act, act
 from campaigns.simulation.agenda import next_instant
 from campaigns.simulation.behaviour import Behaviour, Rule, on_grid
+from campaigns.simulation.chats import ChatTurn, Desk, serve, standing
 from campaigns.simulation.delivery import Arrived, deliver
+from campaigns.simulation.diary import Diary
 from campaigns.starting.scheduler import Scheduler, end_finished
 from campaigns.versions import definitions
 from core.clock import EPOCH, VirtualClock
@@ -44,7 +47,7 @@ from storage.tables import Campaign, Command, Customer
 BATCH = 2000
 """Journeys a transaction: nobody waits for a throw-away store."""
 ACTS_AT_ONCE = 1000
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 MOST_ROUNDS = 10_000
 """Rounds at one instant after which it is an error: something makes itself due again and again."""
@@ -80,8 +83,8 @@ class Play:
     arrived: int = 0
     decided: int = 0
     instants: int = 0
-    _deeds: dict[datetime, list[Act]] = field(default_factory=dict)
-    _times: list[datetime] = field(default_factory=list)
+    _diary: Diary = field(default_factory=Diary)
+    _in_care: set[str] = field(default_factory=set)
     _heard: Counter[tuple[str, str]] = field(default_factory=Counter)
     _flags: _Flags = field(default_factory=_Flags)
     _tick_at: datetime = EPOCH
@@ -93,17 +96,17 @@ class Play:
         """Play until nothing is left to happen up to ``until``; the clock then stands there."""
         runner = Runner(self.store, self.clock, self._flags, unserved=self.unserved, links=self.links)
         scheduler = Scheduler(self.store, self.clock)
-        commands = CommandRunner(
-            self.store, self.clock, {ON_ANSWER: AnswerActions(self.store, self.clock, self._flags)}
-        )
+        desk, answers = Desk(self.store, self.clock), AnswerActions(self.store, self.clock, self._flags)
+        commands = CommandRunner(self.store, self.clock, {ON_ANSWER: answers, HANDOFF: desk})
         await self._plan_ahead(until)
+        await self._take_over_chats()
         while True:
             now = self.clock.now()
             self.instants += 1
             if on_instant is not None:
                 on_instant(now)
             await asyncio.sleep(0)  # a store to throw away never waits, but whoever presses Ctrl-C must be heard
-            await self._settle(now, runner, scheduler, commands)
+            await self._settle(now, runner, scheduler, commands, desk)
             upcoming = await self._next(now)
             if upcoming > until:
                 self.clock.advance_to(until)
@@ -113,7 +116,9 @@ class Play:
     def _on_grain(self, at: datetime) -> datetime:
         return EPOCH + -(-(at - EPOCH) // self.grain) * self.grain if self.grain else at
 
-    async def _settle(self, now: datetime, runner: Runner, scheduler: Scheduler, commands: CommandRunner) -> None:
+    async def _settle(
+        self, now: datetime, runner: Runner, scheduler: Scheduler, commands: CommandRunner, desk: Desk
+    ) -> None:
         """Do all that can be done at this instant."""
         if self._day_at <= now:
             await release_held(self.store, now)
@@ -127,19 +132,26 @@ class Play:
                 await scheduler.tick()
                 self._tick_at = await self._next_tick(scheduler, now)
             await self._act(now)
-            if self._asks or COMMANDS in self._flags.topics:
-                await self._carry_out(now, commands)
-            while moved := await runner.run_once(BATCH):
-                self.decided += moved
+            await self._decide(now, runner, commands, desk)
             done = 0
             while arrived := await deliver(self.store, now):
                 done += len(arrived)
                 await self._follow(arrived, now)
             self.arrived += done
-            asked = COMMANDS in self._flags.topics
-            if not done and not asked and not (self._times and self._times[0] <= now):
+            if not done and not self._diary.is_due(now):
                 return
         raise OtklikError(f"the simulation does not get beyond {now.isoformat()}: a campaign goes round in a circle")
+
+    async def _decide(self, now: datetime, runner: Runner, commands: CommandRunner, desk: Desk) -> None:
+        """Move what is due and carry out what that asks for, until neither leaves anything: then messages may leave."""
+        while True:
+            if self._asks or COMMANDS in self._flags.topics:
+                await self._carry_out(now, commands)
+                await self._hand_over(desk.take_opened(), now)
+            moved = await runner.run_once(BATCH)
+            self.decided += moved
+            if not moved and COMMANDS not in self._flags.topics:
+                return
 
     async def _next_tick(self, scheduler: Scheduler, now: datetime) -> datetime:
         """When a campaign may start next: looked at within the hour where somebody's entering a segment starts one,
@@ -163,7 +175,7 @@ class Play:
         async with self.store.read() as connection:
             due = await next_instant(connection, now)
         self._sweep_at = due or now + DAY
-        upcoming = [at for at in (due, self._times[0] if self._times else None, self._tick_at) if at is not None]
+        upcoming = [at for at in (due, self._diary.next_at, self._tick_at) if at is not None]
         return min(upcoming)
 
     # ── customers ────────────────────────────────────────────────────────────
@@ -183,7 +195,9 @@ class Play:
             if script is not None:
                 for place, rule in enumerate(script):
                     if not rule.channel:
-                        self._remember(begins + rule.after, Act(id_, rule.deed, None, f"{external_id}:script:{place}"))
+                        self._diary.write(
+                            begins + rule.after, Act(id_, rule.deed, None, f"{external_id}:script:{place}")
+                        )
                 continue
             who = external_id or id_
             for at, place in self.behaviour.spontaneous(self.seed, who, begins, until):
@@ -192,15 +206,7 @@ class Play:
                 deed = habit.deed
                 if deed.event == "order" and deed.amount is None:
                     deed = type(deed)(deed.kind, self.behaviour.worth(self.seed, key), deed.properties)
-                self._remember(at, Act(id_, deed, None, key))
-
-    def _remember(self, at: datetime, one: Act) -> None:
-        at = at.astimezone(UTC)
-        listed = self._deeds.get(at)
-        if listed is None:
-            heapq.heappush(self._times, at)
-            listed = self._deeds[at] = []
-        listed.append(one)
+                self._diary.write(at, Act(id_, deed, None, key))
 
     async def _follow(self, arrived: Sequence[Arrived], now: datetime) -> None:
         """Draw what comes of these messages."""
@@ -212,14 +218,14 @@ class Play:
                 continue
             segment = segments.get(message.customer_id, "")
             for delay, deed in self.behaviour.after(self.seed, message.key, message.channel, segment):
-                self._remember(on_grid(now + delay), Act(message.customer_id, deed, message, message.key))
+                self._diary.write(on_grid(now + delay), Act(message.customer_id, deed, message, message.key))
 
     def _by_script(self, script: Iterable[Rule], message: Arrived, now: datetime) -> None:
         self._heard[message.who, message.channel] += 1
         nth = self._heard[message.who, message.channel]
         for place, rule in enumerate(script):
             if rule.channel == message.channel and rule.nth == nth:
-                self._remember(
+                self._diary.write(
                     now + rule.after, Act(message.customer_id, rule.deed, message, f"{message.key}:script:{place}")
                 )
 
@@ -245,15 +251,17 @@ class Play:
 
     async def _act(self, now: datetime) -> None:
         """Let those act whose time has come."""
-        while self._times and self._times[0] <= now:
-            acts = self._deeds.pop(heapq.heappop(self._times))
+        while self._diary.is_due(now):
+            acts, turns = self._diary.take()
             acts = await self._meant(acts, now)
             for first in range(0, len(acts), ACTS_AT_ONCE):
                 async with self.store.write() as connection:
                     config = await workspace_config(connection)
                     await act(connection, acts[first : first + ACTS_AT_ONCE], config, now)
+            if turns:
+                await self._serve(turns, now)
 
-    async def _meant(self, acts: list[Act], now: datetime) -> list[Act]:
+    async def _meant(self, acts: Sequence[Act], now: datetime) -> Sequence[Act]:
         """Those of a habit that is a segment's are done by its members only."""
         limited = {place: habit.segment for place, habit in enumerate(self.behaviour.shopping) if habit.segment}
         if not limited:
@@ -270,8 +278,10 @@ class Play:
                 kept += [one for one in ones if one.customer_id in inside]
         return kept
 
+    # ── the desk ─────────────────────────────────────────────────────────────
+
     async def _carry_out(self, now: datetime, commands: CommandRunner) -> None:
-        """``on_answer`` is carried out; what asks people or the outside world is only counted."""
+        """What journeys do at their end and handoffs are carried out; every webhook is taken for answered with 200."""
         self._flags.topics.clear()
         while await commands.run_once():
             pass
@@ -279,6 +289,50 @@ class Play:
         async with self.store.write() as connection:
             await connection.execute(
                 update(_COMMANDS)
-                .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind != ON_ANSWER)
+                .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind.not_in(commands.handlers.keys()))
                 .values(done_at=now)
             )
+
+    async def _take_over_chats(self) -> None:
+        """A copy of a real store may hold live chats: from now on they are our agents'."""
+        now = self.clock.now()
+        async with self.store.read() as connection:
+            talks, rests = await standing(connection, now)
+        for place, id_ in enumerate(talks):
+            self._care_for(id_, f"standing:{place}", now)
+        for at in rests:
+            self._diary.write(at)
+
+    async def _hand_over(self, opened: Mapping[str, str], now: datetime) -> None:
+        """Agents will answer these customers' conversations, and be done with them."""
+        if not opened:
+            return
+        named = select(_CUSTOMERS.c.id, _CUSTOMERS.c.external_id).where(given_ids(_CUSTOMERS.c.id))
+        async with self.store.read() as connection:
+            names = {row.id: row.external_id for row in await connection.execute(named, {IDS: sorted(opened)})}
+        for customer_id, conversation_id in opened.items():
+            who = names.get(customer_id) or customer_id
+            self._care_for(conversation_id, f"{who}:{now.isoformat()}", now)
+
+    def _care_for(self, conversation_id: str, key: str, now: datetime) -> None:
+        if conversation_id in self._in_care:
+            return
+        self._in_care.add(conversation_id)
+        answer, talk = self.behaviour.chat(self.seed, key)
+        answered_at = _whole_minute(now + answer)
+        self._diary.write(answered_at, ChatTurn(conversation_id, "assign"))
+        self._diary.write(_whole_minute(answered_at + talk), ChatTurn(conversation_id, "resolve"))
+
+    async def _serve(self, turns: Sequence[ChatTurn], now: datetime) -> None:
+        """Agents take conversations and resolve them; what was held goes on, and messages after the rest."""
+        async with self.store.write() as connection:
+            resolved = await serve(connection, turns, now)
+        self._in_care -= {turn.conversation_id for turn in turns if turn.what == "resolve"}
+        if resolved:
+            await release_held(self.store, now)
+            self._diary.write(now + REST)
+
+
+def _whole_minute(at: datetime) -> datetime:
+    """Agents' clocks show minutes; many share an instant."""
+    return EPOCH + -(-(at - EPOCH) // MINUTE) * MINUTE

@@ -16,6 +16,7 @@ from campaigns.simulation.behaviour import (
     KINDS,
     USUAL,
     Behaviour,
+    Chats,
     Deed,
     Delay,
     Rates,
@@ -68,8 +69,9 @@ def behaviour_of(node: Node | None, file: str, problems: Problems, segments: Col
     shopping = _shopping(fields, segments)
     scripts = _scripts(fields)
     reach = _reach(fields)
+    chats = _chats(fields)
     fields.finish()
-    return Behaviour(rates, tuple(by_segment), delays, amount, tuple(shopping), scripts, reach)
+    return Behaviour(rates, tuple(by_segment), delays, amount, tuple(shopping), scripts, reach, chats)
 
 
 def _rates(fields: Fields, key: str) -> Rates:
@@ -163,6 +165,16 @@ def _reach(fields: Fields) -> Reach:
     consent = float(inner.parsed("consent", share, Decimal("0.9")))
     inner.finish()
     return Reach(given or Reach().channels, consent)
+
+
+def _chats(fields: Fields) -> Chats:
+    """``{answer: 10m..1h, resolve: 4h}``."""
+    inner, usual = fields.mapping("chats"), Chats()
+    if inner is None:
+        return usual
+    found = Chats(inner.parsed("answer", _delay, usual.answer), inner.parsed("resolve", _delay, usual.resolve))
+    inner.finish()
+    return found
 
 
 def _elapsed(text: str) -> timedelta:

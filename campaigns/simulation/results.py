@@ -25,6 +25,7 @@ _HOUR = 3_600_000_000
 _GATES = {"SendDeferred": "deferred", "SendDiverted": "diverted", "SendSkipped": "skipped", "SendExpired": "skipped",
           "SendStopped": "stopped", "OfferWithheld": "ended", "StepDeferred": "deferred",
           "StepSkipped": "skipped", "enrolment.held": "held"}  # fmt: skip
+_ASKED = {"HandoffRequested": "handoff", "TaskCreated": "task", "WebhookCalled": "webhook"}
 _REPLIED = frozenset({"reply", "click"})
 
 
@@ -67,7 +68,8 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """One campaign. ``outcomes`` counts journeys by state and, where they exited, by reason (``exited: opted_out``)."""
+    """One campaign. ``outcomes`` counts journeys by state and, where they exited, by reason (``exited: opted_out``);
+    ``asked`` what others were asked for: handoff, task, webhook."""
 
     name: str
     entered: int
@@ -76,6 +78,7 @@ class CampaignFigures:
     gates: Sequence[GateFigures]
     responses: Mapping[str, int]
     arms: Sequence[Arm] = ()
+    asked: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def micros(self) -> int:
@@ -161,11 +164,11 @@ async def _campaign(
             .order_by(_RESPONSES.c.kind)
         )
     }
+    gates, asked = await _noted(connection, id_, begins)
     return CampaignFigures(
         name, entered, outcomes,
         sorted(await _steps(connection, id_, begins), key=lambda one: (order.get(one.step, 99), one.leg, one.channel)),
-        await _gates(connection, id_, begins),
-        responses, await _arms(connection, id_, begins),
+        gates, responses, await _arms(connection, id_, begins), asked,
     )  # fmt: skip
 
 
@@ -207,17 +210,27 @@ async def _steps(connection: AsyncConnection, id_: str, begins: datetime) -> lis
     ]  # fmt: skip
 
 
-async def _gates(connection: AsyncConnection, id_: str, begins: datetime) -> list[GateFigures]:
+async def _noted(connection: AsyncConnection, id_: str, begins: datetime) -> tuple[list[GateFigures], dict[str, int]]:
+    """What stood in the way, and what was asked of others: counted from the journeys' histories."""
     rows = await connection.execute(
         select(_HISTORY.c.event, _HISTORY.c.detail, func.count().label("number"))
         .join(_ENROLMENTS, _ENROLMENTS.c.id == _HISTORY.c.enrolment_id)
-        .where(_ENROLMENTS.c.campaign_id == id_, _HISTORY.c.at >= begins, _HISTORY.c.event.in_(sorted(_GATES)))
+        .where(
+            _ENROLMENTS.c.campaign_id == id_,
+            _HISTORY.c.at >= begins,
+            _HISTORY.c.event.in_(sorted({**_GATES, **_ASKED})),
+        )
         .group_by(_HISTORY.c.event, _HISTORY.c.detail)
     )
     found: dict[tuple[str, str], int] = defaultdict(int)
+    asked: dict[str, int] = defaultdict(int)
     for row in rows:
-        found[row.detail or row.event, _GATES[row.event]] += row.number
-    return sorted((GateFigures(*key, number) for key, number in found.items()), key=lambda one: -one.number)
+        if row.event in _ASKED:
+            asked[_ASKED[row.event]] += row.number
+        else:
+            found[row.detail or row.event, _GATES[row.event]] += row.number
+    gates = sorted((GateFigures(*key, number) for key, number in found.items()), key=lambda one: -one.number)
+    return gates, dict(sorted(asked.items()))
 
 
 async def _arms(connection: AsyncConnection, id_: str, begins: datetime) -> list[Arm]:
