@@ -3,6 +3,7 @@
 from channels.registry import ADAPTERS
 from otklik.contract import ChannelContract, InboundContract, WebhookContract
 from tests.contract.drivers.email import EmailDriver
+from tests.contract.drivers.gateway import KavenegarDriver, SmscDriver
 from tests.contract.drivers.telegram import TelegramDriver
 from tests.contract.drivers.twilio_sms import SmsDriver
 from tests.contract.drivers.twilio_whatsapp import WhatsappDriver
@@ -25,6 +26,14 @@ class TestTelegramByPtb(ChannelContract, WebhookContract):
 
 class TestSms(ChannelContract, WebhookContract):
     driver = SmsDriver()
+
+
+class TestSmsBySmsc(ChannelContract, WebhookContract):
+    driver = SmscDriver()
+
+
+class TestSmsByKavenegar(ChannelContract, WebhookContract):
+    driver = KavenegarDriver()
 
 
 class TestWhatsapp(ChannelContract, WebhookContract):
