@@ -64,6 +64,10 @@ class Acting:
             "block_bot": self._block_bot,
             "unblock_bot": self._unblock_bot,
             "press": self._press,
+            "edit": self._edit,
+            "share_contact": self._share_contact,
+            "send_photo": self._send_photo,
+            "migrate": self._migrate,
             "read": self._read,
             "complain": self._complain,
             "buy": self._buy,
@@ -229,10 +233,31 @@ class Acting:
         button = buttons[deed.nth - 1]
         if "callback_data" in button:
             return _told(await self._telegram.press(person, message, button))
-        answer, target = await self._outbound.visit(str(button.get("url", "")))
+        if "url" not in button:
+            contact = button.get("request_contact")
+            return _told(
+                await (
+                    self._telegram.share_contact(person) if contact else self._telegram.write(person, button["text"])
+                )
+            )
+        answer, target = await self._outbound.visit(str(button["url"]))
         message.clicks = [*(message.clicks or []), target]
         self._people.changed(person, channel, message)
         return f"{answer.status or answer.error} at {target}"
+
+    async def _edit(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
+        return _told(await self._telegram.edit(person, deed.text or _DEFAULT_TEXT[person.lang]))
+
+    async def _share_contact(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
+        return _told(await self._telegram.share_contact(person))
+
+    async def _send_photo(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
+        return _told(await self._telegram.send_photo(person, deed.text))
+
+    async def _migrate(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
+        if deed.text is None or not deed.text.lstrip("-").isdecimal():
+            raise CannotActError("'text' is the id of the new chat, such as -1001234567890")
+        return _told(await self._telegram.migrate(person, int(deed.text)))
 
     async def _read(self, person: Person, deed: Deed, channel: str, message: Message | None) -> str:
         found = self._account.messages.get(message.provider_id or "") if message else None
@@ -254,7 +279,7 @@ class Acting:
             return "email"
         if do == "start":
             return "sms"
-        if do in ("start_bot", "block_bot", "unblock_bot"):
+        if do in ("start_bot", "block_bot", "unblock_bot", "edit", "share_contact", "send_photo", "migrate"):
             return "telegram"
         threads = {name: kept for name, kept in (person.threads or {}).items() if kept}
         if threads:

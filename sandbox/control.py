@@ -7,6 +7,7 @@ from aiohttp import web
 from sandbox.clock import iso, parse_instant
 from sandbox.guard import read_json, read_object
 from sandbox.settings import apply_settings
+from sandbox.telegram.dialects import DIALECTS
 from sandbox.wire import json_response
 from sandbox.world import World
 
@@ -142,15 +143,19 @@ class Control:
         return json_response({"up": mailbox.up, **answer})
 
     async def set_telegram(self, request: web.Request) -> web.Response:
-        """POST telegram {token, username, rate_scale}."""
+        """POST telegram {token, username, rate_scale, dialect}: dialect bale is a server with fewer methods."""
         body = await read_object(request)
         bot = self._world.bot
         if "token" in body and ":" not in str(body["token"]):
             raise ValueError("'token' is written as 100001:secret")
+        if body.get("dialect", "telegram") not in DIALECTS:
+            raise ValueError(f"'dialect' is one of {', '.join(DIALECTS)}")
+        bot.dialect = str(body.get("dialect", bot.dialect))
         bot.token = str(body.get("token", bot.token))
         bot.username = str(body.get("username", bot.username))
         bot.limits.scale = float(str(body.get("rate_scale", bot.limits.scale)))
-        return json_response({"token": bot.token, "username": bot.username, "rate_scale": bot.limits.scale})
+        shown = {"token": bot.token, "username": bot.username, "rate_scale": bot.limits.scale}
+        return json_response({**shown, "dialect": bot.dialect})
 
     async def set_twilio(self, request: web.Request) -> web.Response:
         """POST twilio {account_sid, token, numbers, services, contents, inbound_url, …}."""

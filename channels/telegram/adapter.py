@@ -42,6 +42,9 @@ CLIENTS = {
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
 SECRET_QUERY = "secret"  # noqa: S105 - a parameter's name
 UPDATES_AT_ONCE = 100
+MOST_ANSWERING = 200
+"""Presses that wait for their answer; beyond it spinners run out by themselves."""
+_PRESS = b'"callback_query"'
 _POLL_MARGIN = 15.0
 
 
@@ -52,6 +55,8 @@ class TelegramAdapter:
         self._settings = settings
         self._dialect: Dialect = settings.server
         self._client: BotClient | None = None
+        self._fetched: list[RawInbound] = []
+        self._answering: set[asyncio.Task[None]] = set()
         self.capabilities = Capabilities(
             channel=TELEGRAM,
             text_limit=TEXT_LIMIT,
@@ -94,6 +99,9 @@ class TelegramAdapter:
 
     async def close(self) -> None:
         client, self._client = self._client, None
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         if client is not None:
             await client.close()
 
@@ -116,11 +124,14 @@ class TelegramAdapter:
             TransientFailure: no answer; nothing is lost, try again.
             ChannelFault: a wrong token, or another program polls this bot: try again slowly, a person must act.
         """
+        self._stop_spinners(self._fetched)  # they are stored by now: this call confirms them
+        self._fetched = []
         offset, wait = cursor.get("offset", 0), self._settings.poll_seconds
         asked = {"offset": offset if isinstance(offset, int) else 0, "timeout": int(wait), "limit": UPDATES_AT_ONCE}
         updates, failure = await self._ask("getUpdates", asked | self._wanted(), timeout=wait + _POLL_MARGIN)
         if failure is None:
-            return self._cut(updates, cursor)
+            self._fetched, following = self._cut(updates, cursor)
+            return self._fetched, following
         if isinstance(failure, ChannelFault) and "webhook" in failure.detail.lower():
             await self._leave_webhook()  # the account says polling; a webhook is left from before
             return [], cursor
@@ -136,7 +147,9 @@ class TelegramAdapter:
             given = parse_qs(urlsplit(request.url).query).get(SECRET_QUERY, [""])[0]
         if not secret or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
             return None
-        return [raw_update(self.account, request.body)]
+        raws = [raw_update(self.account, request.body)]
+        self._stop_spinners(raws)
+        return raws
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
         return parse(raw, self.scope)
@@ -195,6 +208,16 @@ class TelegramAdapter:
         if isinstance(failure, PermanentFailure | TransientFailure | ChannelFault):
             raise failure
         raise TransientFailure(failure.detail, code=failure.code)  # a file may be asked for as often as one likes
+
+    def _stop_spinners(self, raws: list[RawInbound]) -> None:
+        """Answer the presses among ``raws`` without waiting for it: until then the button looks as if it hung."""
+        pressed = [raw for raw in raws if _PRESS in raw.payload]
+        if self._client is None or len(self._answering) > MOST_ANSWERING:
+            return
+        for raw in pressed:
+            task = asyncio.create_task(self.answer_callback(raw))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
 
     async def _leave_webhook(self) -> None:
         _, failure = await self._ask("deleteWebhook", {"drop_pending_updates": False})

@@ -9,7 +9,8 @@ from aiohttp import web
 from sandbox.faults import Fault, Faults
 from sandbox.telegram.bot import Bot
 from sandbox.telegram.errors import NOT_FOUND, UNAUTHORIZED, TelegramError
-from sandbox.telegram.methods import SENDING, Methods, SentFile
+from sandbox.telegram.files import SentFile
+from sandbox.telegram.methods import SENDING, Methods
 from sandbox.wire import json_response, read_form, suffer
 
 
@@ -50,7 +51,7 @@ class TelegramApi:
             self._authenticate(request)
         except TelegramError as error:
             return json_response(error.as_json(), error.code)
-        upload = self._bot.files.get(request.match_info["path"].rpartition("/")[2])
+        upload = self._bot.files.find(request.match_info["path"])
         if upload is None or upload.data is None:
             return json_response(NOT_FOUND.as_json(), 404)
         return web.Response(body=upload.data, content_type="application/octet-stream")

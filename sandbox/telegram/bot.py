@@ -2,33 +2,23 @@
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clock import BusinessClock
 from sandbox.people import Message, People, Person, TelegramUser
+from sandbox.telegram.dialects import parse_markdown
 from sandbox.telegram.entities import command_entity, parse_html, trim, utf16_length
-from sandbox.telegram.errors import refused, too_many
+from sandbox.telegram.errors import migrated, refused, too_many
+from sandbox.telegram.files import Files
 from sandbox.telegram.limits import Limits
-from sandbox.telegram.markup import keyboard, structure
+from sandbox.telegram.markup import is_inline, keyboard, rows_of, structure
 
 DEFAULT_TOKEN = "100001:sandbox-token"  # noqa: S105 - the sandbox's published token
 DEFAULT_USERNAME = "otklik_demo_bot"
 TEXT_LIMIT, CAPTION_LIMIT = 4096, 1024  # characters after parsing
 CALLBACK_ANSWER_LIMIT = 200
-FILES_KEPT = 50
 
 _QUERIES_KEPT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that was sent: ``data`` None when it was only named by URL or id."""
-
-    file_id: str
-    name: str
-    size: int
-    data: bytes | None
 
 
 class Bot:
@@ -42,7 +32,9 @@ class Bot:
         self.token = DEFAULT_TOKEN
         self.username = DEFAULT_USERNAME
         self.commands: dict[str, list[dict[str, Any]]] = {}
-        self.files: OrderedDict[str, Upload] = OrderedDict()
+        self.dialect = "telegram"
+        self.moved: dict[int, int] = {}  # chats that go on under another id
+        self.files = Files()
 
     @property
     def id(self) -> int:
@@ -59,9 +51,12 @@ class Bot:
         if value in (None, ""):
             raise refused(400, "chat_id is empty")
         try:
-            person = self._people.by_user.get(int(str(value)))
+            chat = int(str(value))
         except ValueError:
-            person = None
+            chat = 0
+        if chat in self.moved:
+            raise migrated(self.moved[chat])
+        person = self._people.by_user.get(next((old for old, new in self.moved.items() if new == chat), chat))
         if person is None or person.telegram is None:
             raise refused(400, "chat not found")
         if person.telegram.deactivated:
@@ -76,7 +71,9 @@ class Bot:
         """The text after parsing, and its entities; 400 when it cannot be parsed, is empty or too long."""
         source, mode = str(params.get(field) or ""), str(params.get("parse_mode") or "").lower()
         entities: list[dict[str, Any]] = []
-        if mode == "html":
+        if self.dialect == "bale":
+            source, entities = parse_markdown(source)
+        elif mode == "html":
             source, entities = parse_html(source)
         elif mode:
             raise refused(400, "unsupported parse_mode")
@@ -105,10 +102,9 @@ class Bot:
         if user is None:
             raise refused(400, "chat not found")
         user.last_message_id += 1
-        buttons = (markup or {}).get("inline_keyboard")
         return self._people.post(
             person, "telegram", "company", text,
-            provider_id=str(user.last_message_id), status="delivered", buttons=buttons,
+            provider_id=str(user.last_message_id), status="delivered", buttons=rows_of(markup),
         )  # fmt: skip
 
     def find(self, person: Person, params: dict[str, Any], words: str) -> Message:
@@ -148,6 +144,11 @@ class Bot:
             self._queries.popitem(last=False)
         return query
 
+    @property
+    def unanswered(self) -> list[str]:
+        """Presses that the bot has not answered yet."""
+        return list(self._queries)
+
     def answer_query(self, params: dict[str, Any]) -> None:
         """answerCallbackQuery: once for each press."""
         if len(str(params.get("text") or "")) > CALLBACK_ANSWER_LIMIT:
@@ -155,21 +156,10 @@ class Bot:
         if self._queries.pop(str(params.get("callback_query_id")), None) is None:
             raise refused(400, "query is too old and response timeout expired or query ID is invalid")
 
-    def keep_file(self, name: str, data: bytes | None, reference: str) -> Upload:
-        """Remember a file that was sent, so that getFile finds it; the oldest give way."""
-        known = self.files.get(reference)
-        if data is None and known is not None:
-            return known
-        digest = hashlib.blake2b(data or reference.encode(), digest_size=12).hexdigest()
-        upload = Upload(f"FILE{digest}", name, len(data or b""), data)
-        self.files[upload.file_id] = upload
-        if len(self.files) > FILES_KEPT:
-            self.files.popitem(last=False)
-        return upload
-
     def chat_json(self, person: Person) -> dict[str, Any]:
         """The private chat with ``person``, as a Chat."""
-        return {"id": person.telegram.user_id if person.telegram else 0, "type": "private", **_names(person)}
+        user_id = person.telegram.user_id if person.telegram else 0
+        return {"id": self.moved.get(user_id, user_id), "type": "private", **_names(person)}
 
     def user_json(self, person: Person) -> dict[str, Any]:
         """``person`` as a User."""
@@ -192,7 +182,7 @@ class Bot:
             data["entities"] = entities
         if message.edited:
             data["edit_date"] = self._clock.micros() // 1_000_000
-        if message.buttons:
+        if message.buttons and is_inline(message.buttons):
             data["reply_markup"] = {"inline_keyboard": message.buttons}
         return data
 

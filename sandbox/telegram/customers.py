@@ -6,6 +6,8 @@ from typing import Any
 from sandbox.clock import BusinessClock
 from sandbox.people import Message, People, Person, TelegramUser
 from sandbox.telegram.bot import Bot
+from sandbox.telegram.dialects import BALE_UPDATES
+from sandbox.telegram.files import PICTURE, shown
 from sandbox.telegram.updates import Updates
 
 
@@ -25,15 +27,51 @@ class Customers:
     async def write(self, person: Person, text: str, answered: Message | None = None) -> bool:
         """Send the bot a message; writing to a bot one has not started starts it, and lifts a block."""
         user = _user(person)
-        if user.blocked:
-            await self.unblock(person)
-        user.started = True
-        user.last_message_id += 1
-        message = self._people.post(person, "telegram", "customer", text, provider_id=str(user.last_message_id))
+        message = await self._post(person, text)
         content = self._bot.message_json(person, message)
         if answered is not None and answered.by == "company":
             content["reply_to_message"] = self._bot.message_json(person, answered)
-        return await self._updates.add("message", content, user.user_id)
+        return await self._add("message", content, user)
+
+    async def edit(self, person: Person, text: str) -> bool:
+        """Change the last message that the person wrote themselves."""
+        own = [message for message in person.thread("telegram") if message.by == "customer"]
+        if not own:
+            return False
+        own[-1].text, own[-1].edited = text, True
+        self._people.changed(person, "telegram", own[-1])
+        return await self._add("edited_message", self._bot.message_json(person, own[-1]), _user(person))
+
+    async def share_contact(self, person: Person) -> bool:
+        """Press a key that asks for the own number, and agree."""
+        user, number = _user(person), (person.phone or "").removeprefix("+")
+        message = await self._post(person, f"[contact: {person.phone or 'none'}]")
+        content = self._bot.message_json(person, message)
+        del content["text"]
+        contact = {"phone_number": number, "first_name": person.name, "user_id": user.user_id}
+        return await self._add("message", {**content, "contact": contact}, user)
+
+    async def send_photo(self, person: Person, caption: str | None) -> bool:
+        """Send the bot a picture."""
+        upload = self._bot.files.keep("photo.png", PICTURE)
+        message = await self._post(person, f"[photo: {upload.name}]" + (f"\n{caption}" if caption else ""))
+        content = self._bot.message_json(person, message)
+        del content["text"]
+        content |= shown(upload, "photo") | ({"caption": caption} if caption else {})
+        return await self._add("message", content, _user(person))
+
+    async def migrate(self, person: Person, chat: int) -> bool:
+        """The chat goes on under the id ``chat``, as a group that became a supergroup; the old one says so."""
+        user = _user(person)
+        content = {
+            "message_id": user.last_message_id + 1,
+            "from": self._bot.user_json(person),
+            "chat": {"id": user.user_id, "type": "group", "title": person.name},
+            "date": self._clock.micros() // 1_000_000,
+            "migrate_to_chat_id": chat,
+        }
+        self._bot.moved[user.user_id] = chat
+        return await self._add("message", content, user)
 
     async def start(self, person: Person, payload: str | None) -> bool:
         """Press Start, perhaps from a deep link with a payload."""
@@ -50,7 +88,7 @@ class Customers:
         }
         message.clicks = [*(message.clicks or []), button.get("text", "")]
         self._people.changed(person, "telegram", message)
-        return await self._updates.add("callback_query", query, _user(person).user_id)
+        return await self._add("callback_query", query, _user(person))
 
     async def block(self, person: Person) -> bool:
         """Block the bot: it hears of it by my_chat_member."""
@@ -74,7 +112,21 @@ class Customers:
             "old_chat_member": member if blocked else kicked,
             "new_chat_member": kicked if blocked else member,
         }
-        return await self._updates.add("my_chat_member", content, user.user_id)
+        return await self._add("my_chat_member", content, user)
+
+    async def _post(self, person: Person, text: str) -> Message:
+        """Put the person's own message into the chat; writing to a bot starts it and lifts a block."""
+        user = _user(person)
+        if user.blocked:
+            await self.unblock(person)
+        user.started = True
+        user.last_message_id += 1
+        return self._people.post(person, "telegram", "customer", text, provider_id=str(user.last_message_id))
+
+    async def _add(self, kind: str, content: dict[str, Any], user: TelegramUser) -> bool:
+        if self._bot.dialect == "bale" and kind not in BALE_UPDATES:
+            return False
+        return await self._updates.add(kind, content, user.user_id)
 
     def _kicked(self) -> dict[str, Any]:
         return {"status": "kicked", "user": self._bot.user(), "until_date": 0}

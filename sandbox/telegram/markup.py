@@ -35,7 +35,7 @@ def boolean(params: dict[str, Any], name: str) -> bool:
 
 
 def keyboard(params: dict[str, Any]) -> dict[str, Any] | None:
-    """The checked ``reply_markup``: an inline keyboard (other kinds pass as they are)."""
+    """The checked ``reply_markup``: an inline or a reply keyboard (other kinds pass as they are)."""
     if not params.get("reply_markup"):
         return None
     markup = structure(params["reply_markup"], "reply keyboard markup")
@@ -43,6 +43,8 @@ def keyboard(params: dict[str, Any]) -> dict[str, Any] | None:
         raise refused(400, "object expected as reply markup")
     rows = markup.get("inline_keyboard")
     if rows is None:
+        if "keyboard" in markup:
+            _check_keys(markup["keyboard"])
         return markup
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise refused(400, 'field "inline_keyboard" must be of type Array')
@@ -52,6 +54,29 @@ def keyboard(params: dict[str, Any]) -> dict[str, Any] | None:
         for button in row:
             _check(button)
     return {"inline_keyboard": rows}
+
+
+def rows_of(markup: dict[str, Any] | None) -> list[list[dict[str, Any]]] | None:
+    """The buttons of either kind of keyboard, row by row; None where there are none."""
+    rows = (markup or {}).get("inline_keyboard") or (markup or {}).get("keyboard")
+    if not rows:
+        return None
+    return [[{"text": key} if isinstance(key, str) else key for key in row] for row in rows]
+
+
+def is_inline(rows: list[list[dict[str, Any]]]) -> bool:
+    """Whether the buttons stand under their message; the keys of a reply keyboard only have words."""
+    return any(action in button for row in rows for button in row for action in _ACTIONS)
+
+
+def _check_keys(rows: Any) -> None:
+    """A reply keyboard: texts, or objects with one."""
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise refused(400, 'field "keyboard" must be of type Array')
+    for key in (key for row in rows for key in row):
+        words = key.get("text") if isinstance(key, dict) else key
+        if not isinstance(words, str) or not words.strip():
+            raise refused(400, 'can\'t parse keyboard button: Field "text" must be of type String')
 
 
 def _check(button: Any) -> None:

@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.ledger import Ledger
 from sandbox.outbound import NotLoopbackError, require_loopback
 from sandbox.people import Person
-from sandbox.telegram.bot import Bot, Upload
+from sandbox.telegram.bot import Bot
+from sandbox.telegram.dialects import BALE_METHODS, known_to_bale
 from sandbox.telegram.errors import NOT_FOUND, TelegramError, refused
+from sandbox.telegram.files import album, shown
 from sandbox.telegram.markup import boolean, integer, keyboard, structure
 from sandbox.telegram.updates import DEFAULT_TYPES, Updates, Webhook
 
-DOWNLOAD_LIMIT = 20 * 1024 * 1024  # bytes that getFile serves
-SENDING = frozenset({"sendmessage", "sendphoto", "senddocument"})
+SENDING = frozenset({"sendmessage", "sendphoto", "senddocument", "sendmediagroup"})
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _KINDS = frozenset({
@@ -27,14 +27,6 @@ Params = dict[str, Any]
 Method = Callable[[Params], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class SentFile:
-    """A file that came with a multipart request."""
-
-    name: str
-    data: bytes
-
-
 class Methods:
     """The table of methods; names are compared without case, as Telegram does."""
 
@@ -44,15 +36,17 @@ class Methods:
         self._ledger = ledger
         named: list[Method] = [
             self.getMe, self.getUpdates, self.setWebhook, self.deleteWebhook, self.getWebhookInfo, self.sendMessage,
-            self.sendPhoto, self.sendDocument, self.editMessageText, self.editMessageReplyMarkup, self.deleteMessage,
-            self.answerCallbackQuery, self.sendChatAction, self.getChat, self.getFile, self.setMyCommands,
-            self.getMyCommands, self.deleteMyCommands,
+            self.sendPhoto, self.sendDocument, self.sendMediaGroup, self.editMessageText, self.editMessageReplyMarkup,
+            self.deleteMessage, self.answerCallbackQuery, self.sendChatAction, self.getChat, self.getFile,
+            self.setMyCommands, self.getMyCommands, self.deleteMyCommands,
         ]  # fmt: skip
         self.table: dict[str, Method] = {method.__name__.lower(): method for method in named}
 
     async def call(self, name: str, params: Params, fault: str | None = None) -> Any:
         """Run a method. A message is in the ledger before this returns; so is a refusal."""
         method = self.table.get(name.lower())
+        if self._bot.dialect == "bale":
+            method, params = (method if name.lower() in BALE_METHODS else None), known_to_bale(params)
         if method is None:
             raise NOT_FOUND
         if name.lower() not in SENDING:
@@ -63,8 +57,9 @@ class Methods:
         except TelegramError as error:
             self.record(params, text, accepted=False, code=error.code, fault=fault)
             raise
-        shown = result.get("text") or result.get("caption") or ""
-        self.record(params, shown, accepted=True, provider_id=str(result["message_id"]), fault=fault)
+        for sent in result if isinstance(result, list) else [result]:
+            words = sent.get("text") or sent.get("caption") or ""
+            self.record(params, words, accepted=True, provider_id=str(sent["message_id"]), fault=fault)
         return result
 
     def record(self, params: Params, text: str, *, accepted: bool, **more: Any) -> None:
@@ -131,21 +126,21 @@ class Methods:
 
     async def sendPhoto(self, params: Params) -> Any:  # noqa: N802
         """A picture with a caption."""
-        upload, data = self._send_file(params, "photo")
-        size = {"file_id": upload.file_id, "file_unique_id": upload.file_id[-12:], "width": 640, "height": 480}
-        data["photo"] = [{**size, "file_size": upload.size}]
-        return data
+        return self._send_file(params, "photo")
 
     async def sendDocument(self, params: Params) -> Any:  # noqa: N802
         """A file with a caption."""
-        upload, data = self._send_file(params, "document")
-        data["document"] = {
-            "file_id": upload.file_id,
-            "file_unique_id": upload.file_id[-12:],
-            "file_name": upload.name,
-            "file_size": upload.size,
-        }
-        return data
+        return self._send_file(params, "document")
+
+    async def sendMediaGroup(self, params: Params) -> Any:  # noqa: N802
+        """Pictures or files that are shown as one; each is a message. All are taken, or none."""
+        person = self._bot.chat_of(params)
+        items = album(params)
+        for item in items:
+            self._bot.files.given(params, str(item["type"]), item.get("media"))
+            self._bot.compose(item, "caption")
+        self._check_rate(person)
+        return [self._put(person, params, str(item["type"]), item.get("media"), item, None) for item in items]
 
     async def editMessageText(self, params: Params) -> Any:  # noqa: N802
         """Change a text the bot has sent."""
@@ -190,14 +185,7 @@ class Methods:
 
     async def getFile(self, params: Params) -> Any:  # noqa: N802
         """Where a file can be fetched: ``/file/bot<token>/<file_path>``."""
-        upload = self._bot.files.get(str(params.get("file_id")))
-        if upload is None:
-            raise refused(400, "invalid file_id")
-        if upload.size > DOWNLOAD_LIMIT:
-            raise refused(400, "file is too big")
-        path = f"documents/{upload.file_id}"
-        unique = upload.file_id[-12:]
-        return {"file_id": upload.file_id, "file_unique_id": unique, "file_size": upload.size, "file_path": path}
+        return self._bot.files.get(str(params.get("file_id")))
 
     async def setMyCommands(self, params: Params) -> Any:  # noqa: N802
         """The bot's menu, by language."""
@@ -219,28 +207,29 @@ class Methods:
         self._bot.commands.pop(str(params.get("language_code") or ""), None)
         return True
 
-    def _send_file(self, params: Params, field: str) -> tuple[Upload, dict[str, Any]]:
+    def _send_file(self, params: Params, field: str) -> dict[str, Any]:
         person = self._bot.chat_of(params)
-        given = params.get(field)
-        if isinstance(given, str) and given.startswith("attach://"):
-            given = params.get(given.removeprefix("attach://"))
-        if not given:
-            raise refused(400, f"there is no {field} in the request")
-        caption, entities = self._bot.compose(params, "caption")
+        self._bot.files.given(params, field, params.get(field))
+        self._bot.compose(params, "caption")
         markup = keyboard(params)
         self._check_rate(person)
-        if isinstance(given, SentFile):
-            upload = self._bot.keep_file(given.name, given.data, "")
-        else:
-            upload = self._bot.keep_file(str(given).rpartition("/")[2] or field, None, str(given))
+        return self._put(person, params, field, params.get(field), params, markup)
+
+    def _put(
+        self, person: Person, params: Params, field: str, given: Any, words: Params, markup: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Put one file with its caption into the chat."""
+        upload = self._bot.files.given(params, field, given)
+        caption, entities = self._bot.compose(words, "caption")
         message = self._bot.send(person, f"[{field}: {upload.name}]" + (f"\n{caption}" if caption else ""), markup)
         data = self._bot.message_json(person, message)
         del data["text"]
-        if caption:
-            data["caption"] = caption
-        if entities:
-            data["caption_entities"] = entities
-        return upload, data
+        return {
+            **data,
+            **shown(upload, field),
+            **({"caption": caption} if caption else {}),
+            **({"caption_entities": entities} if entities else {}),
+        }
 
     def _check_rate(self, person: Person) -> None:
         if person.telegram is not None:

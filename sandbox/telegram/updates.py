@@ -52,6 +52,11 @@ class Updates:
         """Updates that nobody confirmed yet."""
         return len(self._pending)
 
+    @property
+    def polled(self) -> bool:
+        """Whether somebody waits for updates now."""
+        return self._poller is not None
+
     async def add(self, kind: str, content: dict[str, Any], user_id: int) -> bool:
         """Queue an update and, with a webhook, try to deliver it. True unless the bot does not want its kind."""
         if kind not in self.allowed:

@@ -281,16 +281,21 @@ KINDS = {"Integer": int, "String": str, "Boolean": bool}
 
 async def test_answers_are_as_the_api_describes_them(sandbox: Running, bot: Bot) -> None:
     description = spec("telegram_bot_api.json")
+    sandbox.world.bot.limits.scale = 1000
     await bot.send_message(ANNA, "hi", reply_markup=keyboard())
     await sandbox.do("anna", do="press")
     await sandbox.do("anna", do="reply", text="/help me")
     await sandbox.do("anna", do="block_bot")
     await sandbox.do("anna", do="unblock_bot")
+    await sandbox.do("anna", do="edit", text="oh")
+    await sandbox.do("anna", do="share_contact")
+    await sandbox.do("anna", do="send_photo", text="look")
     for update in (await call(sandbox, "getUpdates"))["result"]:
         conform(description, update, ["Update"], "Update")
     calls = {
         "getMe": {}, "getWebhookInfo": {}, "getChat": {"chat_id": ANNA}, "sendMessage": {"chat_id": ANNA, "text": "x"},
         "sendPhoto": {"chat_id": ANNA, "photo": "http://127.0.0.1:9/x.jpg", "caption": "c"},
+        "sendMediaGroup": {"chat_id": ANNA, "media": [{"type": "document", "media": f"id{n}"} for n in range(2)]},
     }  # fmt: skip
     for method, params in calls.items():
         described = description["methods"][method]
