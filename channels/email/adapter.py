@@ -10,6 +10,7 @@ import ssl
 
 from channels.adapter import Capabilities, Rate
 from channels.email.connecting import connect, tls_context
+from channels.email.delivered import ReceivesRawMail
 from channels.email.headers import is_address, message_id
 from channels.email.mime import Composer
 from channels.email.pool import Pool
@@ -23,12 +24,15 @@ from core.messages import EMAIL, OutboundMessage, Receipt
 
 LONGEST_TEXT = 1_000_000
 """Characters of a body that we send; servers take megabytes, readers do not."""
+_BULKY = 200_000
+"""Bytes of attachments from which on a mail is made in a thread: base64 takes its time."""
 
 
-class EmailAdapter:
+class EmailAdapter(ReceivesRawMail):
     """A mail account with its sessions, which stay open between mails."""
 
     def __init__(self, settings: EmailSettings) -> None:
+        super().__init__(settings.account, settings.inbound_secret)
         self._settings = settings
         self._servers = settings.submission()
         self._composer = Composer(settings)
@@ -101,7 +105,10 @@ class EmailAdapter:
             raise PermanentFailure(PermanentKind.BAD_ADDRESS, f"{recipient!r} is not a mail address")
         if max(len(message.text), len(message.html)) > LONGEST_TEXT:
             raise PermanentFailure(PermanentKind.CONTENT_REFUSED, f"the text is over {LONGEST_TEXT:,} characters")
-        raw = self._composer.compose(message, machine_now())
+        if sum(attachment.size for attachment in message.attachments) > _BULKY:
+            raw = await asyncio.to_thread(self._composer.compose, message, machine_now())
+        else:
+            raw = self._composer.compose(message, machine_now())
         return await self._signer.signed(raw) if self._signer is not None else raw
 
     def _envelope(self, message: OutboundMessage) -> Envelope:

@@ -17,6 +17,7 @@ _PLAIN_WORD = re.compile(r"[!-~]{1,60}( [!-~]{1,60})*")
 _ADDRESS = re.compile(r"[^\s<>(),:;\"\[\]@\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}@[A-Za-z0-9._-]{1,255}")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,900}>")
 _OUR_ID = re.compile(rf"<?([0-9a-v]{{{ID_LENGTH}}})@[A-Za-z0-9._-]+>?")
+_NO_ID = re.compile(r"[^A-Za-z0-9@._+-]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 _PLAIN_URL = re.compile(r"[A-Za-z0-9!#$%&'()*+./:;=?@\[\]_~-]*")
 _WORD_BYTES = 42
@@ -117,6 +118,11 @@ def media_type(value: str) -> str:
     if _TOKEN.fullmatch(lowered) and not lowered.startswith(("multipart/", "message/")):
         return lowered
     return "application/octet-stream"
+
+
+def content_id(value: str) -> bytes:
+    """A Content-ID in its brackets, which HTML shows by ``cid:`` and the same characters percent-encoded (RFC 2392)."""
+    return f"<{_NO_ID.sub('_', value.strip().strip('<>'))[:200]}>".encode()
 
 
 def file_name(name: str) -> bytes:

@@ -6,12 +6,14 @@ stay under the 998 octets of RFC 5322.
 
 import re
 from binascii import b2a_base64, b2a_qp
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
 from html import escape
 
 from channels.email.headers import (
+    content_id,
     file_name,
     mailbox,
     media_type,
@@ -33,6 +35,9 @@ _RAW_ELEMENT = re.compile(rb"<(?:style|script|xmp|iframe|noembed|noframes|plaint
 _MISREAD = re.compile(rb"&#1[2-5][0-9];")
 """References to U+0080 … U+009F are read as characters of Windows."""
 _MOST_REFERENCES = 20
+MAX_ATTACHMENTS = 50
+MAX_ATTACHED = 18_000_000
+"""Bytes of all attachments of a mail before base64: with it, under the 25 MB that the usual servers take."""
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 _PLAIN = b"Content-Type: text/plain; charset=utf-8\r\n"
 _HTML = b"Content-Type: text/html; charset=utf-8\r\n"
@@ -122,20 +127,42 @@ def _unsubscribe(message: OutboundMessage) -> bytes:
 def _body(message: OutboundMessage) -> bytes:
     """From Content-Type to the end."""
     text, html = _with_buttons(message) if message.buttons else (message.text, message.html)
-    inner = _alternatives(text, html, b"=_a" + message.id.encode())
     if not message.attachments:
+        return _alternatives(text, html, (), message.id.encode())
+    attachments = _bounded(message.attachments)
+    images = [attachment for attachment in attachments if html and _is_inline(attachment)]
+    files = [attachment for attachment in attachments if not (html and _is_inline(attachment))]
+    inner = _alternatives(text, html, images, message.id.encode())
+    if not files:
         return inner
-    boundary = b"=_m" + message.id.encode()
-    parts = [inner, *map(_attachment, message.attachments)]
-    return _multipart(b"mixed", boundary, parts)
+    return _multipart(b"mixed", b"=_m" + message.id.encode(), [inner, *map(_attachment, files)])
 
 
-def _alternatives(text: str, html: str, boundary: bytes) -> bytes:
+def _bounded(attachments: Sequence[Attachment]) -> Sequence[Attachment]:
+    size = sum(attachment.size for attachment in attachments)
+    if size > MAX_ATTACHED or len(attachments) > MAX_ATTACHMENTS:
+        raise PermanentFailure(
+            PermanentKind.CONTENT_REFUSED,
+            f"{len(attachments)} attachments of {size:,} bytes; a mail carries at most {MAX_ATTACHMENTS} "
+            f"of {MAX_ATTACHED:,} bytes together",
+        )
+    return attachments
+
+
+def _is_inline(attachment: Attachment) -> bool:
+    return bool(attachment.content_id) and attachment.media_type.lower().startswith("image/")
+
+
+def _alternatives(text: str, html: str, images: Sequence[Attachment], id_: bytes) -> bytes:
     if not html:
         return _text_part(_PLAIN, text)
+    shown = _html_part(html)
+    if images:
+        parts = [shown, *(_attachment(image, inline=True) for image in images)]
+        shown = _multipart(b'related; type="text/html"', b"=_r" + id_, parts)
     if not text:
-        return _html_part(html)
-    return _multipart(b"alternative", boundary, [_text_part(_PLAIN, text), _html_part(html)])
+        return shown
+    return _multipart(b"alternative", b"=_a" + id_, [_text_part(_PLAIN, text), shown])
 
 
 def _multipart(subtype: bytes, boundary: bytes, parts: list[bytes]) -> bytes:
@@ -174,7 +201,7 @@ def _base64(data: bytes) -> bytes:
     return b"\r\n".join([flat[start : start + 76] for start in range(0, len(flat), 76)]) + b"\r\n"
 
 
-def _attachment(attachment: Attachment) -> bytes:
+def _attachment(attachment: Attachment, *, inline: bool = False) -> bytes:
     if len(attachment.content) != attachment.size:
         raise PermanentFailure(
             PermanentKind.UNSUPPORTED,
@@ -185,7 +212,8 @@ def _attachment(attachment: Attachment) -> bytes:
         (
             b"Content-Type: ",
             media_type(attachment.media_type).encode(),
-            b"\r\nContent-Disposition: attachment; ",
+            b"\r\nContent-ID: " + content_id(attachment.content_id) if inline else b"",
+            b"\r\nContent-Disposition: inline; " if inline else b"\r\nContent-Disposition: attachment; ",
             file_name(attachment.name),
             b"\r\nContent-Transfer-Encoding: base64\r\n\r\n",
             _base64(attachment.content),

@@ -6,9 +6,12 @@ from typing import Literal
 
 from channels.email.headers import is_address
 from channels.email.servers import Server, Tls, read_server
+from channels.email.structure import LARGEST_MAIL
 from core.errors import ConfigurationError
 
 _DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
+SHORTEST_SECRET = 16
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
 FINAL_DOT_SECONDS = 600.0
 """How long to wait for the answer to the content: RFC 5321 §4.5.3.2.6 asks for ten minutes at least."""
 
@@ -36,7 +39,7 @@ class ImapSettings:
     idle: float = 10.0
     batch: int = 50
     batch_bytes: int = 32_000_000
-    largest: int = 26_000_000
+    largest: int = LARGEST_MAIL
     history: Literal["new", "all"] = "new"
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class EmailSettings:
 
     ``rate`` is mails a second that ``host`` takes, 0 where it sets no limit, ``weight`` its share beside the further
     ``servers``, which are URLs with commas or blanks between them (:func:`channels.email.servers.read_server`).
+
+    ``inbound_secret`` is what a provider proves itself with that posts raw mails to us, empty where none may.
 
     ``dkim_key`` is the file of a private key (PEM, RSA or Ed25519); mails are then signed for ``dkim_domain``, the
     sender's unless it is set, under ``dkim_selector``.
@@ -99,12 +104,15 @@ class EmailSettings:
     imap_timeout: float = 30.0
     imap_idle: float = 10.0
     imap_history: Literal["new", "all"] = "new"
+    inbound_secret: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         for name in ("sender", "reply_address", "bounce_address"):
             address = getattr(self, name)
             if (address or name == "sender") and not is_address(address):
                 raise ConfigurationError(f"{name}: {address!r} is not a mail address")
+        if self.local_hostname and not _HOST.fullmatch(self.local_hostname):
+            raise ConfigurationError(f"local_hostname: {self.local_hostname!r} is not a host name")
         if bool(self.dkim_key) != bool(self.dkim_selector):
             missing, present = ("dkim_selector", "dkim_key") if self.dkim_key else ("dkim_key", "dkim_selector")
             raise ConfigurationError(f"{missing}: is missing, though {present} is there")
@@ -112,6 +120,8 @@ class EmailSettings:
             value = getattr(self, name)
             if value and not _DOMAIN.fullmatch(value):
                 raise ConfigurationError(f"{name}: {value!r} is not a domain name")
+        if self.inbound_secret and len(self.inbound_secret) < SHORTEST_SECRET:
+            raise ConfigurationError(f"inbound_secret: has fewer than {SHORTEST_SECRET} characters; make a longer one")
         self.submission()
 
     def submission(self) -> tuple[Server, ...]:

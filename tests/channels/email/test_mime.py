@@ -210,3 +210,55 @@ def test_html_says_a_few_foreign_characters_by_reference(html, encoding):
     _, part = message_from_bytes(compose(html=html)).get_payload()
     assert part["Content-Transfer-Encoding"] == encoding
     assert unescape(body_of(part)) == html + "\n"
+
+
+def leaf(mail, content_type):
+    return next(part for part in mail.walk() if part.get_content_type() == content_type)
+
+
+def test_an_image_is_shown_where_the_html_names_it():
+    image = Attachment("logo.png", "image/png", 3, content=b"png", content_id="logo@shop")
+    paper = Attachment("счёт.pdf", "application/pdf", 3, content=b"pdf")
+    mail = message_from_bytes(compose(text="t", html='<img src="cid:logo@shop">', attachments=(paper, image)))
+    assert [part.get_content_type() for part in mail.walk()] == [
+        "multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png",
+        "application/pdf",
+    ]  # fmt: skip
+    related = leaf(mail, "multipart/related")
+    assert related.get_param("type") == "text/html"
+    shown, file = leaf(mail, "image/png"), leaf(mail, "application/pdf")
+    assert (shown["Content-ID"], shown.get_content_disposition()) == ("<logo@shop>", "inline")
+    assert (shown.get_filename(), shown.get_payload(decode=True)) == ("logo.png", b"png")
+    assert (file["Content-ID"], file.get_content_disposition(), file.get_filename()) == (None, "attachment", "счёт.pdf")
+    assert not mail.defects
+
+
+@pytest.mark.parametrize(("html", "media_type"), [("", "image/png"), ("<p>", "text/html"), ("<p>", "application/pdf")])
+def test_what_no_html_can_show_is_an_attachment(html, media_type):
+    attachment = Attachment("a", media_type, 1, content=b"x", content_id="a")
+    mail = message_from_bytes(compose(html=html, attachments=(attachment,)))
+    [file] = [part for part in mail.walk() if part.get_content_disposition() == "attachment"]
+    assert file.get_payload(decode=True) == b"x"
+    assert "multipart/related" not in [part.get_content_type() for part in mail.walk()]
+
+
+def test_attachments_are_bounded():
+    files = tuple(Attachment("a", "image/png", 1, content=b"x") for _ in range(51))
+    big = Attachment("a", "image/png", 18_000_001, content=b"")
+    for attachments in (files, (big,)):
+        with pytest.raises(PermanentFailure, match="a mail carries at most 50 of 18,000,000 bytes"):
+            compose(attachments=attachments)
+    assert compose(attachments=files[:50])
+
+
+def test_a_conversation_stays_in_its_thread():
+    raw = compose(
+        purpose=Purpose.CONVERSATION, in_reply_to="<q@example.net>", references=("<a@example.net>", "<q@example.net>")
+    )
+    mail = message_from_bytes(raw)
+    assert mail["In-Reply-To"] == "<q@example.net>"
+    assert mail["References"].split() == ["<a@example.net>", "<q@example.net>"]
+    assert "List-Unsubscribe" not in mail
+    long = tuple(f"<{n}@example.net>" for n in range(99))
+    kept = message_from_bytes(compose(in_reply_to="<q@example.net>", references=long))["References"].split()
+    assert (len(kept), kept[0], kept[-1]) == (20, "<0@example.net>", "<q@example.net>")
