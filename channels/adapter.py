@@ -107,6 +107,10 @@ class Pipelines(Protocol):
     def abandon(self, message: OutboundMessage) -> None: ...
 
 
+class NotADelivery(Exception):
+    """Whoever called proved itself, and what it brought cannot be read: it is told so (422), and nothing is stored."""
+
+
 @runtime_checkable
 class ReceivesWebhooks(Protocol):
     """An adapter whose provider calls us.
@@ -118,6 +122,20 @@ class ReceivesWebhooks(Protocol):
     def receive(self, request: WebhookRequest) -> list[RawInbound] | None: ...
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]: ...
+
+
+@runtime_checkable
+class ReceivesLargeBodies(Protocol):
+    """One whose deliveries may be megabytes: the caller proves itself by the head alone, before its bytes are read."""
+
+    @property
+    def largest_delivery(self) -> int:
+        """Bytes of a body that is still read."""
+        ...
+
+    def admits(self, head: WebhookRequest) -> bool:
+        """Whether ``head``, which has no body yet, comes from whom it should. Constant time."""
+        ...
 
 
 @runtime_checkable

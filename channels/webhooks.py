@@ -6,18 +6,22 @@ request costs a bounded read and nothing else.
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
-from channels.adapter import ReceivesWebhooks, WebhookRequest
+from channels.adapter import NotADelivery, ReceivesLargeBodies, ReceivesWebhooks, WebhookRequest
 from core.errors import StoreUnavailable
 from core.messages import RawInbound
 
 MAX_BODY = 1024 * 1024
 READ_SECONDS = 10.0
+LARGE_AT_ONCE = 4
+"""Bodies over ``MAX_BODY`` that are in memory at the same time; the next one is asked to call again."""
+LARGE_READ_SECONDS = 60.0
 STORE_SECONDS = 10.0  # Twilio waits 15 s for an answer
 
 
@@ -53,8 +57,8 @@ class BodyTooLarge(Exception):
     """The request has more bytes than are read."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The request's body of at most ``limit`` bytes, within ten seconds.
+async def read_body(request: Request, limit: int, seconds: float | None = None) -> bytes:
+    """The request's body of at most ``limit`` bytes, within ten ``seconds`` unless said otherwise.
 
     Raises:
         BodyTooLarge: it is longer; the rest was not read.
@@ -64,7 +68,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     if stated.isascii() and stated.isdigit() and int(stated) > limit:
         raise BodyTooLarge
     chunks, size = [], 0
-    async with asyncio.timeout(READ_SECONDS):
+    async with asyncio.timeout(READ_SECONDS if seconds is None else seconds):
         async for chunk in request.stream():
             size += len(chunk)
             if size > limit:
@@ -81,6 +85,7 @@ def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, pu
     large; 503 not stored.
     """
     base = public_url.rstrip("/")
+    large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def deliver(request: Request) -> Response:
         account = accounts.get(request.path_params["account"])
@@ -88,15 +93,14 @@ def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, pu
             return PlainTextResponse("no such account", 404)
         if request.method not in (account.webhook_methods if isinstance(account, CalledOtherwise) else ("POST",)):
             return PlainTextResponse("not by this method", 405)
+        head = WebhookRequest(request.method, base + _target(request), request.headers, b"")
+        body = await _body_or_refusal(request, account, head, large)
+        if isinstance(body, Response):
+            return body
         try:
-            body = await read_body(request, MAX_BODY)
-        except BodyTooLarge:
-            return PlainTextResponse("too large", 413, {"connection": "close"})
-        except TimeoutError:
-            return PlainTextResponse("too slow", 408, {"connection": "close"})
-        except ClientDisconnect:
-            return Response(status_code=400)
-        inbound = account.receive(WebhookRequest(request.method, base + _target(request), request.headers, body))
+            inbound = account.receive(replace(head, body=body))
+        except NotADelivery as error:
+            return PlainTextResponse(str(error), 422)
         if inbound is None:
             return PlainTextResponse("not signed by the provider", 403)
         try:
@@ -112,6 +116,27 @@ def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, pu
     router = APIRouter()
     router.add_route("/webhooks/{account}", deliver, methods=["POST", "GET"])
     return router
+
+
+async def _body_or_refusal(
+    request: Request, account: ReceivesWebhooks, head: WebhookRequest, large: asyncio.Semaphore
+) -> bytes | Response:
+    """The body, or why it is not read to its end. Only who is admitted by the head may send much."""
+    try:
+        if not isinstance(account, ReceivesLargeBodies):
+            return await read_body(request, MAX_BODY)
+        if not account.admits(head):
+            return PlainTextResponse("not allowed to deliver here", 403, {"connection": "close"})
+        if large.locked():
+            return PlainTextResponse("busy, call again", 503, {"retry-after": "5", "connection": "close"})
+        async with large:
+            return await read_body(request, account.largest_delivery, LARGE_READ_SECONDS)
+    except BodyTooLarge:
+        return PlainTextResponse("too large", 413, {"connection": "close"})
+    except TimeoutError:
+        return PlainTextResponse("too slow", 408, {"connection": "close"})
+    except ClientDisconnect:
+        return Response(status_code=400)
 
 
 def _target(request: Request) -> str:

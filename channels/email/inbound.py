@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import parseaddr
 
 from channels.email.automatic import automatic_reason
@@ -12,7 +14,7 @@ from channels.email.quoting import QUOTE, reply_of
 from channels.email.reports import bounce_in_prose, complaint, delivery_reports
 from channels.email.structure import Mail, Part, decoded, taken_apart
 from core.addresses import email_address
-from core.messages import EMAIL, Address, Attachment, ChannelEvent, InboundMessage
+from core.messages import EMAIL, Address, Attachment, ChannelEvent, InboundMessage, RawInbound
 from core.text import clipped
 from core.tokens import TOKEN_LENGTH
 
@@ -29,12 +31,26 @@ _MOST_REFERENCES = 50
 _LONGEST_SENDER = 1000
 
 
-def parse(raw: bytes, account: str) -> list[ChannelEvent]:
+def read_delivery(raw: RawInbound) -> list[ChannelEvent]:
+    """What a stored mail means, however it came; of one that was too large to fetch, its header and a note.
+
+    ``meta`` may name the ``recipients`` of its envelope, which the mail itself need not.
+    """
+    events = parse(raw.payload, raw.account, recipients=raw.meta.get("recipients") or ())
+    note = raw.meta.get("left_out")
+    if not note:
+        return events
+    return [replace(event, text=str(note)) if isinstance(event, InboundMessage) else event for event in events]
+
+
+def parse(raw: bytes, account: str, *, recipients: Sequence[str] = ()) -> list[ChannelEvent]:
     """What a mail means. Message-IDs are given with their angle brackets.
 
     A report that is about none of our mails is given as an automatic message, so that it is seen.
     """
     mail = taken_apart(raw)
+    for recipient in recipients:
+        mail.fields["x-envelope-to"] = recipient
     key = message_key(mail, raw)
     sender, name = _sender(mail)
     reports: list[ChannelEvent] = list(

@@ -13,15 +13,14 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
 
 from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailboxLoginError, MailBoxStartTls, MailBoxUnencrypted
 
-from channels.email.inbound import parse
+from channels.email.inbound import read_delivery
 from channels.email.settings import ImapSettings
 from core.errors import ConfigurationError, OtklikError
-from core.messages import EMAIL, ChannelEvent, InboundMessage, RawInbound
+from core.messages import EMAIL, ChannelEvent, RawInbound
 
 T = TypeVar("T")
 Cursor = dict[str, object]
@@ -74,11 +73,7 @@ class ImapMailbox:
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
         """What a fetched mail means; of one that was too large, the header and a note."""
-        events = parse(raw.payload, raw.account)
-        note = raw.meta.get("left_out")
-        if not note:
-            return events
-        return [replace(event, text=str(note)) if isinstance(event, InboundMessage) else event for event in events]
+        return read_delivery(raw)
 
     async def check(self) -> str:
         """Log in and open the folder.

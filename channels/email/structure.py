@@ -12,6 +12,8 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 
+LARGEST_MAIL = 26_000_000
+"""Bytes of a mail that we take; what providers deliver ends between 20 and 25 MB."""
 MAX_RAW = 40_000_000
 MAX_HEADER_BYTES = 256_000
 MAX_FIELDS = 500
@@ -52,10 +54,10 @@ class Part:
         except (ValueError, LookupError, MessageError):
             return ""
 
-    def parameter(self, name: str) -> str:
-        """A parameter of Content-Type, lower-case, empty if it is not there."""
+    def parameter(self, name: str, field_name: str = "content-type") -> str:
+        """A parameter of Content-Type or of another field, lower-case, empty if it is not there."""
         try:
-            return str(self.fields.get_param(name) or "").strip().lower()
+            return str(self.fields.get_param(name, header=field_name) or "").strip().lower()
         except (ValueError, LookupError, MessageError):
             return ""
 

@@ -1,6 +1,6 @@
 """One request to an ASGI application, without a socket."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,16 @@ async def call(
     application: Any,
     method: str,
     target: str,
-    body: bytes | Sequence[bytes] = b"",
+    body: bytes | Iterable[bytes] = b"",
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """What ``application`` answers; ``target`` is path and query as on the wire, ``body`` may come in chunks."""
+    """What ``application`` answers; ``target`` is path and query as on the wire.
+
+    ``body`` may come in chunks, each made only when it is read.
+    """
     path, _, query = target.partition("?")
-    chunks = [body] if isinstance(body, bytes) else list(body)
+    chunks = iter([body] if isinstance(body, bytes) else body)
+    waiting = [next(chunks, None)]  # one ahead, to know whether more comes
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -43,10 +47,11 @@ async def call(
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        if chunks:
-            chunk = chunks.pop(0)
-            return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
-        return {"type": "http.disconnect"}
+        chunk = waiting.pop()
+        waiting.append(next(chunks, None) if chunk is not None else None)
+        if chunk is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunk, "more_body": waiting[0] is not None}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
