@@ -1,15 +1,39 @@
 """What bodies look like: read by pydantic for their shape, then by the readers of the imports for their content."""
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from core.installed import channel_names, plugins
 
 M = TypeVar("M", bound=BaseModel)
 MOST_ITEMS = 1000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Cell = Text | int | float | bool | None
+
+
+def _one_of(names: Callable[[], Iterable[str]]) -> tuple[AfterValidator, WithJsonSchema]:
+    def check(name: str) -> str:
+        if name not in names():
+            raise ValueError(f"{name!r} is no channel here; write one of {', '.join(names()) or 'none'}")
+        return name
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(names())})
+
+
+ChannelName = Annotated[str, *_one_of(channel_names)]
+PluginName = Annotated[str, *_one_of(plugins)]
 
 
 class _Strict(BaseModel):
@@ -47,7 +71,8 @@ class CustomerIn(_Strict):
     gender: Cell = None
     birthday: Cell = Field(None, description="An ISO date.")
     attributes: dict[str, Any] = Field(default_factory=dict, description="Anything else, for segments and templates.")
-    consents: dict[Literal["email", "sms", "whatsapp", "telegram"], ConsentIn] = Field(
+    addresses: dict[PluginName, Cell] = Field(default_factory=dict, description="On channels that plugins bring.")
+    consents: dict[ChannelName, ConsentIn] = Field(
         default_factory=dict, description="By channel. Without a consent nobody gets marketing."
     )
 

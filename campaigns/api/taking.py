@@ -78,7 +78,7 @@ async def take_customers(door: Door, caller: Caller, told: Sequence[Any], telegr
 def _customer(one: Any, read: Callable[[Any], CustomerRecord], home: ZoneInfo) -> CustomerRecord:
     """One customer of a request, checked; a ValueError says why not."""
     shape = shape_of(CustomerIn, one).model_dump()
-    record = read(shape)
+    record = read(shape | shape["addresses"])
     channels = {address.channel for address in record.addresses}
     for channel, consent in shape["consents"].items():
         if channel not in channels:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from core.errors import OtklikError
+from core.installed import plugins
 from core.text import folded
 from storage.imports.sources import OTHER_KEYS
 
@@ -86,7 +87,6 @@ EVENT_HEADERS: Mapping[str, str] = {
     "currency": "currency, currency code, валюта, ارز, واحد پول",
     "properties": "properties, attributes",
 }  # fmt: skip
-_HEADERS: Mapping[Kind, Mapping[str, str]] = {"customers": CUSTOMER_HEADERS, "events": EVENT_HEADERS}
 _OPEN_FIELD: Mapping[Kind, str] = {"customers": "attributes", "events": "properties"}
 CURRENCIES: Mapping[str, str] = {
     **{code.lower(): code for code in (
@@ -132,7 +132,23 @@ class ColumnMap:
 
 def fields(kind: Kind) -> tuple[str, ...]:
     """Every field that ``--map`` may name."""
-    return tuple(_HEADERS[kind])
+    return tuple(_headers(kind))
+
+
+@lru_cache(maxsize=2)
+def _headers(kind: Kind) -> Mapping[str, str]:
+    """By field, the headers that mean it. A plugin's channel has a column for its addresses and one for consent."""
+    if kind == "events":
+        return EVENT_HEADERS
+    addresses = {channel: f"{channel}, {channel} id, {channel} address" for channel in plugins()}
+    consents = {
+        f"consent_{channel}": f"{channel} consent, {channel} opt in, согласие {channel}, رضایت {channel}"
+        for channel in plugins()
+    }
+    return {
+        **CUSTOMER_HEADERS,
+        **{name: told for name, told in (addresses | consents).items() if name not in CUSTOMER_HEADERS},
+    }
 
 
 def guess_columns(
@@ -189,7 +205,7 @@ def name_of(header: str) -> str:
 @lru_cache(maxsize=2)
 def _aliases(kind: Kind) -> dict[str, str]:
     found: dict[str, str] = {}
-    for field, names in _HEADERS[kind].items():
+    for field, names in _headers(kind).items():
         for name in (field, *names.split(",")):
             found.setdefault(name_of(name), field)
     return found

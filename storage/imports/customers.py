@@ -4,13 +4,14 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from core.addresses import email_address, hashed_key, identity_key, normalised, phone_country, phone_number
+from core.installed import plugins
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address
 from core.purposes import Purpose
 from core.text import folded, latin_digits
@@ -87,7 +88,7 @@ def customer_reader(columns: ColumnMap, options: CustomerOptions) -> Reader:
         UnmappedColumns: if there is nothing to know a customer by.
     """
     has = {column.field for column in columns.columns}
-    if not has & {"external_id", "email", "phone", "sms", "whatsapp", "telegram"}:
+    if not has & {"external_id", "email", "phone", "sms", "whatsapp", "telegram", *plugins()}:
         raise UnmappedColumns(
             "no column is recognised as the customer's id or an address; name one, such as --map external_id=COLUMN; "
             f"the columns are {', '.join(column.header for column in columns.columns)}"
@@ -144,6 +145,7 @@ class _Check:
         self._birthday = "birthday" in has
         self._phones = bool(has & {"phone", "sms", "whatsapp"})
         self._messengers = self._phones or "telegram" in has
+        self._of_plugins = [channel for channel in plugins() if channel in has]
         self._consents = options.consent is not None or any(name.startswith("consent_") for name in has)
 
     def __call__(self, given: dict[str, str]) -> CustomerRecord:
@@ -186,6 +188,10 @@ class _Check:
                 found.append(ImportedAddress(address.channel, address.scope, address.value, identity_key(address)))
                 if address.channel != TELEGRAM and "zone_guess" not in values:
                     values["zone_guess"] = single_zone(phone_country(address.value))
+        for channel in self._of_plugins:
+            if channel in given:
+                address = _in_column(channel, partial(normalised, channel), given[channel])
+                found.append(ImportedAddress(channel, address.scope, address.value, identity_key(address)))
         return found
 
 
