@@ -4,12 +4,14 @@ The texts are gettext files (``core/locale/<language>/*.po``) that translators' 
 when a language is first needed. English stands in where a translation is missing.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "ru", "fa")
 DEFAULT = "en"
+_SEPARATORS = {"fa": ("، ", "؛ ")}
 
 
 def text(locale: str, message_id: str, **values: object) -> str:
@@ -20,6 +22,12 @@ def text(locale: str, message_id: str, **values: object) -> str:
     """
     template = _texts(language_of(locale)).get(message_id) or _texts(DEFAULT)[message_id]
     return template.format(**values)
+
+
+def listed(locale: str, items: Iterable[str], *, apart: bool = False) -> str:
+    """``items`` one after the other, with the comma of the language; ``apart``, where they hold commas, semicolons."""
+    comma, semicolon = _SEPARATORS.get(language_of(locale), (", ", "; "))
+    return (semicolon if apart else comma).join(items)
 
 
 def language_of(locale: str) -> str:

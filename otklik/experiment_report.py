@@ -7,7 +7,7 @@ from rich.table import Table
 from campaigns.experiments.arms import HOLDOUT, REVENUE, Arm
 from campaigns.experiments.inference import Interval
 from campaigns.experiments.results import ExperimentResult, Lift
-from core.catalogue import text
+from core.catalogue import listed, text
 
 _PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 
@@ -88,7 +88,7 @@ class _Shown:
         if not any(arm.entered for arm in result.arms):
             return [self.say("unbegun")]
         weights = sorted((result.weights or {}).items())
-        shares = ", ".join(f"{name} {self._percent(share, '0%')}" for name, share in weights)
+        shares = listed(self._lang, (f"{name} {self._percent(share, '0%')}" for name, share in weights))
         key = result.verdict
         chance = self.chance(result.p)
         said = self.say(key, date=date, arm=self.name(result.winner), p=chance, weights=shares or "–")

@@ -57,9 +57,10 @@ class _Page:
             key: str = change.action
             if key == "keep" and change.name in self._plan.workspace.campaigns:
                 key = "closed"
-            detail = f": {change.detail}" if change.subject == "workspace" and change.action == "change" else ""
             said = self._say(f"change.{key}", what=what)
-            self._line(f"  {_MARKS[change.action]} {escape(said + detail)}")
+            if change.subject == "workspace" and change.action == "change":
+                said += f": {self._words.listed(change.detail.split(', '))}"
+            self._line(f"  {_MARKS[change.action]} {escape(said)}")
 
     # ── one campaign ─────────────────────────────────────────────────────────
 
@@ -87,8 +88,8 @@ class _Page:
             return
         self._head(self._say("differs"))
         for one in found:
-            what = self._say(f"what.{one.what}", name=one.name)
-            self._line(f"  {_MARKS[one.action]} {escape(what)}{f': {escape(one.detail)}' if one.detail else ''}")
+            what, detail = self._say(f"what.{one.what}", name=one.name), self._words.listed(one.details)
+            self._line(f"  {_MARKS[one.action]} {escape(what)}{f': {escape(detail)}' if detail else ''}")
 
     def _in_flight(self, flying: InFlight) -> None:
         if not flying.number:
@@ -98,15 +99,14 @@ class _Page:
             f"{step} {number(count)}" if step else self._say("flying.before", number=number(count))
             for step, count in flying.by_step.items()
         ]
-        self._line(
-            f"\n{escape(self._say('flying', number=number(flying.number)))} [dim]({escape(', '.join(steps))})[/]"
-        )
+        said = self._say("flying", number=number(flying.number))
+        self._line(f"\n{escape(said)} [dim]({escape(self._words.listed(steps))})[/]")
         if not flying.older:
             return
         moved = flying.older - flying.stay
         said = self._say(f"edits.{flying.edits}", older=number(flying.older), moved=number(moved))
         if flying.edits == "migrate" and flying.stay:
-            said += f"; {self._say('edits.stay', stay=number(flying.stay))}"
+            said = self._words.listed([said, self._say("edits.stay", stay=number(flying.stay))], apart=True)
         self._line(f"  {escape(said)}")
 
     def _audience(self, audience: Audience) -> None:
@@ -152,7 +152,7 @@ class _Page:
             parts.append(f"{name} {count}" if name else self._say("arms.all", number=count))
         if None in plan.arms:
             parts.append(self._say("arms.held", number=self._words.number(plan.arms[None] * share)))
-        return ", ".join(parts)
+        return self._words.listed(parts)
 
     # ── the forecast ─────────────────────────────────────────────────────────
 

@@ -1,10 +1,11 @@
 """The words and numbers of a plan, in the reader's language."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from core.catalogue import language_of, text
+from core.catalogue import language_of, listed, text
 from core.money import MICRO
 from otklik.reasons import reason_in_words
 
@@ -61,6 +62,10 @@ class Words:
     def reason(self, reason: str) -> str:
         """What the engine noted, in words."""
         return self._isolated(reason_in_words(reason, self._lang))
+
+    def listed(self, items: Iterable[str], *, apart: bool = False) -> str:
+        """Several beside each other; ``apart`` where they hold commas."""
+        return listed(self._lang, items, apart=apart)
 
     def counted(self, words: str, count: str) -> str:
         """``no consent 21``: one of several beside each other."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from core.catalogue import text
+from core.catalogue import listed, text
 
 Words = Callable[[re.Match[str], str], str]
 
@@ -31,11 +31,11 @@ def _says(key: str) -> Words:
 
 
 def _several(match: re.Match[str], lang: str) -> str:
-    return "; ".join(reason_in_words(part, lang) for part in match[0].split("; "))
+    return listed(lang, (reason_in_words(part, lang) for part in match[0].split("; ")), apart=True)
 
 
 def _entered(match: re.Match[str], lang: str) -> str:
-    return ", ".join(reason_in_words(part, lang) for part in match[0].split(", "))
+    return listed(lang, (reason_in_words(part, lang) for part in match[0].split(", ")))
 
 
 def _scored(match: re.Match[str], lang: str) -> str:

@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from campaigns.engine.deciding import DROPPED
 from campaigns.limits.budgets import OWN
 from campaigns.limits.spending import Spending
 from campaigns.reporting.report import CampaignReport
 from campaigns.reporting.story import Absence, Line, Story
-from core.catalogue import text
+from core.catalogue import listed, text
 from core.money import Money
 from otklik.reasons import reason_in_words
 from otklik.tallying import print_tallies
@@ -63,14 +64,14 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
     if report.goal:
         amount = f" · {report.goal_amount}" if report.goal_amount else ""
         console.print(f"\n{say('report.goal', goal=report.goal)}: [bold]{report.goals_reached}[/]{amount}")
-    _print_spending(console, report.spending, say)
+    _print_spending(console, report.spending, say, lang)
     print_tallies(console, report.tallies, say)
 
 
-def _print_spending(console: Console, spending: Spending, say: Callable[..., str]) -> None:
+def _print_spending(console: Console, spending: Spending, say: Callable[..., str], lang: str) -> None:
     for key, sums in (("spent", spending.spent), ("reserved", spending.reserved), ("excess", spending.excess)):
         if sums:
-            console.print(f"{say(f'report.{key}')}: [bold]{', '.join(map(str, sums))}[/]")
+            console.print(f"{say(f'report.{key}')}: [bold]{listed(lang, map(str, sums))}[/]")
     for state in spending.budgets:
         taken, amount = (Money(micros, spending.currency) for micros in (state.taken, state.limit.amount_micros))
         key = "own_budget" if state.limit.name.startswith(OWN) else "budget"
@@ -134,13 +135,15 @@ def _told_as(line: Line) -> str:
 def _told(line: Line, lang: str) -> dict[str, str]:
     """What the sentence speaks of. What somebody wrote is not ours to put in other words."""
     detail = line.detail
-    if "." not in line.kind or line.kind in ("message.cancelled", "message.skipped"):
+    if line.kind == "CustomerChanged":
+        detail = listed(lang, detail.split(", "))
+    elif "." not in line.kind or line.kind in ("message.cancelled", "message.skipped"):
         detail = reason_in_words(detail, lang)
     if line.kind == "Entered" and detail:
         detail = f" ({detail})"
     leg = text(lang, "report.otherwise") if line.leg == "otherwise" else line.leg
     return {
-        "step": line.step if leg in ("", "main") else f"{line.step} ({leg})",
+        "step": line.step if leg in ("", "main", DROPPED) else f"{line.step} ({leg})",
         "channel": line.channel,
         "detail": detail,
         "until": f"{line.until:%Y-%m-%d %H:%M}" if line.until is not None else "",

@@ -13,12 +13,12 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference. ``detail`` names what changed, with plain values before and after: ``wait 3d → 4d``."""
+    """One difference. ``details`` name what changed, with plain values before and after: ``wait 3d → 4d``."""
 
     what: What
     action: Action
     name: str
-    detail: str = ""
+    details: tuple[str, ...] = ()
 
 
 def differences(old: CampaignBody, new: CampaignBody) -> tuple[Difference, ...]:
@@ -28,9 +28,9 @@ def differences(old: CampaignBody, new: CampaignBody) -> tuple[Difference, ...]:
     found = list(_steps({step["id"]: step for step in steps_before}, {step["id"]: step for step in steps_after}))
     common = [step["id"] for step in steps_after if step["id"] in {one["id"] for one in steps_before}]
     if common != [step["id"] for step in steps_before if step["id"] in common]:
-        found.append(Difference("key", "changed", "steps", " → ".join(common)))
+        found.append(Difference("key", "changed", "steps", (" → ".join(common),)))
     found += [
-        Difference("key", _action(before[key], after[key]), key, _told(before[key], after[key]))
+        Difference("key", _action(before[key], after[key]), key, _whole(_told(before[key], after[key])))
         for key in after
         if before[key] != after[key]
     ]
@@ -43,12 +43,12 @@ def differences(old: CampaignBody, new: CampaignBody) -> tuple[Difference, ...]:
 def _steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     for name, step in after.items():
         if name not in before:
-            yield Difference("step", "added", name, step["kind"])
+            yield Difference("step", "added", name, (step["kind"],))
         elif before[name] != step:
             yield Difference("step", "changed", name, _keys(before[name], step))
     for name, step in before.items():
         if name not in after:
-            yield Difference("step", "removed", name, step["kind"])
+            yield Difference("step", "removed", name, (step["kind"],))
 
 
 def _named(what: What, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
@@ -58,17 +58,21 @@ def _named(what: What, before: Mapping[str, Any], after: Mapping[str, Any]) -> I
         elif name not in after:
             yield Difference(what, "removed", name)
         elif before[name] != after[name]:
-            detail = _keys(before[name], after[name]) if isinstance(after[name], Mapping) else ""
-            yield Difference(what, "changed", name, detail)
+            details = _keys(before[name], after[name]) if isinstance(after[name], Mapping) else ()
+            yield Difference(what, "changed", name, details)
 
 
-def _keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     parts = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
         if old != new:
             parts.append(f"{key} {_told(old, new)}".strip())
-    return ", ".join(parts)
+    return tuple(parts)
+
+
+def _whole(told: str) -> tuple[str, ...]:
+    return (told,) if told else ()
 
 
 def _action(before: Any, after: Any) -> Action:
@@ -82,7 +86,7 @@ def _is_empty(value: Any) -> bool:
 def _told(before: Any, after: Any) -> str:
     """``3d → 4d``; of structures the keys that differ; of long texts nothing."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        inner = _keys(before, after)
+        inner = " · ".join(_keys(before, after))
         return f"({inner})" if inner else ""
     old, new = _plain(before), _plain(after)
     return f"{old} → {new}" if old is not None and new is not None else ""

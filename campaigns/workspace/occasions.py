@@ -76,11 +76,11 @@ def _unguarded(node: nodes.Node, guarded: frozenset[str]) -> Iterator[tuple[int,
             yield from _unguarded(child, guarded)
 
 
-def _alone(node: nodes.Expr) -> nodes.Template:
+def _alone(node: nodes.Node) -> nodes.Template:
     return nodes.Template([nodes.Output([node])], lineno=node.lineno)
 
 
-def _groups(node: nodes.Expr) -> frozenset[str]:
+def _groups(node: nodes.Node) -> frozenset[str]:
     return frozenset(_group(dotted) for _, dotted in dotted_names(_alone(node)))
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.catalogue import LANGUAGES, _texts, language_of, text
+from core.catalogue import LANGUAGES, _texts, language_of, listed, text
 
 PLACE = re.compile(r"\{(\w+)\}")
 
@@ -22,6 +22,12 @@ def test_translations_name_the_same_places(language: str) -> None:
         if set(PLACE.findall(words)) != set(PLACE.findall(_texts("en")[key]))
     }
     assert wrong == {}
+
+
+def test_lists_have_the_comma_of_their_language() -> None:
+    assert [listed(locale, ["a", "b"]) for locale in ("en", "ru-RU", "fa-IR", "de")] == ["a, b", "a, b", "a، b", "a, b"]
+    assert [listed(locale, ["a", "b"], apart=True) for locale in ("en", "fa")] == ["a; b", "a؛ b"]
+    assert listed("fa", []) == ""
 
 
 def test_languages_of_locales() -> None:

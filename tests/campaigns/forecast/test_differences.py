@@ -18,7 +18,7 @@ NUDGE = SendStep(id="nudge", main=Leg(channel="sms", template="t"))
 
 
 def _told(old: CampaignBody, new: CampaignBody) -> list[str]:
-    return [f"{one.action} {one.what} {one.name}: {one.detail}" for one in differences(old, new)]
+    return [f"{one.action} {one.what} {one.name}: {', '.join(one.details)}" for one in differences(old, new)]
 
 
 def test_the_same_says_nothing() -> None:
@@ -53,7 +53,7 @@ def test_what_else_a_campaign_says_with_its_texts_and_offers() -> None:
         start=Start(kind="cron", cron="0 10 * * *").model_dump(), offers=offers,
     )  # fmt: skip
     assert _told(old, new) == [
-        "changed key start: (kind now → cron, cron – → 0 10 * * *)",
+        "changed key start: (kind now → cron · cron – → 0 10 * * *)",
         "removed key reentry: 1mo → –",
         "added key goal: ",
         "added offer ten: ",
