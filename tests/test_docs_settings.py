@@ -87,6 +87,7 @@ def test_the_example_loads_with_every_line_in_force(tmp_path: Path) -> None:
     env.write_text(
         text.replace("123456:replace-me", "123456:ABCdef")
         .replace("OTKLIK_EMAIL_CA_FILE=/etc/ssl/certs/example.pem", "")
+        .replace("OTKLIK_SMS_GATEWAY=gateways/smsc-ru.yaml", "")
         .replace("OTKLIK_TWILIO_AUTH_TOKEN=\n", "OTKLIK_TWILIO_AUTH_TOKEN=a-token\n"),
         encoding="utf-8",
     )
