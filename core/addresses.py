@@ -142,6 +142,14 @@ def _numbering_plan(code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
     return frozenset(lengths), re.compile(prefix) if prefix else None
 
 
+@lru_cache(maxsize=1)
+def phone_countries() -> frozenset[str]:
+    """Every country that a number may be of; ``001`` for numbers of none."""
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS) | {"001"}
+
+
 @lru_cache(maxsize=65536)
 def phone_country(e164: str) -> str:
     """ISO country of a number, empty where the number does not tell."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from channels import registry
-from channels.adapter import Adapter, Polls
+from channels.adapter import Adapter, Capabilities, Polls
 from core.installed import plugins
+from core.addresses import phone_countries
 from core.messages import EMAIL, ChannelEvent, RawInbound
 from otklik.settings import Configuration
 
@@ -68,8 +69,17 @@ class Closes(Protocol):
 
 
 def unserved_countries(accounts: Iterable[Account]) -> dict[str, frozenset[str]]:
-    """By channel: countries that its provider does not reach, so that planning goes another way."""
-    return {account.channel: account.adapter.capabilities.unserved for account in accounts}
+    """By channel: countries that its provider does not reach, so that planning goes another way.
+
+    A provider that reaches only some leaves out all the others.
+    """
+    return {account.channel: _not_reached(account.adapter.capabilities) for account in accounts}
+
+
+def _not_reached(capabilities: Capabilities) -> frozenset[str]:
+    if not capabilities.countries:
+        return capabilities.unserved
+    return (phone_countries() - capabilities.countries) | capabilities.unserved
 
 
 def make_accounts(configuration: Configuration) -> list[Account]:
