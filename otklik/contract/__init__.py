@@ -12,8 +12,12 @@ calls us. It needs the extra ``otklik[contract]``; pytest finds the suite's fixt
 from otklik.contract.driver import ACCOUNT, MESSAGE_ID, Driver, Running
 from otklik.contract.facts import (
     ACCEPTED,
+    CHECK,
+    DROPPED,
     FAULT,
+    REFUSED_CONNECTION,
     REQUIRED,
+    SILENT,
     UNKNOWN,
     Expected,
     Fact,
@@ -34,11 +38,15 @@ class ChannelContract(SendingContract, KeepingContract):
 __all__ = [
     "ACCEPTED",
     "ACCOUNT",
+    "CHECK",
     "DROP",
+    "DROPPED",
     "FAULT",
     "MESSAGE_ID",
+    "REFUSED_CONNECTION",
     "REQUIRED",
     "SILENCE",
+    "SILENT",
     "UNKNOWN",
     "ChannelContract",
     "Driver",

@@ -66,7 +66,11 @@ FAULT = Expected(failure="fault")
 """The account cannot send at all."""
 
 ACCEPTED = "accepted"
-SILENCE = "silence after the request"
+SILENT = "silence after the request"
 DROPPED = "dropped after the request"
-REQUIRED = (ACCEPTED, "throttled", SILENCE, DROPPED, "wrong credentials", "content refused")
+REQUIRED = (ACCEPTED, "throttled", SILENT, DROPPED, "wrong credentials", "content refused")
 """Names of the facts that every driver shows, unless its ``lacks`` says why there is none."""
+REFUSED_CONNECTION = "a refused connection"
+"""A driver may lack it: then a send that reaches nobody is of unknown outcome."""
+CHECK = "a check that sends nothing"
+"""A driver may lack it: then ``check`` can only read the settings."""

@@ -20,7 +20,7 @@ from core.errors import (
 )
 from core.messages import Attachment, Button, OutboundMessage
 from otklik.contract.driver import ACCOUNT, Running
-from otklik.contract.facts import ACCEPTED, FAILURES, REQUIRED, SILENCE, Expected, Fact
+from otklik.contract.facts import ACCEPTED, CHECK, FAILURES, REFUSED_CONNECTION, REQUIRED, SILENT, Expected, Fact
 from otklik.contract.suite import Contract, opened
 
 _BREAK = "\r\nX-Injected: yes"
@@ -71,12 +71,13 @@ class SendingContract(Contract):
     @pytest.mark.asyncio
     async def test_a_refused_connection_is_proven_not_sent(self) -> None:
         async with opened(self.make()) as adapter:
-            with pytest.raises(TransientFailure):
+            told = UnknownOutcome if REFUSED_CONNECTION in self.driver.lacks else TransientFailure
+            with pytest.raises(told):
                 await adapter.send(self.driver.message)
 
     @pytest.mark.asyncio
     async def test_a_silent_provider_is_left_after_the_time_out(self) -> None:
-        fact = self.needed(SILENCE)
+        fact = self.needed(SILENT)
         async with self.driver.provider(fact.script) as provider, opened(self.make(provider.options)) as adapter:
             async with asyncio.timeout(self.driver.patience):
                 with pytest.raises(UnknownOutcome):
@@ -94,6 +95,9 @@ class SendingContract(Contract):
     @pytest.mark.asyncio
     async def test_check_tells_what_is_wrong_without_a_provider(self) -> None:
         async with opened(self.make()) as adapter:
+            if CHECK in self.driver.lacks:
+                assert await adapter.check()
+                return
             with pytest.raises(ConfigurationError, match=r"\w"):
                 await adapter.check()
 

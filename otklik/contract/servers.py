@@ -39,6 +39,7 @@ class HttpServer:
     """A server under way; ``url`` has no slash at its end. ``bodies`` and ``asked`` grow in the order of arrival."""
 
     url: str = ""
+    port: int = 0
     bodies: list[bytes] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     _runner: web.AppRunner | None = None
@@ -84,7 +85,8 @@ async def http_server(answer: Http | Sequence[Http]) -> AsyncIterator[HttpServer
     state._runner = runner
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    state.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    state.port = int(runner.addresses[0][1])
+    state.url = f"http://127.0.0.1:{state.port}"
     try:
         yield state
     finally:
