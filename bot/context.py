@@ -21,6 +21,7 @@ class Context:
     now: datetime
     reply_tokens: Signer
     start_tokens: Signer
+    choice_tokens: Signer
 
     @property
     def since(self) -> datetime:

@@ -1,5 +1,6 @@
 """Conversations: the thread that a customer's messages and our answers stand in."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,9 +86,13 @@ async def plan_answer(
     purpose: Purpose,
     text: str,
     subject: str,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Plan one message back, ahead of bulk. (conversation, ``client_token``) is its key: a repeat plans nothing."""
-    content: dict[str, Any] = {"text": text}
+    """Plan one message back, ahead of bulk. (conversation, ``client_token``) is its key: a repeat plans nothing.
+
+    ``more`` is what its content has beside the text, such as buttons.
+    """
+    content: dict[str, Any] = {"text": text, **(more or {})}
     if inbound.sender.channel == EMAIL:
         references = [*inbound.references[-20:], inbound.message_id]
         content |= {

@@ -1,18 +1,31 @@
 """The inbox: a message that a customer wrote, from its sender to its answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.choices import Choice, chosen
 from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
 from bot.deeplinks import join
 from bot.files import ask_for_files
 from bot.keywords import Keyword, keyword, may_agree_again, script_language, subject_keyword
+from bot.narrowing import stop_less, ways_to_stop_less
 from bot.senders import Sender, resolve, touch
-from campaigns.customers.consents import ConsentChange, Proof, grant, has_withdrawn, lift_opt_out_block
+from campaigns.customers.consents import (
+    ConsentChange,
+    Proof,
+    forgive_topics,
+    grant,
+    has_withdrawn,
+    lift_opt_out_block,
+)
+from campaigns.customers.resting import rest, wake
 from campaigns.responding.answers import record_opt_out, record_reply
+from campaigns.templates.leaving import LATER, NARROWING, STOP
 from core import catalogue
 from core.actors import Actor
 from core.messages import EMAIL, SMS, TELEGRAM, InboundMessage
@@ -26,6 +39,7 @@ from storage.tables import Consent, Customer, Message
 _CONSENTS = table(Consent)
 _CUSTOMERS = table(Customer)
 _MESSAGES = table(Message)
+_BUTTONS = {STOP: Keyword.STOP, LATER: Keyword.LATER}
 
 
 async def handle_message(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> str | None:
@@ -38,6 +52,7 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
         return None
     await lock_customers(connection, [sender.customer_id], shared=False)
     await touch(connection, inbound, sender, context)
+    inbound, choice = await chosen(connection, inbound, sender, context)
     logged = await log_inbound(connection, inbound, sender, context)
     if logged is None:
         return None
@@ -47,9 +62,14 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
         consented = joined is not None and joined.consented
         await turn.welcome("joined" if joined and not consented else "consented" if consented else "stranger")
         return sender.customer_id
+    if choice is not None and choice.value in NARROWING:
+        await turn.stop_less(choice)
+        return sender.customer_id
     match await turn.order():
         case Keyword.STOP:
             await turn.stop()
+        case Keyword.LATER if not inbound.automatic:
+            await turn.rest()
         case Keyword.START if sender.verified and not inbound.automatic:
             await turn.reply()
             await turn.start()
@@ -87,10 +107,12 @@ class _Turn:
         inbound = self.inbound
         if inbound.opt_out_type:
             return Keyword(inbound.opt_out_type)
-        found = keyword(inbound.text or inbound.button)
+        found = _BUTTONS.get(inbound.button) or keyword(inbound.text or inbound.button)
+        if found is Keyword.LATER and not (inbound.button or self.sender.attribution.campaign_id):
+            return None  # a word of a conversation, not an answer to what we sent
         if found is None and inbound.sender.channel == EMAIL:
             found = subject_keyword(inbound.subject, inbound.text)
-        if found is None and inbound.sender.channel == SMS and may_agree_again(inbound.text):
+        if found is None and not inbound.button and inbound.sender.channel == SMS and may_agree_again(inbound.text):
             stopped = await has_withdrawn(self.connection, self.sender.customer_id)
             found = Keyword.START if stopped else None
         return found
@@ -124,12 +146,40 @@ class _Turn:
             since=self.context.since,
         )
         if not self._answered_elsewhere() and await self._is_news(change):
-            await self._say("stop", "stop.confirmed", "stop.subject", Purpose.SERVICE)
+            channel, language = self.inbound.sender.channel, await self._language()
+            more = await ways_to_stop_less(self.connection, self.sender, channel, change, language)
+            await self._say("stop", "stop.confirmed", "stop.subject", Purpose.SERVICE, more)
+
+    async def stop_less(self, choice: Choice) -> None:
+        """Give back a part of what a stop took."""
+        if not self.sender.verified or self.inbound.automatic:
+            return
+        said = await stop_less(self.connection, choice, self.sender, self._proof())
+        if said:
+            await self._say("less", said, "stop.subject", Purpose.SERVICE)
+
+    async def rest(self) -> None:
+        """Keep marketing away for a while, and say so."""
+        await rest(
+            self.connection,
+            self.sender.customer_id,
+            key=self.key,
+            at=self.context.received_at,
+            now=self.context.now,
+            source=f"keyword by {self.inbound.sender.channel}",
+            channel=self.inbound.sender.channel,
+            attribution=self.sender.attribution,
+            inbound_message_id=self.message_id,
+        )
+        if not self._answered_elsewhere():
+            await self._say("later", "later.confirmed", "later.subject", Purpose.SERVICE)
 
     async def start(self) -> None:
         """Agree to marketing on this address again."""
         proof = self._proof(self.context.config.consent_document)
         change = await grant(self.connection, self.sender.customer_id, [self.sender.identity_id], proof)
+        await forgive_topics(self.connection, self.sender.customer_id, proof)
+        await wake(self.connection, self.sender.customer_id)
         await lift_opt_out_block(self.connection, self.sender.identity_id)
         if change and not self._answered_elsewhere():
             await self._say("start", "start.confirmed", "start.subject", Purpose.SERVICE)
@@ -175,11 +225,20 @@ class _Turn:
         )
         return confirmed is None
 
-    async def _say(self, token: str, text: str, subject: str, purpose: Purpose) -> None:
+    async def _language(self) -> str:
+        """What the customer reads, as far as anything tells."""
         locale = await self.connection.scalar(
             select(_CUSTOMERS.c.locale).where(_CUSTOMERS.c.id == self.sender.customer_id)
         )
-        language = locale or self.inbound.locale or script_language(self.inbound.text) or self.context.config.locale
+        return locale or self.inbound.locale or script_language(self.inbound.text) or self.context.config.locale
+
+    async def _say(
+        self, token: str, text: str, subject: str, purpose: Purpose, more: Mapping[str, Any] | None = None
+    ) -> None:
+        language = await self._language()
+        said = catalogue.text(language, text, brand=self.context.config.brand.name)
+        if more:
+            said += "\n\n" + catalogue.text(language, f"{token}.choose")
         await plan_answer(
             self.connection,
             self.inbound,
@@ -188,6 +247,7 @@ class _Turn:
             self.context,
             client_token=f"{token}:{self.message_id}",
             purpose=purpose,
-            text=catalogue.text(language, text, brand=self.context.config.brand.name),
+            text=said,
             subject=catalogue.text(language, subject),
+            more=more,
         )

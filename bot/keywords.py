@@ -1,4 +1,4 @@
-"""Words that are orders: stop, start, help, in English, Russian and Persian.
+"""Words that are orders: stop, start, help, not now, in English, Russian and Persian.
 
 Only the whole message counts, whatever its case, with a slash before it or punctuation after it. The English words are
 those that carriers know (Twilio's standard lists); they work on every channel.
@@ -16,6 +16,7 @@ class Keyword(StrEnum):
     STOP = "STOP"  # withdraws marketing on every channel
     START = "START"  # agrees to marketing on this channel again
     HELP = "HELP"  # asks who writes and how to stop it
+    LATER = "LATER"  # wants no marketing for a while
 
 
 _WORDS: dict[Keyword, tuple[str, ...]] = {
@@ -35,6 +36,11 @@ _WORDS: dict[Keyword, tuple[str, ...]] = {
         "help", "info",
         "помощь", "справка", "инфо",
         "راهنما", "کمک", "راهنمایی",
+    ),
+    Keyword.LATER: (
+        "later", "not now", "pause", "maybe later",
+        "позже", "не сейчас", "пауза", "потом",
+        "بعداً", "بعدا", "فعلا نه", "فعلاً نه", "الان نه", "حالا نه", "مکث",
     ),
 }  # fmt: skip
 _BY_WORD = {folded(word): keyword for keyword, words in _WORDS.items() for word in words}

@@ -13,8 +13,9 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import REPLY, START, Context
-from bot.rawmail import keep_raw, own_raw
+from bot.rawmail import keep_attachments, keep_raw, named_by_content, own_raw
 from bot.routing import handle
+from campaigns.composing.links import CHOICE
 from campaigns.definition import WorkspaceConfig
 from campaigns.live import workspace_config
 from campaigns.responding.receipts import record_reports
@@ -89,6 +90,7 @@ class Processor:
         self._clock = clock
         self._reply_tokens = Signer(secret, REPLY)
         self._start_tokens = Signer(secret, START)
+        self._choice_tokens = Signer(secret, CHOICE)
         # by the index of what is stored: whatever was ever processed must not be looked through
         accounts = unindexed(_INBOUND.c.account).in_(sorted(parsers))
         self._waiting = _DELIVERIES.where(is_stored(_INBOUND), accounts).order_by(_INBOUND.c.id)
@@ -190,14 +192,19 @@ class Processor:
         return 1
 
     async def _handle(self, connection: AsyncConnection, item: _Item, config: WorkspaceConfig) -> None:
-        context = Context(config, item.received_at, self._clock.now(), self._reply_tokens, self._start_tokens)
+        signers = self._reply_tokens, self._start_tokens, self._choice_tokens
+        context = Context(config, item.received_at, self._clock.now(), *signers)
         for event in item.events:
-            if isinstance(event, InboundMessage) and item.raw.channel == EMAIL:
-                blob = await keep_raw(connection, item.id, item.raw.payload, context.now)
-                customer_id = await handle(connection, replace(event, raw_blob=blob), context)
-                await own_raw(connection, blob, customer_id)
-            else:
+            if not isinstance(event, InboundMessage):
                 await handle(connection, event, context)
+                continue
+            written = named_by_content(event)
+            if item.raw.channel == EMAIL:
+                blob = await keep_raw(connection, item.id, item.raw.payload, context.now)
+                written = replace(written, raw_blob=blob)
+            customer_id = await handle(connection, written, context)
+            await own_raw(connection, written.raw_blob, customer_id)
+            await keep_attachments(connection, written, customer_id, context.now)
 
     async def _take(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         """Those that nobody has processed and nobody else is processing."""

@@ -8,7 +8,7 @@ from html import escape
 from core.catalogue import LANGUAGES, text
 
 LOCALES = LANGUAGES
-_NOTES = frozenset({"ask", "done"})
+_NOTES = frozenset({"ask", "done", "rest", "rested"})
 """Pages with a line in small print."""
 
 _STYLE = (
@@ -58,12 +58,22 @@ def preferred_locale(accept_language: str) -> str:
 
 def ask_page(locale: str, brand: str) -> str:
     """Asks whether to unsubscribe; only the button's POST does it, since link scanners open every link."""
-    return _page(locale, brand, "ask", form=True)
+    return _page(locale, brand, "ask", press="page.button")
 
 
 def done_page(locale: str, brand: str) -> str:
     """Says that it is done."""
     return _page(locale, brand, "done")
+
+
+def ask_rest_page(locale: str, brand: str) -> str:
+    """Asks whether to be quiet for a while; only the button's POST does it."""
+    return _page(locale, brand, "rest", press="page.rest_button")
+
+
+def rested_page(locale: str, brand: str) -> str:
+    """Says that it will be quiet."""
+    return _page(locale, brand, "rested")
 
 
 def lost_page(locale: str) -> str:
@@ -76,16 +86,17 @@ def busy_page(locale: str) -> str:
     return _page(locale, "", "busy")
 
 
-def _page(locale: str, brand: str, name: str, *, form: bool = False) -> str:
+def _page(locale: str, brand: str, name: str, *, press: str = "") -> str:
+    """One page; ``press`` is the text on its button, where it has one."""
     direction = "rtl" if locale == "fa" else "ltr"
     shown = escape(brand) if brand else text(locale, "page.sender")
     title, words = text(locale, f"page.{name}_title"), text(locale, f"page.{name}", brand=f"<bdi>{shown}</bdi>")
     note = f'<p class="note">{text(locale, f"page.{name}_note")}</p>' if name in _NOTES else ""
     heading = f'<p class="brand"><bdi>{escape(brand)}</bdi></p>' if brand else ""
-    press = text(locale, "page.button")
+    said = text(locale, press) if press else ""
     button = (
-        f'<form method="post"><input type="hidden" name="confirm" value="yes"><button>{press}</button></form>'
-        if form
+        f'<form method="post"><input type="hidden" name="confirm" value="yes"><button>{said}</button></form>'
+        if press
         else ""
     )
     return (

@@ -1,4 +1,4 @@
-"""What recipients do with a message outside of answering it: follow a link, open it, unsubscribe.
+"""What recipients do with a message outside of answering it: follow a link, open it, unsubscribe, put us off.
 
 Every address carries a signed token. Machines open links too, hence: a HEAD records nothing, a GET never unsubscribes,
 and a redirect goes only to a target that the message itself holds.
@@ -14,13 +14,23 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from channels.pages import HEADERS, ask_page, busy_page, done_page, locale_of, lost_page, preferred_locale
+from channels.pages import (
+    HEADERS,
+    ask_page,
+    ask_rest_page,
+    busy_page,
+    done_page,
+    locale_of,
+    lost_page,
+    preferred_locale,
+    rested_page,
+)
 from channels.webhooks import BodyTooLarge, read_body
 from core.errors import StoreUnavailable
 from core.ids import ID_LENGTH
 from core.tokens import Signer
 
-CLICK, OPEN, UNSUBSCRIBE = "click", "open", "unsubscribe"
+CLICK, OPEN, UNSUBSCRIBE, NOT_NOW = "click", "open", "unsubscribe", "not_now"
 """Purposes of the tokens. A click's payload is the message's id and then the link's."""
 LINK_ID_LENGTH = 10
 SCHEMES = ("https://", "http://", "tg://", "mailto:", "tel:")
@@ -59,6 +69,10 @@ class Engagement(Protocol):
         """Withdraw marketing on every channel; again changes nothing. ``one_click`` is RFC 8058's POST."""
         ...
 
+    async def rested(self, message_id: str) -> None:
+        """Keep marketing from the message's recipient for 30 days."""
+        ...
+
 
 class Health(Protocol):
     """Whether this process can do its work."""
@@ -74,7 +88,8 @@ class _Routes:
     def __init__(self, engagement: Engagement, health: Health, secret: str) -> None:
         self._engagement = engagement
         self._health = health
-        self._clicks, self._opens, self._leaving = (Signer(secret, name) for name in (CLICK, OPEN, UNSUBSCRIBE))
+        self._clicks, self._opens = Signer(secret, CLICK), Signer(secret, OPEN)
+        self._leaving, self._resting = Signer(secret, UNSUBSCRIBE), Signer(secret, NOT_NOW)
 
     async def click(self, request: Request) -> Response:
         payload = self._clicks.verify(request.path_params["token"])
@@ -95,13 +110,26 @@ class _Routes:
         return Response(PIXEL, media_type="image/gif", headers=dict(HEADERS))
 
     async def ask(self, request: Request) -> Response:
-        _, recipient = await self._leaver(request)
+        _, recipient = await self._known(request, self._leaving)
         if recipient is None:
             return _lost(request)
         return _html(ask_page(_locale(request, recipient), recipient.brand))
 
+    async def ask_rest(self, request: Request) -> Response:
+        _, recipient = await self._known(request, self._resting)
+        if recipient is None:
+            return _lost(request)
+        return _html(ask_rest_page(_locale(request, recipient), recipient.brand))
+
+    async def rest(self, request: Request) -> Response:
+        message_id, recipient = await self._known(request, self._resting)
+        if recipient is None:
+            return _lost(request)
+        await _bounded(self._engagement.rested(message_id))
+        return _html(rested_page(_locale(request, recipient), recipient.brand))
+
     async def unsubscribe(self, request: Request) -> Response:
-        message_id, recipient = await self._leaver(request)
+        message_id, recipient = await self._known(request, self._leaving)
         if recipient is None:
             return _lost(request)
         try:
@@ -121,8 +149,8 @@ class _Routes:
         status = "unavailable" if problems else "ok"
         return JSONResponse({"status": status, "problems": problems}, 503 if problems else 200)
 
-    async def _leaver(self, request: Request) -> tuple[str, Recipient | None]:
-        message_id = self._leaving.verify(request.path_params["token"])
+    async def _known(self, request: Request, signer: Signer) -> tuple[str, Recipient | None]:
+        message_id = signer.verify(request.path_params["token"])
         if message_id is None:
             return "", None
         return message_id, await _bounded(self._engagement.recipient(message_id))
@@ -136,6 +164,8 @@ def tracking_router(engagement: Engagement, health: Health, *, secret: str) -> A
         ("/o/{token}.gif", "GET", routes.pixel),
         ("/u/{token}", "GET", _kept(routes.ask)),
         ("/u/{token}", "POST", _kept(routes.unsubscribe)),
+        ("/n/{token}", "GET", _kept(routes.ask_rest)),
+        ("/n/{token}", "POST", _kept(routes.rest)),
         ("/healthz", "GET", routes.healthz),
     ):
         router.add_route(path, endpoint, methods=[method])  # HEAD comes with GET

@@ -13,4 +13,10 @@ class Purpose(StrEnum):
     STAFF = "staff"  # to our own people
 
 
+def topic_of(campaign: str) -> str:
+    """The purpose under which a customer refuses one campaign and no other marketing."""
+    return f"{TOPIC}{campaign}"
+
+
+TOPIC = f"{Purpose.MARKETING.value}/"
 NEEDS_CONSENT = frozenset({Purpose.MARKETING})

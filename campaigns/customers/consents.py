@@ -17,7 +17,7 @@ from campaigns.versions import definitions
 from core.actors import Actor
 from core.ids import new_id
 from core.machines.enrolment import EXIT
-from core.purposes import Purpose
+from core.purposes import TOPIC, Purpose, topic_of
 from storage.outbox.columns import table
 from storage.statements import insert_into, insert_missing, lock_customers
 from storage.tables import Consent, ConsentRecord, Enrolment, Identity, Message, Suppression
@@ -48,11 +48,15 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """What a grant or withdrawal changed: identities, journeys that ended, planned messages that were cancelled."""
+    """What a grant or withdrawal changed: identities, journeys that ended, planned messages that were cancelled.
+
+    ``agreed`` are those of the identities that had agreed before a withdrawal.
+    """
 
     identities: tuple[str, ...] = ()
     exited: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
+    agreed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.identities or self.exited or self.cancelled)
@@ -75,6 +79,15 @@ async def withdraw(
     rows = await _consent_rows(connection, customer_id, purpose)
     changed = [row.id for row in rows if row.granted is not False]
     await _write(connection, customer_id, changed, proof, purpose=purpose, granted=False)
+    exited, cancelled = await end_journeys(connection, customer_id, purpose, OPTED_OUT, now=now, detail=proof.source)
+    agreed = tuple(row.id for row in rows if row.granted)
+    return ConsentChange(tuple(changed), exited, cancelled, agreed)
+
+
+async def end_journeys(
+    connection: AsyncConnection, customer_id: str, purpose: Purpose, reason: str, *, now: datetime, detail: str = ""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """End the customer's journeys of that purpose and cancel what is planned of it: (journeys, messages)."""
     open_rows = (
         await connection.execute(
             select(_ENROLMENTS.c.id, _ENROLMENTS.c.version).where(
@@ -84,10 +97,10 @@ async def withdraw(
     ).all()
     known = await definitions(connection, {row.version for row in open_rows})
     leaving = [row.id for row in open_rows if row.version in known and known[row.version].purpose is purpose]
-    exited = await close_enrolments(connection, leaving, EXIT, reason=OPTED_OUT, now=now, detail=proof.source)
+    exited = await close_enrolments(connection, leaving, EXIT, reason=reason, now=now, detail=detail)
     of_purpose = and_(_MESSAGES.c.customer_id == customer_id, _MESSAGES.c.purpose == purpose)
-    cancelled = await cancel_planned(connection, of_purpose, OPTED_OUT)
-    return ConsentChange(tuple(changed), tuple(exited), tuple(cancelled))
+    cancelled = await cancel_planned(connection, of_purpose, reason)
+    return tuple(exited), tuple(cancelled)
 
 
 async def withdraw_identity(
@@ -125,6 +138,24 @@ async def grant(
     return ConsentChange(tuple(changed))
 
 
+async def refuse_topic(connection: AsyncConnection, customer_id: str, campaign: str, proof: Proof) -> None:
+    """The customer wants no more of one campaign, on any of their addresses; other marketing is not touched."""
+    await lock_customers(connection, [customer_id], shared=False)
+    rows = await _consent_rows(connection, customer_id, topic_of(campaign))
+    changed = [row.id for row in rows if row.granted is not False]
+    await _write(connection, customer_id, changed, proof, purpose=topic_of(campaign), granted=False)
+
+
+async def forgive_topics(connection: AsyncConnection, customer_id: str, proof: Proof) -> None:
+    """The customer agrees to marketing again: what they refused of it by campaign is refused no more."""
+    own = select(_IDENTITIES.c.id).where(_IDENTITIES.c.customer_id == customer_id)
+    refused = select(_CONSENTS.c.identity_id, _CONSENTS.c.purpose).where(
+        _CONSENTS.c.identity_id.in_(own), _CONSENTS.c.purpose.startswith(TOPIC), _CONSENTS.c.granted.is_(False)
+    )
+    for row in (await connection.execute(refused)).all():
+        await _write(connection, customer_id, [row.identity_id], proof, purpose=row.purpose, granted=True)
+
+
 async def has_withdrawn(connection: AsyncConnection, customer_id: str, purpose: Purpose = Purpose.MARKETING) -> bool:
     """Whether the customer refused ``purpose`` and agrees to it on no channel."""
     rows = await _consent_rows(connection, customer_id, purpose)
@@ -136,13 +167,11 @@ async def suppress(connection: AsyncConnection, key: str, purpose: str, reason: 
     await insert_missing(connection, _SUPPRESSIONS, [{"key": key, "purpose": purpose, "reason": reason, "at": at}])
 
 
-async def _consent_rows(
-    connection: AsyncConnection, customer_id: str, purpose: Purpose
-) -> Sequence[Row[Any, Any, Any]]:
+async def _consent_rows(connection: AsyncConnection, customer_id: str, purpose: str) -> Sequence[Row[Any, Any, Any]]:
     """(id, granted or None, at) of each of the customer's addresses."""
     statement = (
         select(_IDENTITIES.c.id, _CONSENTS.c.granted, _CONSENTS.c.at)
-        .outerjoin(_CONSENTS, and_(_CONSENTS.c.identity_id == _IDENTITIES.c.id, _CONSENTS.c.purpose == purpose.value))
+        .outerjoin(_CONSENTS, and_(_CONSENTS.c.identity_id == _IDENTITIES.c.id, _CONSENTS.c.purpose == str(purpose)))
         .where(_IDENTITIES.c.customer_id == customer_id)
         .order_by(_IDENTITIES.c.id)
     )
@@ -155,13 +184,13 @@ async def _write(
     identity_ids: list[str],
     proof: Proof,
     *,
-    purpose: Purpose,
+    purpose: str,
     granted: bool,
 ) -> None:
     if not identity_ids:
         return
     said = {
-        "purpose": purpose.value, "granted": granted, "at": proof.at, "source": proof.source,
+        "purpose": str(purpose), "granted": granted, "at": proof.at, "source": proof.source,
         "document": proof.document,
     }  # fmt: skip
     statement = insert_into(connection, _CONSENTS)

@@ -129,7 +129,8 @@ class Facts:
     By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the
     provider does not reach. A country not served is unreachable.
 
-    ``conditions`` say what holds, by ``When.condition``. ``quiet_until`` is when a live chat's rest is over.
+    ``conditions`` say what holds, by ``When.condition``. ``quiet_until`` is when a live chat's rest is over,
+    ``not_now_until`` when one is that the customer asked for.
     ``money_left`` is what the campaign's budget has for this decision (None: no budget); ``when_short`` says what
     follows where that is too little, ``cheaper`` or ``skip``. ``codes_left`` are the codes
     in stock of offers that hand out single ones, ``quota_left`` the tasks and handoffs that a step may still make
@@ -151,6 +152,7 @@ class Facts:
     conditions: Mapping[str, bool] = field(default_factory=dict)
     live_chat: bool = False
     quiet_until: datetime | None = None
+    not_now_until: datetime | None = None
     listed: bool = True
     price_of: PriceOf = free
     money_left: int | None = None

@@ -83,6 +83,7 @@ class Circumstances:
             conditions={name: customer in who for name, who in self._asked(item.version)} if self.holding else _NONE,
             live_chat=customer in self.live_chats,
             quiet_until=self.quiet_until.get(customer),
+            not_now_until=item.not_now_until,
             listed=self.listed is None or customer in self.listed,
             when_short=self._when_short(body),
             price_of=prices.price_of(customer, body, item.enrolment_id),

@@ -48,6 +48,7 @@ class DueJourney:
     zone: ZoneInfo
     message: MessageFacts | None
     country: str = ""
+    not_now_until: datetime | None = None
 
 
 def due_condition(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
@@ -87,6 +88,7 @@ _ANY = select(
     _CUSTOMERS.c.zone,
     _CUSTOMERS.c.zone_guess,
     _CUSTOMERS.c.country,
+    _CUSTOMERS.c.not_now_until,
     _MESSAGES.c.channel.label("message_channel"),
     _MESSAGES.c.state.label("message_state"),
     _MESSAGES.c.created_at.label("message_planned_at"),
@@ -125,7 +127,7 @@ def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: 
     # unpacked at once: asking a row for its columns by name costs more than all the rest here
     (
         id_, campaign_id, customer_id, version, state, step, leg, step_at, variant, ghost, due_at, message_id, zone,
-        zone_guess, country, channel, message_state, planned_at, send_at, not_after, sent_at, reason,
+        zone_guess, country, not_now_until, channel, message_state, planned_at, send_at, not_after, sent_at, reason,
     ) = row  # fmt: skip
     return DueJourney(
         id_,
@@ -139,6 +141,7 @@ def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: 
         if message_id is not None and message_state is not None
         else None,
         country,
+        not_now_until,
     )
 
 

@@ -11,6 +11,7 @@ from campaigns.gates import (
     emergency_stop,
     holdout,
     live_chat,
+    not_now,
     offer,
     paused,
     reachability,
@@ -37,6 +38,7 @@ DISPATCH_GATES: tuple[Gate, ...] = (
     consent.GATE,
     suppression.GATE,
     reachability.GATE,
+    not_now.GATE,
     live_chat.GATE,
     window.GATE,
 )
@@ -47,7 +49,9 @@ ADDRESS_GATES: tuple[Gate, ...] = (consent.GATE, suppression.GATE, reachability.
 
 PLANNING_GATES: tuple[PlanningGate, ...] = (
     holdout.GATE,
-    *map(at_planning, (emergency_stop.GATE, paused.GATE, *ADDRESS_GATES, live_chat.GATE)),
+    *map(at_planning, (emergency_stop.GATE, paused.GATE, *ADDRESS_GATES)),
+    not_now.AT_PLANNING,
+    at_planning(live_chat.GATE),
     sending_hours.GATE,
     cap.GATE,
     offer.GATE,

@@ -32,7 +32,10 @@ class Verdict(StrEnum):
 
 @value(frozen=True, slots=True)
 class SendFacts:
-    """All that the gates look at for one message. ``now`` is business time, ``quiet_until`` ends a chat's rest."""
+    """All that the gates look at for one message.
+
+    ``now`` is business time, ``quiet_until`` ends a chat's rest, ``not_now_until`` that which the customer asked for.
+    """
 
     purpose: Purpose
     now: datetime
@@ -46,6 +49,7 @@ class SendFacts:
     reachable: bool = True
     live_chat: bool = False
     quiet_until: datetime | None = None
+    not_now_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from campaigns.customers.resting import rest
 from campaigns.live import workspace_config
 from campaigns.responding.answers import link_target, record_click, record_open, record_unsubscribe
+from campaigns.responding.attribution import attribute_link
 from core.clock import Clock
+from core.messages import EMAIL
 from core.wakeup import JOURNEYS, Wakeup
 from storage.outbox.columns import table
 from storage.store import Store
@@ -57,6 +60,23 @@ class Engagement:
                 .where(_MESSAGES.c.id == message_id, _MESSAGES.c.direction == "out")
             )
         return None if locale is None else Reader(locale or config.locale, config.brand.name)
+
+    async def rested(self, message_id: str) -> None:
+        now = self._clock.now()
+        async with self._store.write() as connection:
+            credited = await attribute_link(connection, message_id)
+            if credited.customer_id is not None:
+                await rest(
+                    connection,
+                    credited.customer_id,
+                    key=f"link:{message_id}",
+                    at=now,
+                    now=now,
+                    source="not-now page",
+                    channel=EMAIL,
+                    attribution=credited,
+                )
+        self._wakeup.notify(JOURNEYS)
 
     async def unsubscribed(self, message_id: str, *, one_click: bool) -> None:
         now = self._clock.now()

@@ -15,7 +15,7 @@ from storage.outbox.holds import spend
 from storage.statements import insert_into
 from storage.tables import Message, Response
 
-ResponseKind = Literal["reply", "auto_reply", "click", "open", "conversion", "opt_out", "complaint"]
+ResponseKind = Literal["reply", "auto_reply", "click", "open", "conversion", "opt_out", "complaint", "not_now"]
 
 _RESPONSES = table(Response)
 _MESSAGES = table(Message)

@@ -16,17 +16,19 @@ from campaigns.starting.assigning import assign, beginnings
 from campaigns.starting.audience import in_segment
 from core.ids import ANONYMOUS, new_id
 from core.machines.enrolment import ENROLMENT
+from core.purposes import NEEDS_CONSENT, topic_of
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_missing
 from storage.store import Store
-from storage.tables import Campaign, Customer, Enrolment, EnrolmentHistory, Identity, SegmentMembership
+from storage.tables import Campaign, Consent, Customer, Enrolment, EnrolmentHistory, Identity, SegmentMembership
 
 _ENROLMENTS = table(Enrolment)
 _HISTORY = table(EnrolmentHistory)
 _CUSTOMERS = table(Customer)
 _MEMBERS = table(SegmentMembership)
 _IDENTITIES = table(Identity)
+_CONSENTS = table(Consent)
 
 MISFIRE = timedelta(hours=1)
 """A start that was missed by more than this is left out, not made up for; so is an event that is older."""
@@ -138,7 +140,7 @@ def may_enter(
     variant = _last_variant(campaign) if _keeps_variants(definition) else literal("", Text())
     return (
         select(_CUSTOMERS.c.id, _next_round(campaign, _CUSTOMERS.c.id), _CUSTOMERS.c.draw, variant.label("variant"))
-        .where(_CUSTOMERS.c.id < ANONYMOUS, *_listed(config), ~exists(barring))
+        .where(_CUSTOMERS.c.id < ANONYMOUS, *_listed(config), *_willing(definition, now), ~exists(barring))
         .order_by(_CUSTOMERS.c.id)
     )
 
@@ -162,6 +164,23 @@ def _listed(config: WorkspaceConfig) -> list[ColumnElement[bool]]:
         return []
     by_address = select(_IDENTITIES.c.customer_id).where(_IDENTITIES.c.address.in_(config.allowlist))
     return [or_(_CUSTOMERS.c.external_id.in_(config.allowlist), _CUSTOMERS.c.id.in_(by_address))]
+
+
+def _willing(definition: CampaignDefinition, now: datetime) -> list[ColumnElement[bool]]:
+    """Marketing begins with nobody who said "not now", or no more of this very campaign."""
+    if definition.purpose not in NEEDS_CONSENT:
+        return []
+    refused = (
+        select(_CONSENTS.c.identity_id)
+        .join(_IDENTITIES, _IDENTITIES.c.id == _CONSENTS.c.identity_id)
+        .where(
+            _IDENTITIES.c.customer_id == _CUSTOMERS.c.id,
+            _CONSENTS.c.purpose == topic_of(definition.name),
+            _CONSENTS.c.granted.is_(False),
+        )
+    )
+    rests = _CUSTOMERS.c.not_now_until
+    return [or_(rests.is_(None), rests <= now), ~exists(refused)]
 
 
 def _next_round(campaign: Campaign, customer: ColumnElement[str]) -> Label[int]:

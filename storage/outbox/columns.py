@@ -9,14 +9,17 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Table,
+    Text,
     and_,
     bindparam,
     exists,
+    literal,
     literal_column,
     or_,
     select,
 )
 
+from core.purposes import TOPIC
 from storage.tables import Campaign, Consent, Enrolment, Identity, Message, Setting, Suppression
 from storage.types import Instant
 
@@ -78,20 +81,28 @@ def send_columns() -> SendColumns:
     """The columns of one statement; bind ``business_now`` when it is executed."""
     message = table(Message).alias("m")
     identity = table(Identity).alias("i")
-    consent, suppression = table(Consent), table(Suppression)
+    campaign, consent, suppression = table(Campaign).alias("c"), table(Consent), table(Suppression)
     return SendColumns(
         message=message,
         enrolment=table(Enrolment).alias("e"),
-        campaign=table(Campaign).alias("c"),
+        campaign=campaign,
         identity=identity,
-        consented=exists(
-            select(consent.c.identity_id).where(
-                and_(
+        consented=and_(
+            exists(
+                select(consent.c.identity_id).where(
                     consent.c.identity_id == message.c.identity_id,
                     consent.c.purpose == message.c.purpose,
                     consent.c.granted.is_(True),
                 )
-            )
+            ),
+            # who refused this one campaign agreed to the others only
+            ~exists(
+                select(consent.c.identity_id).where(
+                    consent.c.identity_id == message.c.identity_id,
+                    consent.c.purpose == literal(TOPIC, Text()).concat(campaign.c.name),
+                    consent.c.granted.is_(False),
+                )
+            ),
         ),
         suppressed=exists(
             select(suppression.c.key).where(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.context import REPLY, START, Context
+from campaigns.composing.links import CHOICE
 from campaigns.definition import Brand, CampaignBody, CampaignDefinition, Goal, Leg, SendStep, WorkspaceConfig
 from campaigns.periods import Period
 from core.addresses import identity_key
@@ -78,7 +79,7 @@ class Scene:
 
     def context(self, at: datetime = NOW) -> Context:
         config = WorkspaceConfig(brand=Brand(name="Paper Boat"), consent_document="privacy-2026-01")
-        return Context(config, at, at, Signer(SECRET, REPLY), Signer(SECRET, START))
+        return Context(config, at, at, *(Signer(SECRET, purpose) for purpose in (REPLY, START, CHOICE)))
 
     async def person(self, *, consent: bool = True, locale: str = "en") -> Person:
         self._count += 1

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from channels.pages import LOCALES
-from channels.tracking import CLICK, OPEN, UNSUBSCRIBE, tracking_router
+from channels.tracking import CLICK, NOT_NOW, OPEN, UNSUBSCRIBE, tracking_router
 from core.catalogue import text
 from core.errors import StoreUnavailable
 from core.ids import new_id
@@ -62,6 +62,10 @@ class Engagement:
         self._present()
         self.recorded.append(("unsubscribed", message_id, one_click))
 
+    async def rested(self, message_id: str) -> None:
+        self._present()
+        self.recorded.append(("rested", message_id))
+
 
 class Healthy:
     def __init__(self) -> None:
@@ -90,7 +94,21 @@ def application(engagement: Engagement, health: Healthy) -> FastAPI:
 
 def path(purpose: str, payload: str) -> str:
     token = Signer(SECRET, purpose).sign(payload)
-    return {CLICK: f"/c/{token}", OPEN: f"/o/{token}.gif", UNSUBSCRIBE: f"/u/{token}"}[purpose]
+    return {CLICK: f"/c/{token}", OPEN: f"/o/{token}.gif", UNSUBSCRIBE: f"/u/{token}", NOT_NOW: f"/n/{token}"}[purpose]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_only_the_button_asks_for_quiet(application: FastAPI, engagement: Engagement, locale: str) -> None:
+    engagement.who = Who(locale, "Paper Boat")
+    target = path(NOT_NOW, engagement.message_id)
+    asked = await call(application, "GET", target)
+    assert (asked.status, engagement.recorded) == (200, [])
+    assert text(locale, "page.rest_button") in asked.body.decode()
+    done = await call(application, "POST", target, b"confirm=yes")
+    assert (done.status, engagement.recorded) == (200, [("rested", engagement.message_id)])
+    assert text(locale, "page.rested_title") in done.body.decode()
+    for foreign in ("/n/" + path(UNSUBSCRIBE, engagement.message_id)[3:], "/u/" + target[3:]):
+        assert (await call(application, "POST", foreign, b"")).status == 404
 
 
 async def test_a_click_is_recorded_and_led_to_its_stored_target(application: FastAPI, engagement: Engagement) -> None:

@@ -16,7 +16,7 @@ from core.machines.campaign import CampaignState
 from core.machines.conversation import LIVE_CHAT, ConversationState
 from core.machines.enrolment import OPEN, EnrolmentState
 from core.machines.message import MessageState
-from core.purposes import Purpose
+from core.purposes import Purpose, topic_of
 from storage.outbox.columns import EMERGENCY_STOP, send_columns, table
 from storage.store import Store
 from storage.tables import (
@@ -49,6 +49,7 @@ class Rows:
                           Conversation)
         }  # fmt: skip
         self.facts: dict[str, SendFacts] = {}
+        self._names: dict[str, str] = {}
 
     def _put(self, made: Any) -> Any:
         values = made.model_dump()
@@ -60,7 +61,8 @@ class Rows:
     def add(self) -> None:
         chance = self._chance
         purpose = chance.choice(list(Purpose))
-        customer = self._put(Customer(created_at=NOW, updated_at=NOW))
+        not_now_until = chance.choice([None, None, None, *AROUND[1:]])
+        customer = self._put(Customer(created_at=NOW, updated_at=NOW, not_now_until=not_now_until))
         reachable = chance.random() < 0.8
         identity = self._put(
             Identity(customer_id=customer.id, channel="email", address=f"{customer.id}@example.org", key=customer.id,
@@ -89,6 +91,12 @@ class Rows:
             live = state in LIVE_CHAT
             quiet_until = ended + REST if ended is not None and agent else None
         not_before, not_after = chance.choice(AROUND), chance.choice(AROUND)
+        if campaign_id is not None and chance.random() < 0.2:
+            refused = chance.choice([campaign_id, "another"])
+            granted = chance.random() < 0.3
+            name = self._names.get(refused, refused)
+            self._put(Consent(identity_id=identity.id, purpose=topic_of(name), granted=granted, at=NOW))
+            consented &= granted or refused != campaign_id
         message = self._put(
             Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
                     state=MessageState.CLAIMED, campaign_id=campaign_id, enrolment_id=enrolment_id,
@@ -97,7 +105,7 @@ class Rows:
         self.facts[message.id] = SendFacts(
             purpose=purpose, now=NOW, not_before=not_before, not_after=not_after, enrolment_open=is_open,
             campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
-            reachable=reachable, live_chat=live, quiet_until=quiet_until,
+            reachable=reachable, live_chat=live, quiet_until=quiet_until, not_now_until=not_now_until,
         )  # fmt: skip
 
     def _journey(self, customer_id: str) -> tuple[str | None, str | None, CampaignState | None, bool | None]:
@@ -107,6 +115,7 @@ class Rows:
         state = chance.choice([CampaignState.ACTIVE, *CampaignState])
         version = new_id()
         campaign = self._put(Campaign(name=version, state=state, version=version, created_at=NOW, updated_at=NOW))
+        self._names[campaign.id] = campaign.name
         self._put(CampaignVersion(hash=version, campaign_id=campaign.id, body={}, created_at=NOW))
         stands = chance.choice([EnrolmentState.WAITING, *EnrolmentState])
         is_open = stands in OPEN
