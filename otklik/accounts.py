@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from channels import registry
 from channels.adapter import Adapter, Capabilities, Polls
-from core.installed import plugins
 from core.addresses import phone_countries
+from core.installed import plugins
 from core.messages import EMAIL, ChannelEvent, RawInbound
 from otklik.settings import Configuration
 
