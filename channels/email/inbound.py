@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 
+from channels.email.attachments import attachments_of
 from channels.email.automatic import automatic_reason
 from channels.email.flowed import unflowed
 from channels.email.html_text import LONGEST as LONGEST_HTML
@@ -14,7 +15,7 @@ from channels.email.quoting import QUOTE, reply_of
 from channels.email.reports import bounce_in_prose, complaint, delivery_reports
 from channels.email.structure import Mail, Part, decoded, taken_apart
 from core.addresses import email_address
-from core.messages import EMAIL, Address, Attachment, ChannelEvent, InboundMessage, RawInbound
+from core.messages import EMAIL, Address, ChannelEvent, InboundMessage, RawInbound
 from core.text import clipped
 from core.tokens import TOKEN_LENGTH
 
@@ -25,8 +26,7 @@ _RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-en
 _REPLY_TOKEN = re.compile(rf"\+([0-9a-v]{{{TOKEN_LENGTH}}})@", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,900}>")
 _SENDER = re.compile(r"[^\s<>(),:;\"\[\]@]{1,64}@[^\s<>(),:;\"\[\]@]{1,255}")
-_UNSAFE_IN_NAMES = re.compile('[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff/\\\\:*?"<>|]')
-_MOST_ATTACHMENTS = 50
+_SHOWN = ("text/plain", "text/html")
 _MOST_REFERENCES = 50
 _LONGEST_SENDER = 1000
 
@@ -83,7 +83,7 @@ def _message(mail: Mail, account: str, key: str, sender: str, name: str) -> Inbo
         text=clipped(reply, 100_000),
         html=html,
         subject=clipped(decoded(mail.field("subject")), 1000),
-        attachments=tuple(_attachments(mail)),
+        attachments=tuple(attachments_of(mail, shown=[_first(mail, kind) for kind in _SHOWN])),
         automatic=automatic_reason(mail, sender) or ("no sender" if sender == UNKNOWN_SENDER else ""),
         reply_tokens=_reply_tokens(mail),
         message_id=identifiers[0] if identifiers else "",
@@ -153,22 +153,3 @@ def _texts(mail: Mail) -> tuple[str, str]:
 
 def _first(mail: Mail, content_type: str) -> Part | None:
     return next((part for part in mail.leaves if part.content_type == content_type and not part.is_attachment), None)
-
-
-def _attachments(mail: Mail) -> list[Attachment]:
-    texts = {id(part) for kind in ("text/plain", "text/html") if (part := _first(mail, kind)) is not None}
-    out: list[Attachment] = []
-    for part in mail.leaves:
-        if id(part) in texts or part.content_type.startswith("multipart/") or len(out) >= _MOST_ATTACHMENTS:
-            continue
-        if not part.is_attachment and part.content_type in ("text/plain", "text/html"):
-            continue
-        content = part.content()
-        out.append(Attachment(_safe_name(part.file_name), part.content_type, len(content), content=content))
-    return out
-
-
-def _safe_name(name: str) -> str:
-    """A name to show: no path, no controls, no invisible or direction-changing characters."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    return clipped(_UNSAFE_IN_NAMES.sub("", base).strip(". "), 120) or "attachment"

@@ -4,27 +4,42 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 
+from channels.email.bounces import Recipients, recipients_in_prose
 from channels.email.headers import is_address, message_id, our_id
 from channels.email.replies import permanent_kind
 from channels.email.structure import Mail, Part, read_fields
 from core.addresses import email_address
+from core.errors import PermanentKind
 from core.ids import ID_LENGTH
 from core.machines.message import MessageState
 from core.messages import EMAIL, Address, Complaint, DeliveryReport
 from core.text import clipped
+from core.tokens import TAG_LENGTH
 
 _STATES = {
     "failed": MessageState.FAILED,
+    "failure": MessageState.FAILED,  # what some servers write for it
+    "error": MessageState.FAILED,
     "delivered": MessageState.DELIVERED,
     "relayed": MessageState.DELIVERED,
     "delayed": MessageState.ACCEPTED,  # still under way: not a bounce
     "expanded": MessageState.ACCEPTED,
 }
+_CLASSES = {"2": MessageState.DELIVERED, "4": MessageState.ACCEPTED, "5": MessageState.FAILED}
+"""By the class of the status, where a server left the action out."""
 _COMPLAINTS = frozenset({"abuse", "fraud", "virus", "opt-out", "opt-out-list", "other"})
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _BASIC = re.compile(r"\b(5\d\d)[ -]")
 _OUR_MESSAGE_ID = re.compile(rf"message-id:\s{{0,9}}<([0-9a-v]{{{ID_LENGTH}}})@([a-z0-9._-]{{1,255}})>", re.IGNORECASE)
 _ENVELOPE_ID = re.compile(rf"[0-9a-v]{{{ID_LENGTH}}}")
+_OUR_TOKEN = re.compile(rf"\+([0-9a-v]{{{ID_LENGTH}}})[0-9a-v]{{{TAG_LENGTH}}}@", re.IGNORECASE)
+_RECIPIENTS = ("delivered-to", "x-original-to", "x-envelope-to", "envelope-to", "to")
+_UNDELIVERED = re.compile(
+    r"undeliver|delivery (?:status|failure|has failed|to the following)|failure notice|returned mail|mail delivery fail"
+    r"|delivery notification|mail system error|недоставлен|не доставлен|не удалось доставить|unzustellbar"
+    r"|non remis|no se (?:ha )?(?:pudo|podido) entregar|mancata consegna|不達|退信",
+    re.IGNORECASE,
+)
 _FAREWELL_SENDERS = re.compile(r"(?:mailer-daemon|postmaster)(?:\+[^@]*)?@", re.IGNORECASE)
 _WARNING = re.compile(r"delayed|warning|will (?:be retried|keep trying)|still being|temporar", re.IGNORECASE)
 _MOST_RECIPIENTS = 20
@@ -38,17 +53,15 @@ def delivery_reports(mail: Mail, account: str, key: str) -> list[DeliveryReport]
     status = _part(mail, "message/delivery-status", "message/global-delivery-status")
     if status is None:
         return []
-    blocks = [
-        read_fields(block.strip(b"\r\n"))[0]
-        for block in re.split(rb"\r?\n(?:[ \t]*\r?\n)+", status.content().strip(), maxsplit=_MOST_RECIPIENTS)
-    ]
+    blocks = _blocks(status)
     ours, provider_id = _original(mail)
     envelope = next((_value(block, "original-envelope-id") for block in blocks if "original-envelope-id" in block), "")
     if not ours and _ENVELOPE_ID.fullmatch(envelope):
         ours = envelope
+    ours = ours or _bounced_to(mail)
     reports = []
-    for number, block in enumerate(block for block in blocks if "action" in block):
-        state = _STATES.get(_value(block, "action").lower())
+    for number, block in enumerate(block for block in blocks if "action" in block or "status" in block):
+        state = _state(block)
         if state is not None:
             code, failure = _code_and_failure(block, failed=state is MessageState.FAILED)
             reports.append(
@@ -65,6 +78,45 @@ def delivery_reports(mail: Mail, account: str, key: str) -> list[DeliveryReport]
                 )
             )
     return reports
+
+
+def recipients(mail: Mail) -> Recipients:
+    """Whom a report names, by its machine's part, else by its prose; nobody if the mail is no report. Never raises."""
+    status = _part(mail, "message/delivery-status", "message/global-delivery-status")
+    if status is None:
+        return recipients_in_prose(mail)
+    found: dict[MessageState | None, set[str]] = {}
+    for block in _blocks(status):
+        named = _value(block, "original-recipient") or _value(block, "final-recipient")
+        if named:
+            found.setdefault(_state(block), set()).add(named.strip("<> ").lower())
+    return Recipients(
+        frozenset(found.get(MessageState.FAILED, ())), frozenset(found.get(MessageState.ACCEPTED, ()))
+    )  # fmt: skip
+
+
+def _blocks(status: Part) -> list[Message]:
+    return [
+        read_fields(block.strip(b"\r\n"))[0]
+        for block in re.split(rb"\r?\n(?:[ \t]*\r?\n)+", status.content().strip(), maxsplit=_MOST_RECIPIENTS)
+    ]
+
+
+def _state(block: Message) -> MessageState | None:
+    """What a block says; the first word of its action, as some servers comment on it."""
+    action = _value(block, "action").lower()
+    if not action:
+        return _CLASSES.get(_value(block, "status")[:1])
+    return _STATES.get(re.split(r"[\s(;]", action, maxsplit=1)[0])
+
+
+def _bounced_to(mail: Mail) -> str:
+    """Our id in the signed address that the report was sent to: an envelope sender of our own for each mail."""
+    for name in _RECIPIENTS:
+        for value in mail.all(name)[:5]:
+            if found := _OUR_TOKEN.search(value):
+                return found[1].lower()
+    return ""
 
 
 def _code_and_failure(block: Message, *, failed: bool) -> tuple[str, str]:
@@ -84,24 +136,43 @@ def _code_and_failure(block: Message, *, failed: bool) -> tuple[str, str]:
 
 
 def bounce_in_prose(mail: Mail, account: str, key: str, sender: str) -> list[DeliveryReport]:
-    """The bounce of a server that knows no RFC 3464: it must name our Message-ID and a 5yz code, and be no warning."""
-    if not _FAREWELL_SENDERS.match(sender) or not mail.leaves:
+    """The bounce of a server that knows no RFC 3464: for good by its code or its wording, no warning, and about ours.
+
+    It is ours where it names our Message-ID or came to an address that we signed: ``From:`` and a recipient's name can
+    be written by anybody.
+    """
+    subject = mail.field("subject")
+    if not mail.leaves or not (_FAREWELL_SENDERS.match(sender) or _UNDELIVERED.search(subject[:300])):
         return []
     text = "\n".join(part.text()[:50_000] for part in mail.leaves[:4])
-    named = _OUR_MESSAGE_ID.search(text)
+    ours, provider_id = _named(mail, text)
     status = _STATUS.search(text)
     basic = _BASIC.search(text)
     permanent = (status is not None and status[1] == "5") or (status is None and basic is not None)
-    if named is None or not permanent or _WARNING.search(text[:3000] + mail.field("subject")):
+    if not ours or _WARNING.search(text[:3000] + subject):
         return []
-    ours, code = named[1].lower(), status.group() if status else basic[1] if basic else ""
+    if not permanent:
+        if status is not None or not recipients_in_prose(mail).permanent:
+            return []
+        return [_failed(account, provider_id, key, "", PermanentKind.REJECTED.value, ours)]
+    code = status.group() if status else basic[1] if basic else ""
     failure = permanent_kind(status.group() if status else "", int(basic[1]) if basic else 0, text).value
-    return [
-        DeliveryReport(
-            account, message_id(ours, named[2].lower()), MessageState.FAILED, key, code, "bounced", failure,
-            message_id=ours,
-        )
-    ]  # fmt: skip
+    return [_failed(account, provider_id, key, code, failure, ours)]
+
+
+def _named(mail: Mail, text: str) -> tuple[str, str]:
+    """(our id, Message-ID or empty) of the mail that a bounce in prose is about."""
+    if named := _OUR_MESSAGE_ID.search(text):
+        ours = named[1].lower()
+        return ours, message_id(ours, named[2].lower())
+    ours, provider_id = _original(mail)
+    return ours or _bounced_to(mail), provider_id
+
+
+def _failed(account: str, provider_id: str, key: str, code: str, failure: str, ours: str) -> DeliveryReport:
+    return DeliveryReport(
+        account, provider_id, MessageState.FAILED, key, code, "bounced", failure, message_id=ours
+    )  # fmt: skip
 
 
 def complaint(mail: Mail, account: str, key: str) -> Complaint | None:

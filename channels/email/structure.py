@@ -6,6 +6,7 @@ of parts is walked here, because the library's own parser has no bound on depth 
 
 import codecs
 import re
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.errors import MessageError
@@ -26,6 +27,8 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FIELD_BREAK = re.compile(rb"\r?\n(?![ \t])")
 _FOLDS = re.compile(r"\r?\n(?=[ \t])")
 _SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
 _CLIPPED_SHORT = frozenset({"content-type", "content-disposition", "content-transfer-encoding"})
 _UNSAFE_CODECS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 """Codecs that are no charsets, or whose decoding takes quadratic time."""
@@ -67,9 +70,16 @@ class Part:
 
     def content(self) -> bytes:
         """The body with its transfer encoding taken off; as it is where that is broken."""
-        self.fields.set_payload(self.body.decode("ascii", "surrogateescape"))
-        payload = self.fields.get_payload(decode=True)
-        return payload if isinstance(payload, bytes) else self.body
+        encoding = str(self.fields.get("content-transfer-encoding", "")).strip().lower()
+        if encoding == "base64":
+            return _from_base64(self.body)
+        if encoding == "quoted-printable":
+            return a2b_qp(self.body)
+        if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
+            self.fields.set_payload(self.body.decode("ascii", "surrogateescape"))
+            payload = self.fields.get_payload(decode=True)
+            return payload if isinstance(payload, bytes) else self.body
+        return self.body
 
     def text(self) -> str:
         return decoded_text(self.content(), self.charset)
@@ -89,6 +99,16 @@ class Mail:
 
     def all(self, name: str) -> list[str]:
         return [_flat(value) for value in self.fields.get_all(name, [])]
+
+
+def _from_base64(body: bytes) -> bytes:
+    """``body`` decoded, whatever is no base64 in it passed over, a group that breaks off left out."""
+    digits = body.translate(None, _NOT_BASE64)
+    end = digits.find(b"=")
+    digits = digits if end < 0 else digits[:end]
+    rest = len(digits) % 4
+    digits = digits[:-1] if rest == 1 else digits + b"=" * (-len(digits) % 4)
+    return a2b_base64(digits)
 
 
 def taken_apart(raw: bytes) -> Mail:

