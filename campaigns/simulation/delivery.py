@@ -100,10 +100,11 @@ def _looking() -> Any:
     ending = [gate for gate in DISPATCH_GATES if gate.verdict.value in _ENDING]
     first = case(*((gate.predicate(columns), gate.name) for gate in ending), else_=literal(""))
     holding = [~gate.predicate(columns) for gate in DISPATCH_GATES if gate.verdict == HOLDING]
-    joined = columns.joined().outerjoin(_CUSTOMERS, _CUSTOMERS.c.id == message.customer_id)
+    whom = _CUSTOMERS.alias("whom")  # a gate asks for customers itself
+    joined = columns.joined().outerjoin(whom, whom.c.id == message.customer_id)
     return (
         select(
-            message.id, message.customer_id, _CUSTOMERS.c.external_id, message.enrolment_id, message.campaign_id,
+            message.id, message.customer_id, whom.c.external_id, message.enrolment_id, message.campaign_id,
             columns.campaign.c.name, columns.enrolment.c.round, message.version, message.step, message.leg,
             message.channel, first.label("gate"),
         )

@@ -40,7 +40,7 @@ from core.machines.campaign import CampaignState
 from core.wakeup import COMMANDS
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
-from storage.outbox.recovery import wake_expired
+from storage.outbox.recovery import end_orphans, wake_expired
 from storage.store import Store
 from storage.tables import Campaign, Command, Customer
 
@@ -127,6 +127,7 @@ class Play:
         if self._sweep_at <= now:
             async with self.store.write() as connection:
                 await wake_expired(connection, now)
+                await end_orphans(connection, now)
         for _ in range(MOST_ROUNDS):
             if self._tick_at <= now:
                 await scheduler.tick()
@@ -211,6 +212,8 @@ class Play:
     async def _follow(self, arrived: Sequence[Arrived], now: datetime) -> None:
         """Draw what comes of these messages."""
         segments = await self._segments_of(arrived, now)
+        if self.behaviour.scripts:  # the nth on a channel is the same in each run
+            arrived = sorted(arrived, key=lambda one: one.key)
         for message in arrived:
             script = self.behaviour.scripts.get(message.who)
             if script is not None:
