@@ -206,6 +206,7 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
         "attachments": [
             {"name": clipped(one.name, 200), "media_type": one.media_type, "size": one.size, "blob": one.blob}
             | ({"remote": one.remote} if one.remote else {})
+            | ({"content_id": one.content_id} if one.content_id else {})
             for one in inbound.attachments[:50]
         ],
     }
