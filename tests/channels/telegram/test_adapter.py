@@ -48,8 +48,12 @@ async def bot_api(
     async def handle(request: web.Request) -> web.Response:
         method = request.match_info["method"]
         assert request.match_info["token"] == TOKEN
-        form = await request.post()
-        fields = {k: v.file.read() if isinstance(v, web.FileField) else v for k, v in form.items()}
+        if request.content_type == "application/json":
+            given = await request.json()
+            fields = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
+        else:
+            form = await request.post()
+            fields = {k: v.file.read() if isinstance(v, web.FileField) else v for k, v in form.items()}
         calls.append((method, fields))
         script = methods.get(method, (200, {"ok": True, "result": True}))
         status, body = script(fields) if callable(script) else script
