@@ -3,10 +3,11 @@
 import unicodedata
 from collections.abc import Iterator
 
+from campaigns.previewing.words import say
 from campaigns.templates.advice import MANY_PARTS
 from campaigns.templates.content import Rendered
 from core.messages import EMAIL, SMS, OutboundMessage
-from core.sms import Segments, sms_parts
+from core.sms import sms_parts
 
 SUBJECT_ON_A_PHONE = 45
 """Characters of a subject that a phone's list of mails has room for."""
@@ -32,45 +33,40 @@ def base_direction(line: str) -> str:
     return ""
 
 
-def advice(channel: str, rendered: Rendered, message: OutboundMessage, locale: str) -> Iterator[str]:
-    """What is worth knowing of a message that can be sent."""
+def advice(channel: str, rendered: Rendered, message: OutboundMessage, locale: str, lang: str = "en") -> Iterator[str]:
+    """What is worth knowing of a message that can be sent, told in ``lang``."""
     if channel == EMAIL:
-        yield from _of_letter(rendered, message)
+        yield from _of_letter(rendered, message, lang)
     if channel == SMS:
-        yield from _of_sms(message.text)
+        yield from _of_sms(message.text, lang)
     if is_right_to_left(locale):
         lines = [rendered.subject] if channel == EMAIL else message.text.splitlines()
         for line in lines:
             if base_direction(line) == "ltr" and any(base_direction(word) == "rtl" for word in line.split()):
-                begins = line.strip()[:20]
-                yield f"a line begins with {begins!r}: phones show it from the left; begin with a word of the language"
+                yield say(lang, "note.from_left", begins=line.strip()[:20])
 
 
-def _of_letter(rendered: Rendered, message: OutboundMessage) -> Iterator[str]:
+def _of_letter(rendered: Rendered, message: OutboundMessage, lang: str) -> Iterator[str]:
     if len(rendered.subject) > SUBJECT_ON_A_PHONE:
-        yield f"the subject has {len(rendered.subject)} characters; phones cut it after about {SUBJECT_ON_A_PHONE}"
+        yield say(lang, "note.subject", number=len(rendered.subject), limit=SUBJECT_ON_A_PHONE)
     if not rendered.preview:
-        yield "no preview line: mail programs show the letter's first words beside the subject"
+        yield say(lang, "note.no_preview")
     elif len(rendered.preview) > PREVIEW_LINE:
-        yield f"the preview line has {len(rendered.preview)} characters; about {PREVIEW_LINE} are shown"
+        yield say(lang, "note.preview", number=len(rendered.preview), limit=PREVIEW_LINE)
     size = len(message.html.encode())
     if size > CLIPPED_BYTES:
-        yield f"the letter has {size // 1000} kB; Gmail cuts it off after {CLIPPED_BYTES // 1000} kB"
+        yield say(lang, "note.clipped", number=size // 1000, limit=CLIPPED_BYTES // 1000)
     if not message.html:
-        yield "plain text only: there is no email.mjml or email.html for this reader"
+        yield say(lang, "note.plain")
 
 
-def _of_sms(text: str) -> Iterator[str]:
+def _of_sms(text: str, lang: str) -> Iterator[str]:
     counted = sms_parts(text)
     rare = [character for character in dict.fromkeys(text) if sms_parts(character).encoding != "GSM-7"]
     if counted.encoding != "GSM-7" and 0 < len(rare) <= 3 and all(ord(character) < 0x3000 for character in rare):
         plain = sms_parts("".join("." if character in rare else character for character in text))
         if plain.parts < counted.parts:
-            shown = " ".join(rare)
-            yield f"{shown} makes it {counted.encoding}: {_parts(counted)} in place of {_parts(plain)}"
+            signs, more = " ".join(rare), counted.parts
+            yield say(lang, "note.rare", signs=signs, encoding=counted.encoding, parts=more, plain=plain.parts)
     elif counted.parts > MANY_PARTS:
-        yield f"{_parts(counted)}: each is paid for"
-
-
-def _parts(counted: Segments) -> str:
-    return f"{counted.parts} SMS"
+        yield say(lang, "note.parts", parts=counted.parts)

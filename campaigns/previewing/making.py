@@ -12,12 +12,14 @@ from campaigns.previewing.advice import advice, is_right_to_left
 from campaigns.previewing.readers import Audience, Place
 from campaigns.previewing.shown import Preview, Shown, Speech
 from campaigns.previewing.speeches import speeches
+from campaigns.previewing.words import say
 from campaigns.templates.errors import TemplateFailure
 from core.addresses import phone_country
 from core.dispatching import Claim
 from core.errors import PermanentFailure
-from core.formatting import Formatted, html, parsed
+from core.formatting import Formatted, html
 from core.ids import ID_LENGTH
+from core.marks import parsed
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, Button, OutboundMessage
 from core.money import Money
 from core.sms import sms_parts
@@ -37,14 +39,15 @@ def make_preview(
     now: datetime,
     *,
     step: str = "",
+    lang: str = "en",
 ) -> Preview:
-    """Everything that the campaign can send to the audience, or one step of it.
+    """Everything that the campaign can send to the audience, or one step of it; told in ``lang``.
 
     Raises:
         Refused: if there is no such step.
     """
     batch = Batch(config, {_VERSION: body}, now)
-    maker = _Maker(body, config, batch, audience, addresses, now)
+    maker = _Maker(body, config, batch, audience, addresses, now, lang)
     locale = str(audience.reader.customer.get("locale") or config.locale)
     return Preview(
         campaign=body.definition.name,
@@ -53,6 +56,7 @@ def make_preview(
         brand=config.brand.name,
         messages=tuple(one for speech in speeches(body, step) for one in maker.shown(speech)),
         notes=audience.notes,
+        lang=lang,
     )
 
 
@@ -65,8 +69,10 @@ class _Maker:
         audience: Audience,
         addresses: Addresses,
         now: datetime,
+        lang: str,
     ) -> None:
         self._body, self._config, self._batch, self._audience, self._now = body, config, batch, audience, now
+        self._lang = lang
         self._links = MessageLinks(addresses)
         self._straight = MessageLinks(replace(addresses, track_clicks=False, track_opens=False))
 
@@ -100,6 +106,7 @@ class _Maker:
         window = window_is_open(claim.window_from, self._now) if speech.channel == WHATSAPP else None
         if window is False and message.template is None:
             problems.append("WhatsApp's window is closed and the text has no content_sid: it would be refused")
+        told = advice(speech.channel, rendered, message, letter.locale, self._lang)
         counted = sms_parts(text) if speech.channel == SMS else None
         return Shown(
             speech=speech,
@@ -120,7 +127,7 @@ class _Maker:
             price=self._price(speech.channel, place, counted.parts if counted else 1),
             window_open=window,
             problems=tuple(problems),
-            notes=(*self._whereabouts(place), *dict.fromkeys(advice(speech.channel, rendered, message, letter.locale))),
+            notes=tuple(dict.fromkeys([*self._whereabouts(place), *told])),
         )
 
     def _claim(self, speech: Speech, place: Place | None) -> Claim:
@@ -146,8 +153,8 @@ class _Maker:
 
     def _whereabouts(self, place: Place | None) -> tuple[str, ...]:
         if place is None:
-            return ("the customer has no address here",) if self._audience.places else ()
-        return (f"would not be sent: {place.barred}",) if place.barred else ()
+            return (say(self._lang, "no_address"),) if self._audience.places else ()
+        return (say(self._lang, "barred", reason=place.barred),) if place.barred else ()
 
 
 def _targets(sent: OutboundMessage, straight: OutboundMessage, targets: dict[str, str]) -> tuple[str, ...]:
@@ -175,7 +182,7 @@ def _twilio(message: OutboundMessage) -> str:
     from channels.twilio.rendering import render
 
     # a template's words are the provider's; the file's body says what they are
-    return render(message, message.to.channel).get("body", message.text)
+    return str(render(message, message.to.channel).get("body", message.text))
 
 
 _RENDERINGS: dict[str, Callable[[OutboundMessage], str]] = {TELEGRAM: _telegram, SMS: _twilio, WHATSAPP: _twilio}

@@ -5,14 +5,17 @@ The letters stand in frames without scripts; their own pictures are fetched from
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from campaigns.previewing.advice import is_right_to_left
 from campaigns.previewing.shown import Preview, Shown
+from campaigns.previewing.words import number, say
+from core.catalogue import language_of
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
 
 FOLDER = Path(__file__).parent
@@ -29,35 +32,48 @@ def page(preview: Preview) -> str:
     return str(
         _template().render(
             preview=preview,
+            lang=language_of(preview.lang),
+            say=partial(_said, preview.lang),
+            bdi=Markup("<bdi>{}</bdi>").format,
+            number=partial(number, preview.lang),
+            rtl=is_right_to_left(preview.lang),
             steps=[(step, list(found)) for step, found in groupby(preview.messages, key=lambda one: one.speech.step)],
             channels=CHANNELS,
             style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
             linked=_linked,
             letter=_letter,
             rich=_rich,
-            facts=lambda one: list(facts(one)),
+            facts=lambda one: list(facts(one, preview.lang)),
         )
     )
 
 
-def facts(shown: Shown) -> Iterator[tuple[str, str]]:
-    """(name, value) of what is known of a message, for a table."""
-    yield "text from", f"templates/{shown.path}"
+def facts(shown: Shown, lang: str) -> Iterator[tuple[str, str]]:
+    """(name, value) of what is known of a message, for a table in ``lang``."""
+    yield say(lang, "fact.text"), f"templates/{shown.path}"
     if shown.sms is not None:
-        many = "" if shown.sms.parts == 1 else f" in {shown.sms.parts} SMS"
-        yield "length", f"{shown.sms.units} units of {shown.sms.encoding}{many}"
+        counted = {"number": shown.sms.units, "encoding": shown.sms.encoding, "parts": shown.sms.parts}
+        yield say(lang, "fact.length"), say(lang, "units.parts" if shown.sms.parts > 1 else "units", **counted)
     elif shown.speech.channel == EMAIL and shown.message is not None and shown.html:
-        yield "size", f"{len(shown.message.html.encode()) / 1000:.0f} kB"
+        size = round(len(shown.message.html.encode()) / 1000)
+        yield say(lang, "fact.size"), say(lang, "kilobytes", number=size)
     else:
-        yield "length", f"{len(shown.text)} characters"
+        yield say(lang, "fact.length"), say(lang, "characters", number=len(shown.text))
     if shown.window_open is not None:
-        yield "window", "open: free text" if shown.window_open else "closed: approved template"
+        yield say(lang, "fact.window"), say(lang, "window.open" if shown.window_open else "window.closed")
     if shown.message is not None and shown.message.template is not None:
-        yield "template", shown.message.template.id
+        yield say(lang, "fact.template"), shown.message.template.id
         for name, value in sorted(shown.message.template.variables.items()):
-            yield f"variable {name}", value
+            yield say(lang, "fact.value", name=name), value
     if shown.price is not None:
-        yield "costs at most", f"{shown.price.micros / 1_000_000:g} {shown.price.currency}"
+        amount = number(lang, shown.price.micros / 1_000_000)
+        yield say(lang, "fact.cost"), f"{amount} {shown.price.currency}"
+
+
+def _said(lang: str, key: str, **values: object) -> Markup:
+    """Our own words, which hold no markup, around values that are escaped."""
+    safe = {name: escape(value) if isinstance(value, str) else value for name, value in values.items()}
+    return Markup(say(lang, key, **safe))  # noqa: S704  see above
 
 
 @lru_cache(maxsize=1)

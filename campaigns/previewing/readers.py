@@ -15,6 +15,7 @@ from campaigns.composing.happenings import likely_grant, load_happenings
 from campaigns.customers.columns import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.periods import zone_named
+from campaigns.previewing.words import say
 from campaigns.templates.content import asks_of
 from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.variables import EXAMPLE_ITEMS, NO_ORDERS, Happening, Known, OrderFigures
@@ -50,9 +51,14 @@ class Audience:
 
 
 async def load_audience(
-    connection: AsyncConnection, customer_id: str, body: CampaignBody, config: WorkspaceConfig, now: datetime
+    connection: AsyncConnection,
+    customer_id: str,
+    body: CampaignBody,
+    config: WorkspaceConfig,
+    now: datetime,
+    lang: str = "en",
 ) -> Audience:
-    """A customer as the campaign's messages would see them now.
+    """A customer as the campaign's messages would see them now; what is told of them is in ``lang``.
 
     On a journey, the event and the offer are the journey's; else the event is the customer's last of the kind that
     would begin one, and the offer the first that they could get.
@@ -74,22 +80,23 @@ async def load_audience(
     notes = []
     if asks.event and known.event is None:
         known = replace(known, event=known.events.get(start.event))
-        said = f"the customer's last {start.event!r}" if known.event else "no event: the campaign's texts ask for one"
-        notes.append(f"not on a journey; event.* is {said}")
+        notes.append(say(lang, "event.last" if known.event else "event.none", event=start.event))
     if asks.offer and known.offer is None:
         zone = zone_named(customer["zone"] or customer["zone_guess"] or config.zone)
         known = replace(known, offer=likely_grant(body, now, zone))
-        notes.append("holds no offer of this campaign yet; offer.* is the first that it gives, with an example's code")
+        notes.append(say(lang, "offer.none"))
     name = " ".join(part for part in (customer["first_name"], customer["last_name"]) if part)
     return Audience(
         Reader(customer, orders, known),
         name or customer["external_id"] or customer_id,
-        await _places(connection, customer_id, body),
+        await _places(connection, customer_id, body, lang),
         tuple(notes),
     )
 
 
-def example_audience(locale: str, body: CampaignBody, config: WorkspaceConfig, now: datetime) -> Audience:
+def example_audience(
+    locale: str, body: CampaignBody, config: WorkspaceConfig, now: datetime, lang: str = "en"
+) -> Audience:
     """A well-known reader of ``locale`` who does not exist."""
     first, last = _NAMES[language_of(locale)]
     event = Happening(
@@ -107,8 +114,7 @@ def example_audience(locale: str, body: CampaignBody, config: WorkspaceConfig, n
     )
     customer: dict[str, Any] = {"id": "", "first_name": first, "last_name": last, "locale": locale}
     orders = OrderFigures(4, 129_500_000, now - timedelta(days=900), now - timedelta(days=390))
-    note = "an example customer; name a real one with --customer"
-    return Audience(Reader(customer, orders, known), f"{first} {last}", {}, (note,))
+    return Audience(Reader(customer, orders, known), f"{first} {last}", {}, (say(lang, "example"),))
 
 
 def _asks(body: CampaignBody) -> Asks:
@@ -127,7 +133,7 @@ async def _journey(connection: AsyncConnection, customer_id: str, campaign: str)
     return found
 
 
-async def _places(connection: AsyncConnection, customer_id: str, body: CampaignBody) -> dict[str, Place]:
+async def _places(connection: AsyncConnection, customer_id: str, body: CampaignBody, lang: str) -> dict[str, Place]:
     """By channel the first address that a message may go to, else the first with what bars it."""
     purpose = body.definition.purpose
     agreed = and_(
@@ -147,11 +153,11 @@ async def _places(connection: AsyncConnection, customer_id: str, body: CampaignB
     for row in rows:
         barred = ""
         if not row.consented and purpose in NEEDS_CONSENT:
-            barred = f"no consent to {purpose.value} here"
+            barred = say(lang, "barred.consent", purpose=purpose.value)
         if row.suppressed:
-            barred = "the address is suppressed"
+            barred = say(lang, "barred.suppressed")
         if not row.reachable:
-            barred = f"cannot be reached here: {row.unreachable_reason or 'blocked'}"
+            barred = say(lang, "barred.unreachable", reason=row.unreachable_reason or "blocked")
         place = Place(Address(row.channel, row.address, row.scope), barred, row.window_from)
         if row.channel not in found or (found[row.channel].barred and not barred):
             found[row.channel] = place

@@ -58,7 +58,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Everything that a campaign can send to ``customer``; ``notes`` are about the customer and the journey."""
+    """Everything that a campaign can send to ``customer``; ``notes`` are about the customer and the journey.
+
+    ``lang`` is the language in which all this is told; the messages are in the customer's own.
+    """
 
     campaign: str
     customer: str
@@ -66,3 +69,4 @@ class Preview:
     brand: str
     messages: tuple[Shown, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    lang: str = "en"

@@ -26,7 +26,8 @@ from campaigns.templates.sources import (
     extensions,
     take_apart,
 )
-from core.formatting import parsed, trimmed
+from core.formatting import trimmed
+from core.marks import parsed
 from core.messages import EMAIL, SMS, Button, Span
 from core.values import value
 

@@ -31,5 +31,5 @@ def says_later(source: TemplateSource) -> bool:
 def _says(source: TemplateSource, value: str, links: tuple[str, ...], words: re.Pattern[str]) -> bool:
     if any(button.value.source.strip() == value for button in source.buttons):
         return True
-    said = "\n".join(text.source for text in source.texts())
+    said = source.body.source
     return any(link in said for link in links) or bool(words.search(said))

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.filters import FILTERS
 from campaigns.templates.values import MAX_TEXT, bounded
-from core.formatting import escaped
+from core.marks import escaped
 
 MAX_SOURCE = 256_000  # characters
 MAX_TOKENS = 2_000  # of {{ and {%

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.formatting import Formatted, edited, escaped, html, parsed, plain, shortened, trimmed, walk, whatsapp
+from core.formatting import Formatted, edited, html, plain, shortened, trimmed, walk, whatsapp
+from core.marks import escaped, parsed
 from core.messages import Span
 
 WRITTEN = st.text(st.sampled_from("ab *_~`>[]()\\\n" + "سلام" + "😀ж." + "\u200c"), max_size=60)
@@ -35,7 +36,7 @@ def spans_of(source: str) -> list[tuple[str, str]]:
     ("*سلام* دوست", "سلام دوست", [("bold", "سلام")]),
     ("(*bold*), *bold*!", "(bold), bold!", [("bold", "bold"), ("bold", "bold")]),
     ("snake_case_name and 2 * 3 * 4", "snake_case_name and 2 * 3 * 4", []),
-    ("https://x.example/_a_*b* and _c_.", "https://x.example/_a_b and c.", 
+    ("https://x.example/_a_*b* and _c_.", "https://x.example/_a_b and c.",
      [("link", "https://x.example/_a"), ("bold", "b"), ("italic", "c")]),
     ("*a _b* c_", "a _b c_", [("bold", "a _b")]),
     ("*stray and *bold*", "*stray and bold", [("bold", "bold")]),
@@ -43,7 +44,9 @@ def spans_of(source: str) -> list[tuple[str, str]]:
     (r"\*plain\* \_x\_ \[a\](b) a\b", "*plain* _x_ [a](b) a\\b", []),
     ("[https://a.example](https://b.example)", "https://a.example", [("link", "https://a.example")]),
     ("[a](javascript:alert(1))", "[a](javascript:alert(1))", []),
-    ("** * _ ~~", "** * _ ~~", []),
+    ("* _ ~ *** ____ a**b", "* _ ~ *** ____ a**b", []),
+    ("Hello **, __ or ~~you", "Hello ,  or you", []),
+    ("*_both_* _*a* b_", "both a b", [("bold", "both"), ("italic", "both"), ("italic", "a b"), ("bold", "a")]),
     ("", "", []),
 ])  # fmt: skip
 def test_what_is_read(source: str, text: str, spans: list[tuple[str, str]]) -> None:
