@@ -74,7 +74,7 @@ async def shop(store: Store, folder: Path, sms: dict[str, str]) -> AsyncIterator
 
 async def sent(store: Store, count: int) -> dict[tuple[str, str], str]:
     """By channel and address: what became of the messages, once ``count`` of them are settled or wait for a channel."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):  # a busy machine is no failure
         while True:
             async with store.read() as connection:
                 rows: Any = (
