@@ -13,6 +13,8 @@ from rich.text import Text
 from campaigns.previewing.advice import base_direction
 from campaigns.previewing.page import CHANNELS, facts
 from campaigns.previewing.shown import Preview, Shown
+from campaigns.previewing.words import say
+from core.catalogue import listed
 from core.messages import EMAIL
 
 PHONE_COLUMNS, LETTER_COLUMNS = 48, 76
@@ -21,23 +23,24 @@ _ISOLATE_RTL, _ISOLATE_LTR, _END = "\u2067", "\u2066", "\u2069"
 
 
 def print_preview(console: Console, preview: Preview) -> None:
-    """Print every message, step by step."""
+    """Print every message, step by step, in the preview's language."""
+    lang = preview.lang
     console.print()
-    title = Text.assemble((preview.campaign, "bold"), "  for ", _isolated(preview.customer), f", {preview.locale}")
-    console.print(title)
+    whom = say(lang, "for", customer=_isolated(preview.customer))
+    console.print(Text.assemble((preview.campaign, "bold"), "  ", listed(lang, [_isolated(whom), preview.locale])))
     for note in preview.notes:
-        console.print(Text(f"  {note}", "yellow"))
+        console.print(Text(f"  {_isolated(note)}", "yellow"))
     step = ""
     for shown in preview.messages:
         if shown.speech.step != step:
             step = shown.speech.step
             console.print()
             console.print(Rule(Text(step, "bold"), align="left", style="dim"))
-        console.print(_panel(console, shown))
-        _print_below(console, shown)
+        console.print(_panel(console, shown, lang))
+        _print_below(console, shown, lang)
 
 
-def _panel(console: Console, shown: Shown) -> RenderableType:
+def _panel(console: Console, shown: Shown, lang: str) -> RenderableType:
     width = min(LETTER_COLUMNS if shown.speech.channel == EMAIL else PHONE_COLUMNS, console.width)
     inside: list[RenderableType] = []
     if shown.subject:
@@ -52,14 +55,14 @@ def _panel(console: Console, shown: Shown) -> RenderableType:
         inside.append(Panel(Text(face, justify="center"), style="cyan", padding=0))
     speech = shown.speech
     words = [CHANNELS.get(speech.channel, speech.channel)]
-    words += ["if it is the best"] if speech.best else ["otherwise"] if speech.leg == "otherwise" else []
-    words += [("after the customer wrote" if shown.window_open else "once the window closes")] if shown.elsewhen else []
-    words += [f"variant {speech.variant}"] if speech.variant else []
+    words += [say(lang, "best")] if speech.best else [say(lang, "otherwise")] if speech.leg == "otherwise" else []
+    words += [say(lang, "window_open" if shown.window_open else "window_closed")] if shown.elsewhen else []
+    words += [say(lang, "variant", name=speech.variant)] if speech.variant else []
     return Panel(
         Group(*inside),
-        title=Text(" · ".join(words), "bold"),
+        title=Text(" · ".join(map(_isolated, words)), "bold"),
         title_align="left",
-        subtitle=Text(f"to {shown.to}", "dim") if shown.to else None,
+        subtitle=Text(_isolated(say(lang, "to", address=shown.to)), "dim") if shown.to else None,
         subtitle_align="right",
         width=width,
         border_style="red" if shown.problems else "dim",
@@ -89,17 +92,17 @@ def _isolated(text: str) -> str:
     return f"{_ISOLATE_RTL}{text}{_END}" if base_direction(text) == "rtl" else text
 
 
-def _print_below(console: Console, shown: Shown) -> None:
+def _print_below(console: Console, shown: Shown, lang: str) -> None:
     for problem in shown.problems:
         console.print(Text(f"  ✗ {problem}", "red"))
     if shown.message is not None:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(style="dim", min_width=14)
         table.add_column(overflow="fold")
-        for name, told in facts(shown):
-            table.add_row(f"  {name}", _isolated(told))
+        for name, told in facts(shown, lang):
+            table.add_row(f"  {_isolated(name)}", _isolated(told))
         for number, link in enumerate(shown.links):
-            table.add_row("" if number else "  links to", link)
+            table.add_row("" if number else f"  {_isolated(say(lang, 'links_to'))}", link)
         console.print(table)
     for note in shown.notes:
-        console.print(Text(f"  ! {note}", "yellow"))
+        console.print(Text(f"  ! {_isolated(note)}", "yellow"))

@@ -25,6 +25,7 @@ def preview(
     applied: Annotated[bool, typer.Option("--applied", help="What was applied, not the folder's files.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with all channels side by side.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open that page in the browser.")] = False,
+    lang: Annotated[str, typer.Option(help="Language of what is told of it: en, ru or fa.")] = "en",
 ) -> None:
     """Show each message of a campaign as one customer would get it now: text, cost, links, what is too long.
 
@@ -34,16 +35,18 @@ def preview(
     """
     from rich.console import Console
 
+    from campaigns.previewing.words import say
     from otklik.preview_panels import print_preview
     from otklik.running import run_async
 
     with plainly():
-        made = run_async(_preview(campaign, folder, customer=customer, step=step, locale=locale, applied=applied))
+        asked = _preview(campaign, folder, customer=customer, step=step, locale=locale, applied=applied, lang=lang)
+        made = run_async(asked)
         where = _written(made, html, show=show) if html or show else None
     if where is None:
         print_preview(Console(highlight=False), made)
         return
-    typer.echo(f"{len(made.messages)} messages for {made.customer} are in {where}")
+    typer.echo(say(lang, "written", number=len(made.messages), customer=made.customer, file=where))
     if show:
         typer.launch(where.resolve().as_uri())
 
@@ -66,7 +69,7 @@ def _written(made: "Preview", html: Path | None, *, show: bool) -> Path:
 
 
 async def _preview(
-    campaign: str, folder: Path | None, *, customer: str, step: str, locale: str, applied: bool
+    campaign: str, folder: Path | None, *, customer: str, step: str, locale: str, applied: bool, lang: str
 ) -> "Preview":
     from dataclasses import replace
 
@@ -81,19 +84,19 @@ async def _preview(
     found = None if applied else campaign_of_folder(workspace_folder(folder), campaign)
     if found is not None and not customer:  # needs no store
         body, config = found
-        audience = example_audience(locale or config.locale, body, config, now)
+        audience = example_audience(locale or config.locale, body, config, now, lang)
     else:
         async with open_store(configuration) as store, store.read() as connection:
             body, config = found or await campaign_of_store(connection, campaign)
             if customer:
                 id_ = await find_customer(connection, customer)
-                audience = await load_audience(connection, id_, body, config, now)
+                audience = await load_audience(connection, id_, body, config, now, lang)
             else:
-                audience = example_audience(locale or config.locale, body, config, now)
+                audience = example_audience(locale or config.locale, body, config, now, lang)
     if locale:
         reader = audience.reader
         audience = replace(audience, reader=replace(reader, customer={**reader.customer, "locale": locale}))
-    return make_preview(body, config, audience, addresses(configuration), now, step=step)
+    return make_preview(body, config, audience, addresses(configuration), now, step=step, lang=lang)
 
 
 def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":

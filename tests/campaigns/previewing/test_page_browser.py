@@ -30,11 +30,11 @@ async def browser() -> AsyncIterator[Any]:
         yield opened
 
 
-def written(folder: Path, locale: str) -> str:
+def written(folder: Path, locale: str, lang: str) -> str:
     workspace = load_workspace(STARTER)
     body = workspace.campaigns["winback"]
-    audience = example_audience(locale, body, workspace.config, NOW)
-    made = make_preview(body, workspace.config, audience, Addresses("https://links.example.com", "x"), NOW)
+    audience = example_audience(locale, body, workspace.config, NOW, lang)
+    made = make_preview(body, workspace.config, audience, Addresses("https://links.example.com", "x"), NOW, lang=lang)
     (folder / "page.html").write_text(page_of(made), encoding="utf-8")
     return (folder / "page.html").as_uri()
 
@@ -48,14 +48,16 @@ async def opened(browser: Any, url: str, width: int, asked: list[str]) -> Any:
     return tab
 
 
-@pytest.mark.parametrize("locale", ["en", "ru", "fa"])
-async def test_each_language_at_two_widths(browser: Any, tmp_path: Path, locale: str) -> None:
-    url = written(tmp_path, locale)
+@pytest.mark.parametrize(("locale", "lang"), [("en", "en"), ("ru", "ru"), ("fa", "fa"), ("fa", "ru"), ("en", "fa")])
+async def test_each_language_at_two_widths(browser: Any, tmp_path: Path, locale: str, lang: str) -> None:
+    """A message looks the same whichever language the page around it is in."""
+    url = written(tmp_path, locale, lang)
     for width in (1440, 390):
         asked: list[str] = []
         tab = await opened(browser, url, width, asked)
         assert await tab.evaluate("document.documentElement.scrollWidth") <= width
         assert [one for one in asked if not one.startswith(("file:", "about:"))] == []
+        assert await tab.evaluate("getComputedStyle(document.body).direction") == ("rtl" if lang == "fa" else "ltr")
         for bubble in await tab.locator(".bubble").all():
             bubble_box, chat = await bubble.bounding_box(), await bubble.locator("xpath=../..").bounding_box()
             left = bubble_box["x"] - chat["x"]

@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import update
 from typer.testing import CliRunner
 
@@ -31,6 +33,7 @@ from campaigns.previewing.making import make_preview
 from campaigns.previewing.page import page
 from campaigns.previewing.readers import Audience, Place, example_audience, load_audience
 from campaigns.previewing.shown import Preview, Shown
+from core import catalogue
 from core.clock import VirtualClock
 from core.dispatching import Claim
 from core.errors import Refused
@@ -38,6 +41,7 @@ from core.ids import new_id
 from core.messages import Address, OutboundMessage
 from core.purposes import Purpose
 from otklik.cli import app
+from otklik.preview_panels import print_preview
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Customer, Enrolment, Event, Grant, Setting
@@ -235,6 +239,24 @@ def test_the_page_asks_nobody_and_lets_nothing_in() -> None:
     assert "default-src 'none'" in made
     assert made.count("<iframe") == made.count('sandbox="allow-popups') == 4
     assert "<link" not in made
+
+
+@pytest.mark.parametrize(("lang", "title", "many"), [
+    ("en", "Preview of a campaign", "4 SMS: each is paid for"),
+    ("ru", "Предпросмотр кампании", "SMS: 4, каждая оплачивается"),
+    ("fa", "پیش‌نمایش کمپین", "۴ پیامک: هر کدام هزینه دارد"),
+])  # fmt: skip
+def test_what_is_told_is_in_the_language_of_who_looks(lang: str, title: str, many: str) -> None:
+    what = body(sms="x" * 580)
+    audience = replace(example_audience("en", what, CONFIG, NOW, lang), name="<Ann>")
+    made = make_preview(what, CONFIG, audience, ADDRESSES, NOW, lang=lang)
+    written, told = page(made), StringIO()
+    print_preview(Console(file=told, width=100), made)
+    assert title in written
+    assert "<bdi>&lt;Ann&gt;</bdi>" in written
+    for said in (many, catalogue.text(lang, "preview.example"), catalogue.text(lang, "preview.fact.cost")):
+        assert said in written
+        assert said in told.getvalue()
 
 
 def test_the_command_shows_the_starter(tmp_path: Path) -> None:
