@@ -4,6 +4,7 @@ Buttons stay buttons, become numbered lines or links; marks become spans, signs,
 ways out, in the way that the channel has them; what is too long is shortened or refused, by the template's own rule.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -100,10 +101,13 @@ def adapt(rendered: Rendered, envelope: Envelope) -> Adapted:
     write = whatsapp if can.look == "signs" else plain
     said = _said(rendered)
     text = write(said) if said.spans else said.text
-    if len(text) + len(tail) > can.characters:
-        # what the marks and addresses take is not known before it is cut: less, until it fits
-        said = _fitting(rendered, can.characters - len(tail) - (len(text) - len(said.text)))
-        text = write(said)
+    room = can.characters - len(tail)
+    if len(text) > room:
+        if rendered.manner.long != "shorten" or room < 1:
+            raise _too_long(rendered, len(text), room)
+        # what signs and addresses take is not known before it is cut
+        most = bisect(range(1, room), room, key=lambda length: len(write(shortened(said, length))))
+        text = write(shortened(said, most))
     return Adapted(text + (f"\n{tail}" if rendered.buttons else tail), choices=choices)
 
 
@@ -142,10 +146,14 @@ def _fitting(rendered: Rendered, characters: int) -> Formatted:
     said = _said(rendered)
     if len(said.text) <= characters:
         return said
-    if rendered.manner.long != "shorten" or characters < 1:
-        why = f"the text has {len(said.text)} characters, {characters} fit; shorten it, or say long: shorten"
-        raise TemplateFailure(rendered.manner.path, why)
+    if rendered.manner.long != "shorten":
+        raise _too_long(rendered, len(said.text), characters)
     return shortened(said, characters)
+
+
+def _too_long(rendered: Rendered, length: int, characters: int) -> TemplateFailure:
+    why = f"the text has {length} characters, {characters} fit; shorten it, or say long: shorten"
+    return TemplateFailure(rendered.manner.path, why)
 
 
 def _letter(rendered: Rendered, envelope: Envelope, can: Capabilities, choices: tuple[Button, ...]) -> Adapted:

@@ -11,9 +11,10 @@ NARROWING = (STOP_TOPIC, STOP_CHANNEL, STOP_EVERYTHING)
 """What somebody who said stop may choose: how much of it."""
 _STOP_LINKS = ("links.unsubscribe", "links.preferences")
 _LATER_LINKS = ("links.not_now", "links.preferences")
-# the words are orders that every channel obeys; in small letters "stop by our shop" is none
+# the words are orders that every channel obeys; in small letters they need a verb: "stop by our shop" is none
 _STOP_WORDS = re.compile(
-    r"\b(?:STOP|СТОП|Stop|Стоп)\b|\bstop\b(?=['\"».,]|\s*$)|unsubscribe|отпис|لغو|توقف|انصراف", re.MULTILINE
+    r"\b(?:STOP|СТОП)\b|(?i:\b(?:reply|send|text|write|answer|ответьте|отправьте|напишите)\s+(?:with\s+)?['\"«“]?(?:stop|стоп)\b)"
+    r"|(?i:unsubscribe|отпис)|لغو|توقف|انصراف"
 )
 _LATER_WORDS = re.compile(r"\b(?:LATER|ПОЗЖЕ)\b|not now|не сейчас|بعداً|حالا نه", re.IGNORECASE)
 
