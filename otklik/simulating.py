@@ -111,6 +111,7 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
          for gate in one.gates[:20]],
     )  # fmt: skip
     _pairs(console, say("asked"), [(say(f"asked.{kind}"), _number(number)) for kind, number in one.asked.items()])
+    _pairs(console, say("refused"), [(why, _number(number)) for why, number in list(one.refused.items())[:10]])
     arms = []
     for arm in one.arms:
         title = " · ".join(part for part in (arm.name, say("held_out") if arm.held_out else "") if part) or "–"

@@ -1,11 +1,11 @@
 """The recording channel: planned messages whose window is open are accepted at once, set-based, by the same gates.
 
-What the outbox and a provider do over several transactions happens here in one: nothing is rendered and nobody is
-asked. What a gate stops goes where its verdict says, exactly as at a dispatch.
+What the outbox and a provider do over several transactions happens here in one, and nobody is asked. What a gate stops
+goes where its verdict says, exactly as at a dispatch.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,9 +14,11 @@ from sqlalchemy import Integer, and_, bindparam, case, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.gates import DISPATCH_GATES
+from campaigns.simulation.rendering import Rendering
 from core.installed import channel_names
 from core.machines.message import ACCEPT, CANCEL, SKIP
 from storage.given import IDS, given_ids
+from storage.outbox.attempts import refuse
 from storage.outbox.columns import is_planned, send_columns, table
 from storage.outbox.holds import release, spend
 from storage.outbox.journeys import note, wake_after
@@ -57,11 +59,27 @@ class Arrived(NamedTuple):
         return f"{self.who}:{self.campaign}:{self.round}:{self.step}:{self.leg}"
 
 
-async def deliver(store: Store, now: datetime) -> Sequence[Arrived]:
-    """Accept up to :data:`AT_ONCE` messages whose time has come; gives them. Nothing is left where it gives none."""
-    async with store.read() as connection:
-        if (await connection.execute(_looking(), {"business_now": now, "most": 1})).first() is None:
+async def deliver(store: Store, now: datetime, rendering: Rendering | None = None) -> Sequence[Arrived]:
+    """Accept up to :data:`AT_ONCE` messages whose time has come; gives them. Nothing is left where it gives none.
+
+    With ``rendering``, what cannot be rendered is refused instead, as a worker refuses it.
+    """
+    while True:
+        async with store.read() as connection:
+            most = 1 if rendering is None else AT_ONCE
+            found = (await connection.execute(_looking(), {"business_now": now, "most": most})).all()
+        if not found:
             return ()
+        refused: Mapping[str, str] = {}
+        if rendering is not None:
+            refused = await rendering.refused([row.id for row in found if not row.gate])
+        arrived = await _deliver(store, now, refused)
+        if arrived:
+            return arrived
+
+
+async def _deliver(store: Store, now: datetime, refused: Mapping[str, str]) -> Sequence[Arrived]:
+    """One transaction's; the messages that it looks at are those that were rendered, since nobody else writes."""
     async with store.write() as connection:
         rows = (await connection.execute(_looking(), {"business_now": now, "most": AT_ONCE})).all()
         stopped: dict[str, list[str]] = defaultdict(list)
@@ -69,7 +87,7 @@ async def deliver(store: Store, now: datetime) -> Sequence[Arrived]:
         for row in rows:
             if row.gate:
                 stopped[row.gate].append(row.id)
-            else:
+            elif row.id not in refused:
                 arrived.append(Arrived(*row[:-1]))
         ids = [one.id for one in arrived]
         if ids:
@@ -78,6 +96,8 @@ async def deliver(store: Store, now: datetime) -> Sequence[Arrived]:
             await wake_after(connection, ids, now)
         for gate, message_ids in stopped.items():
             await _stop(connection, gate, message_ids, now)
+        for message_id, reason in refused.items():
+            await refuse(connection, [message_id], reason, now)
     return arrived
 
 

@@ -116,6 +116,10 @@ class _Page:
             yield f"<h3>{escape(say('asked'))}</h3>"
             rows = [[say(f"asked.{kind}"), self._number(number)] for kind, number in one.asked.items()]
             yield self._table([say("asked.what"), say("times")], rows, words=1)
+        if one.refused:
+            yield f"<h3>{escape(say('refused'))}</h3>"
+            rows = [[reason, self._number(number)] for reason, number in list(one.refused.items())[:30]]
+            yield self._table([say("refused.why"), say("times")], rows, words=1)
         if one.arms:
             yield f"<h3>{escape(say('arms'))}</h3>"
             rows = []

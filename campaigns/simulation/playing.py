@@ -1,7 +1,7 @@
 """The play: scheduler, runner, engine and gates as they are, on a clock that jumps from one instant to the next.
 
 What ``simulate`` plays is what ``run`` would do: the same customers, behaving the same, get the same messages planned
-for the same instants. Only latency is missing, and rendering.
+for the same instants. Only latency is missing, and rendering unless it is asked for.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.composing.links import MessageLinks
 from campaigns.engine import HANDOFF
 from campaigns.gates.live_chat import REST
 from campaigns.live import workspace_config
@@ -32,6 +31,7 @@ from campaigns.simulation.behaviour import Behaviour, Rule, on_grid
 from campaigns.simulation.chats import ChatTurn, Desk, serve, standing
 from campaigns.simulation.delivery import Arrived, deliver
 from campaigns.simulation.diary import Diary
+from campaigns.simulation.rendering import Rendering
 from campaigns.starting.scheduler import Scheduler, end_finished
 from campaigns.versions import definitions
 from core.clock import EPOCH, VirtualClock
@@ -78,7 +78,7 @@ class Play:
     behaviour: Behaviour
     seed: int = 0
     grain: timedelta = timedelta()
-    links: MessageLinks | None = None
+    rendering: Rendering | None = None
     unserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     arrived: int = 0
     decided: int = 0
@@ -94,7 +94,8 @@ class Play:
 
     async def run(self, until: datetime, on_instant: OnInstant | None = None) -> None:
         """Play until nothing is left to happen up to ``until``; the clock then stands there."""
-        runner = Runner(self.store, self.clock, self._flags, unserved=self.unserved, links=self.links)
+        links = self.rendering.links if self.rendering is not None else None
+        runner = Runner(self.store, self.clock, self._flags, unserved=self.unserved, links=links)
         scheduler = Scheduler(self.store, self.clock)
         desk, answers = Desk(self.store, self.clock), AnswerActions(self.store, self.clock, self._flags)
         commands = CommandRunner(self.store, self.clock, {ON_ANSWER: answers, HANDOFF: desk})
@@ -135,7 +136,7 @@ class Play:
             await self._act(now)
             await self._decide(now, runner, commands, desk)
             done = 0
-            while arrived := await deliver(self.store, now):
+            while arrived := await deliver(self.store, now, self.rendering):
                 done += len(arrived)
                 await self._follow(arrived, now)
             self.arrived += done

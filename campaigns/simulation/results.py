@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, case, func, select, type_coerce
+from sqlalchemy import BigInteger, case, func, or_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.simulation.delivery import ACCOUNT
+from campaigns.simulation.rendering import REFUSED
 from campaigns.versions import definitions
 from core.clock import EPOCH
 from core.machines.enrolment import EnrolmentState
@@ -69,7 +70,8 @@ class Arm:
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
     """One campaign. ``outcomes`` counts journeys by state and, where they exited, by reason (``exited: opted_out``);
-    ``asked`` what others were asked for: handoff, task, webhook."""
+    ``asked`` what others were asked for (handoff, task, webhook), ``refused`` messages that could not be rendered, by
+    the reason."""
 
     name: str
     entered: int
@@ -79,6 +81,7 @@ class CampaignFigures:
     responses: Mapping[str, int]
     arms: Sequence[Arm] = ()
     asked: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def micros(self) -> int:
@@ -169,6 +172,7 @@ async def _campaign(
         name, entered, outcomes,
         sorted(await _steps(connection, id_, begins), key=lambda one: (order.get(one.step, 99), one.leg, one.channel)),
         gates, responses, await _arms(connection, id_, begins), asked,
+        await _refused(connection, id_, begins),
     )  # fmt: skip
 
 
@@ -231,6 +235,18 @@ async def _noted(connection: AsyncConnection, id_: str, begins: datetime) -> tup
             found[row.detail or row.event, _GATES[row.event]] += row.number
     gates = sorted((GateFigures(*key, number) for key, number in found.items()), key=lambda one: -one.number)
     return gates, dict(sorted(asked.items()))
+
+
+async def _refused(connection: AsyncConnection, id_: str, begins: datetime) -> dict[str, int]:
+    said = or_(_MESSAGES.c.reason.like("template: %"), _MESSAGES.c.reason.like(f"{REFUSED}%"))
+    number = func.count().label("number")
+    rows = await connection.execute(
+        select(_MESSAGES.c.reason, number)
+        .where(_MESSAGES.c.campaign_id == id_, _MESSAGES.c.created_at >= begins, said)
+        .group_by(_MESSAGES.c.reason)
+        .order_by(number.desc(), _MESSAGES.c.reason)
+    )
+    return {row.reason: row.number for row in rows}
 
 
 async def _arms(connection: AsyncConnection, id_: str, begins: datetime) -> list[Arm]:

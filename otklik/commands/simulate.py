@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from campaigns.reporting.story import Story
     from campaigns.simulation.behaviour import Behaviour
     from campaigns.simulation.playing import OnInstant
+    from campaigns.simulation.rendering import Rendering
     from campaigns.simulation.results import SimulationFigures
     from campaigns.workspace.loader import Workspace
+    from core.clock import Clock
     from storage.store import Store
 
 FEW = 5_000
@@ -41,6 +43,9 @@ def simulate(
     snapshot: Annotated[bool, typer.Option("--snapshot", help="Play with a copy of the real store instead.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a report with charts there.", metavar="FILE")] = None,
     repro: Annotated[str, typer.Option(help="Print one customer's whole path.", metavar="CUSTOMER")] = "",
+    render: Annotated[
+        bool, typer.Option("--render", help="Render every message, too; slower, but nothing stays untold.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     lang: Annotated[str, typer.Option(help="Language: en, ru or fa.")] = "en",
 ) -> None:
@@ -65,7 +70,9 @@ def simulate(
     configure_logs("warning")
     with plainly():
         start = _instant(begins)
-        run = _Run(folder, campaigns or [], start, days, behaviour, seed, 0 if snapshot else customers, repro)
+        run = _Run(
+            folder, campaigns or [], start, days, behaviour, seed, 0 if snapshot else customers, repro, render=render
+        )
         found, stories, seconds = run_async(run.play())
         if html is not None:
             try:
@@ -114,6 +121,8 @@ class _Run:
         seed: int,
         customers: int,
         repro: str,
+        *,
+        render: bool,
     ) -> None:
         self._folder = folder
         self._names = names
@@ -123,6 +132,7 @@ class _Run:
         self._seed = seed
         self._customers = customers
         self._repro = repro
+        self._render = render
         self._decided = self._sent = 0
 
     def said(self, seconds: float, lang: str) -> str:
@@ -154,7 +164,8 @@ class _Run:
             async with store.read() as connection:
                 number = int(await connection.scalar(select(func.count()).select_from(table(Customer))) or 0)
             grain = GRAIN if number > FEW else timedelta()
-            play = Play(store, VirtualClock(self._begins), behaviour, self._seed, grain)
+            clock = VirtualClock(self._begins)
+            play = Play(store, clock, behaviour, self._seed, grain, self._rendering(store, clock))
             spare_collections()
             with _bar(self._begins, until) as on_instant:
                 await play.run(until, on_instant)
@@ -167,6 +178,22 @@ class _Run:
                     customer_id = await find_customer(connection, self._repro)
                     stories = [one for name in names for one in await story(connection, customer_id, name)]
             return found, stories, uptime() - began
+
+    def _rendering(self, store: "Store", clock: "Clock") -> "Rendering | None":
+        from campaigns.composing.links import Addresses
+        from campaigns.simulation.rendering import Rendering
+        from otklik.settings import load_settings
+
+        if not self._render:
+            return None
+        configuration = load_settings()
+        settings = configuration.settings
+        # the secret of a simulation signs nothing that leaves it
+        addresses = Addresses(
+            settings.public_url, "simulation", configuration.reply_address, configuration.bot_name,
+            settings.track_clicks, settings.track_opens,
+        )  # fmt: skip
+        return Rendering(store, clock, addresses)
 
     def _read(self) -> "tuple[Workspace, Behaviour]":
         from dataclasses import replace
