@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import ConfigurationError, SendFailure
 from otklik.contract.driver import ACCOUNT
-from otklik.contract.facts import CHECK, SILENT
+from otklik.contract.facts import ACCEPTED, CHECK, SILENT
 from otklik.contract.suite import Contract, opened, until
 
 LIGHT = 40
@@ -65,6 +65,15 @@ class KeepingContract(Contract):
         await adapter.open()
         await adapter.close()
         await adapter.close()
+
+    @pytest.mark.asyncio
+    async def test_closing_ends_every_connection(self) -> None:
+        async with self.driver.provider(self.needed(ACCEPTED).script) as provider:
+            adapter = self.make(provider.options)
+            await adapter.open()
+            await adapter.send(self.driver.message)
+            await adapter.close()
+            await until(lambda: provider.connections() == 0, "the end of the connection")
 
     @pytest.mark.asyncio
     async def test_a_cancelled_send_leaves_no_task_and_no_connection(self) -> None:
