@@ -12,6 +12,7 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
+_GSM7 = _BASIC | _EXTENSION
 
 GSM7_SINGLE, GSM7_PART = 160, 153
 UCS2_SINGLE, UCS2_PART = 70, 67
@@ -28,11 +29,20 @@ class Segments:
 
 def sms_parts(text: str) -> Segments:
     """Encoding and number of SMS of ``text``. A pair of units is never cut between two parts, as phones require."""
-    if all(character in _BASIC or character in _EXTENSION for character in text):
+    # nearly all texts are without pairs, and need no look at each character
+    if _BASIC.issuperset(text):
+        return _of_single_units("GSM-7", len(text), GSM7_SINGLE, GSM7_PART)
+    if _GSM7.issuperset(text):
         widths = [2 if character in _EXTENSION else 1 for character in text]
         return _counted("GSM-7", widths, GSM7_SINGLE, GSM7_PART)
+    if max(text) <= "\uffff":
+        return _of_single_units("UCS-2", len(text), UCS2_SINGLE, UCS2_PART)
     widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
     return _counted("UCS-2", widths, UCS2_SINGLE, UCS2_PART)
+
+
+def _of_single_units(encoding: Literal["GSM-7", "UCS-2"], units: int, single: int, part: int) -> Segments:
+    return Segments(encoding, units, min(units, 1) if units <= single else -(-units // part))
 
 
 def _counted(encoding: Literal["GSM-7", "UCS-2"], widths: list[int], single: int, part: int) -> Segments:

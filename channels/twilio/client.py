@@ -3,18 +3,19 @@
 The SDK's own retries stay off: they would POST a message again after a 5xx, whose outcome nobody knows.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import orjson
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, encode_basic_auth
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from yarl import URL
 
 CONNECT_SECONDS = 10.0
+TARGETS = 16
 
 
 class Refusal(Exception):
@@ -34,8 +35,11 @@ class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK is unt
     def __init__(self, base_url: str, connections: int, timeout: float, proxy: str) -> None:
         super().__init__(pool_connections=False)
         self._base = urlsplit(base_url)
+        self._targets: dict[str, URL] = {}
+        self._proofs: dict[tuple[str, str], str] = {}
         self.session = ClientSession(
             connector=TCPConnector(limit=connections),
+            cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(
                 total=timeout, connect=min(timeout, CONNECT_SECONDS * 1.5), sock_connect=CONNECT_SECONDS
             ),
@@ -53,21 +57,34 @@ class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the SDK is unt
         timeout: float | None = None,  # noqa: ASYNC109
         allow_redirects: bool = False,  # noqa: FBT001, FBT002
     ) -> Response:
-        there = urlsplit(url)
-        path = self._base.path.rstrip("/") + there.path
-        target = urlunsplit((self._base.scheme, self._base.netloc, path, there.query, ""))
         async with self.session.request(
             method.upper(),
-            target,
-            params=params,
-            data=form_pairs(data),
-            headers={**(headers or {}), **(_basic(*auth) if auth else {})},
+            self._target(url),
+            params=params or None,
+            data=urlencode(form_pairs(data)).encode() if data else None,
+            headers={**(headers or {}), **({"Authorization": self._proof(auth)} if auth else {})},
             allow_redirects=False,
         ) as answer:
-            text = await answer.text(errors="replace")
+            text = (await answer.read()).decode("utf-8", "replace")
             if answer.status >= 300:
                 raise _refusal(answer.status, text, answer.headers.get("Retry-After", ""))
             return Response(answer.status, text, answer.headers)
+
+    def _target(self, url: str) -> URL:
+        """The SDK's address at our base; sending asks for the same one again and again."""
+        known = self._targets.get(url)
+        if known is None:
+            there = urlsplit(url)
+            path = self._base.path.rstrip("/") + there.path
+            known = URL(urlunsplit((self._base.scheme, self._base.netloc, path, there.query, "")))
+            if not there.query and len(self._targets) < TARGETS:
+                self._targets[url] = known
+        return known
+
+    def _proof(self, auth: tuple[str, str]) -> str:
+        if auth not in self._proofs:
+            self._proofs[auth] = encode_basic_auth(*auth, "utf-8")
+        return self._proofs[auth]
 
 
 def open_client(
@@ -79,15 +96,9 @@ def open_client(
     return Client(account_sid, auth_token, http_client=http_client, environment={"otklik": "1"})
 
 
-def form_pairs(data: Mapping[str, object] | None) -> list[tuple[str, str]] | None:
+def form_pairs(data: Mapping[str, object]) -> list[tuple[str, str]]:
     """The form's fields; a list (several ``MediaUrl``) becomes a field for each."""
-    if data is None:
-        return None
     return [(name, str(one)) for name, value in data.items() for one in (value if isinstance(value, list) else [value])]
-
-
-def _basic(username: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
 def _refusal(status: int, text: str, retry_after: str) -> Refusal:
