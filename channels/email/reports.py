@@ -90,9 +90,8 @@ def recipients(mail: Mail) -> Recipients:
         named = _value(block, "original-recipient") or _value(block, "final-recipient")
         if named:
             found.setdefault(_state(block), set()).add(named.strip("<> ").lower())
-    return Recipients(
-        frozenset(found.get(MessageState.FAILED, ())), frozenset(found.get(MessageState.ACCEPTED, ()))
-    )  # fmt: skip
+    failed, delayed = found.get(MessageState.FAILED, set()), found.get(MessageState.ACCEPTED, set())
+    return Recipients(frozenset(failed), frozenset(delayed)) if failed or delayed else recipients_in_prose(mail)
 
 
 def _blocks(status: Part) -> list[Message]:

@@ -1,7 +1,10 @@
 """Mails made to break a reader: every one is read within two seconds, and none stops it."""
 
 import email
+import json
 import random
+import subprocess
+import sys
 import time
 
 import pytest
@@ -105,6 +108,27 @@ def test_a_bomb_is_read_in_time(raw):
     assert time.thread_time() - started < 2
     assert events
     assert all(event.key for event in events)
+
+
+SCRIPT = """
+import json, resource, sys, time
+from channels.email.inbound import parse
+from tests.channels.email.test_hostile import BOMBS
+slowest = 0
+for raw in BOMBS.values():
+    started = time.thread_time()
+    parse(raw, "email")
+    slowest = max(slowest, time.thread_time() - started)
+print(json.dumps([slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+"""
+
+
+def test_all_of_them_fit_into_the_memory_of_one_process():
+    """In 256 MB, the interpreter, the test's own 60 MB of bombs and its libraries counted."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=True)
+    slowest, megabytes = json.loads(done.stdout)
+    assert slowest < 2
+    assert megabytes < 256
 
 
 @given(st.binary(max_size=2_000))
