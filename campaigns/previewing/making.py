@@ -119,7 +119,7 @@ class _Maker:
             subject=message.subject,
             preview=rendered.preview,
             html=straight.html,
-            rich=_rich(speech.channel, straight),
+            rich=_rich(speech.channel, message, straight),
             buttons=straight.buttons if message.template is None else tuple(choices.get(_NO_ID, ())),
             has_approved=bool(rendered.template_id),
             links=_targets(message, straight, targets),
@@ -135,7 +135,7 @@ class _Maker:
         return Claim(
             message_id=_NO_ID,
             fence=0,
-            customer_id="",
+            customer_id=str(self._audience.reader.customer.get("id") or _NO_ID),
             identity_id="",
             to=address,
             purpose=self._body.definition.purpose,
@@ -163,10 +163,10 @@ def _targets(sent: OutboundMessage, straight: OutboundMessage, targets: dict[str
     return tuple(dict.fromkeys((*found, *([sent.unsubscribe_url] if sent.unsubscribe_url else []))))
 
 
-def _rich(channel: str, message: OutboundMessage) -> str:
+def _rich(channel: str, message: OutboundMessage, straight: OutboundMessage) -> str:
     """How the text looks in its app, as safe HTML; empty where it is plain."""
-    if message.spans:
-        return html(Formatted(message.text, message.spans))
+    if straight.spans:
+        return html(Formatted(straight.text, straight.spans))
     if channel == WHATSAPP and message.template is None:  # its signs are nearly ours
         return html(parsed(message.text.replace("```", "`")))
     return ""

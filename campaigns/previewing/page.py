@@ -96,8 +96,13 @@ def _linked(text: str) -> Markup:
 def _rich(html: str) -> Markup:
     """HTML that we made ourselves, its links beside the page."""
     opened = '<a target="_blank" rel="noopener noreferrer" href='
-    # the lines break by themselves in a bubble
-    return Markup(html.replace("<a href=", opened).replace("<br>\n", "\n"))  # noqa: S704  safe by its maker
+    # lines break by themselves in a bubble, and quotations stand alone
+    lines = (
+        html.replace("<br>\n", "\n")
+        .replace("\n<blockquote>", "<blockquote>")
+        .replace("</blockquote>\n", "</blockquote>")
+    )
+    return Markup(lines.replace("<a href=", opened))  # noqa: S704  safe by its maker
 
 
 def _letter(html: str, scheme: str) -> str:

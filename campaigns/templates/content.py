@@ -122,7 +122,8 @@ class Letter:
         def line(template: Compiled) -> str:
             return one_line(run(template, variables, path=main.path, limit=LINE_LIMIT))
 
-        subject, preview = line(main.subject), line(main.preview)
+        is_mail = self.channel == EMAIL  # a text for all channels has both
+        subject, preview = (line(main.subject), line(main.preview)) if is_mail else ("", "")
         html, spans = "", tuple[Span, ...]()
         text = run(main.body, variables, path=main.path, limit=MOST)
         if main.manner.is_formatted:
