@@ -1,13 +1,19 @@
 """One Twilio account: its numbers, services, templates, and the messages it keeps."""
 
+import base64
+import binascii
 import hashlib
+import hmac
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
+from aiohttp import web
+
 from sandbox.clock import from_micros
+from sandbox.twilio.errors import TwilioError
 
 API_VERSION = "2010-04-01"
 DEFAULT_SID = "AC" + "0123456789abcdef" * 2
@@ -46,6 +52,7 @@ class TwilioMessage:
     direction: str = "outbound-api"
     service: str | None = None
     num_media: int = 0
+    media: list[str] = field(default_factory=list)
     num_segments: int = 1
     sent: int | None = None
     error: int | None = None
@@ -79,6 +86,20 @@ class Account:
         self._counts[address] += 1
         text = f"{self._seed}:{kind}:{address}:{self._counts[address]}".encode()
         return kind + hashlib.blake2b(text, digest_size=16).hexdigest()
+
+    def authenticate(self, request: web.Request) -> None:
+        """TwilioError unless the request shows this account's credentials and asks for what is this account's."""
+        settings = self.settings
+        scheme, _, packed = request.headers.get("Authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(packed, validate=True)
+        except binascii.Error:
+            given = b""
+        wanted = f"{settings.account_sid}:{settings.token}".encode()
+        if scheme.lower() != "basic" or not hmac.compare_digest(given, wanted):
+            raise TwilioError(20003)
+        if request.match_info["sid"] != settings.account_sid:
+            raise TwilioError(20404, request.path)
 
     def keep(self, message: TwilioMessage) -> None:
         """Add a message to what can be fetched and listed."""

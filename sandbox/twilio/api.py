@@ -1,8 +1,5 @@
 """The HTTP side of the Messages API: authentication, create, fetch, list."""
 
-import base64
-import binascii
-import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
@@ -18,6 +15,7 @@ from sandbox.twilio import requests
 from sandbox.twilio.account import API_VERSION, Account, TwilioMessage, parse_date, rfc2822
 from sandbox.twilio.delivery import Delivery
 from sandbox.twilio.errors import CODES, TwilioError, error_body
+from sandbox.twilio.media import Media
 from sandbox.wire import json_response, read_form, suffer
 
 PAGE_SIZE = 50
@@ -44,6 +42,7 @@ class TwilioApi:
         self._faults = faults
         self._delivery = delivery
         self._opened = clock.micros()
+        self.media: Media | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """What to mount."""
@@ -53,6 +52,7 @@ class TwilioApi:
             web.get(f"{root}/Messages.json", self.list_messages),
             web.get(f"{root}/Messages/{{message}}.json", self.fetch),
             web.get(f"{root}.json", self.fetch_account),
+            *(self.media.routes() if self.media is not None else ()),
         ]
 
     async def create(self, request: web.Request) -> web.StreamResponse:
@@ -175,17 +175,7 @@ class TwilioApi:
         return self._account.as_json(message, CODES[message.error][1] if message.error else None)
 
     def _authenticate(self, request: web.Request) -> None:
-        settings = self._account.settings
-        scheme, _, packed = request.headers.get("Authorization", "").partition(" ")
-        try:
-            given = base64.b64decode(packed, validate=True)
-        except binascii.Error:
-            given = b""
-        wanted = f"{settings.account_sid}:{settings.token}".encode()
-        if scheme.lower() != "basic" or not hmac.compare_digest(given, wanted):
-            raise TwilioError(20003)
-        if request.match_info["sid"] != settings.account_sid:
-            raise TwilioError(20404, request.path)
+        self._account.authenticate(request)
 
     def _refuse(self, channel: str, to: str, form: dict[str, list[str]], code: int, fault: str | None) -> None:
         account, text = self._account.settings.account_sid, requests.text_of(form)

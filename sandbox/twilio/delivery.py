@@ -1,5 +1,6 @@
 """What becomes of an accepted message: its statuses over business time, signed callbacks, the phone."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import parse_qs, urlencode
 
 from sandbox.clock import BusinessClock
@@ -30,6 +31,7 @@ class Delivery:
         self._outbound = outbound
         self._bubbles: dict[str, tuple[Person, Message]] = {}
         self.failed_callbacks = 0
+        self.fetch: Callable[[list[str]], Awaitable[Sequence[object] | None]] | None = None
 
     def begin(self, message: TwilioMessage) -> None:
         """Schedule all that will happen to an accepted message."""
@@ -104,11 +106,18 @@ class Delivery:
         if message.channel == "sms" and person.sms_stopped:
             await self._move(message, "undelivered", 21610)
             return
+        text = message.body
+        if message.media and self.fetch is not None:
+            files = await self.fetch(message.media)
+            if files is None:
+                await self._move(message, "undelivered", 63019)
+                return
+            text = "\n".join(part for part in (text, *map(str, files)) if part)
         bubble = self._people.post(
             person,
             message.channel,
             "company",
-            message.body,
+            text,
             provider_id=message.sid,
             status="delivered",
             sender=message.sender,

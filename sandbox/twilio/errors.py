@@ -16,6 +16,7 @@ CODES: dict[int, tuple[int, str]] = {
     21610: (400, "Attempt to send to unsubscribed recipient"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),
     21619: (400, "A text message body or media urls must be specified."),
+    21623: (400, "Number of media files exceeds allowed limit"),
     21655: (400, "The ContentSid {detail} is Invalid"),
     21656: (400, "The ContentVariables Parameter is invalid"),
     21701: (400, "The Messaging Service {detail} does not exist"),
@@ -27,6 +28,7 @@ CODES: dict[int, tuple[int, str]] = {
     30008: (0, "Unknown error"),
     63003: (0, "Channel could not find To address"),
     63007: (400, "Twilio could not find a Channel with the specified From address"),
+    63019: (0, "Media failed to download"),
     63016: (0, "Failed to send freeform message because you are outside the allowed window. Use a Message Template."),
     63024: (0, "Invalid message recipient"),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Messages that customers write: opt-out words, the signed webhook, and TwiML in its answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree import ElementTree as ET
 
 from sandbox.clock import BusinessClock
@@ -37,11 +37,12 @@ class Inbound:
         self.on_twiml: Callable[[dict[str, list[str]]], object] | None = None
 
     async def write(
-        self, person: Person, channel: str, text: str, *, answered: Message | None = None, button: bool = False
-    ) -> bool:
+        self, person: Person, channel: str, text: str, *, answered: Message | None = None, button: bool = False,
+        media: Sequence[tuple[str, str]] = (),
+    ) -> bool:  # fmt: skip
         """Write ``text`` from the person's phone, perhaps in answer to a bubble or by pressing its quick reply.
 
-        True when the webhook took it (2xx). Keywords of SMS work as by default at Twilio, and reach the webhook too.
+        ``media`` are types and addresses of files, with a place for the message. True when the webhook took it (2xx). Keywords of SMS work as by default at Twilio, and reach the webhook too.
         """
         settings = self._account.settings
         prefix = "whatsapp:" if channel == "whatsapp" else ""
@@ -57,7 +58,7 @@ class Inbound:
         message = TwilioMessage(
             sid=self._account.new_sid("SM", f"from {prefix}{person.phone}"),
             to=ours, sender=f"{prefix}{person.phone}", body=text, status="received", created=now, updated=now,
-            direction="inbound", num_segments=1 if prefix else segments(text), sent=now,
+            direction="inbound", num_media=len(media), num_segments=1 if prefix else segments(text), sent=now,
         )  # fmt: skip
         bubble.provider_id = message.sid
         self._account.keep(message)
@@ -71,6 +72,8 @@ class Inbound:
         if prefix and answered is not None and answered.provider_id:
             parameters["OriginalRepliedMessageSid"] = answered.provider_id
             parameters["OriginalRepliedMessageSender"] = ours
+        for index, (media_type, url) in enumerate(media):
+            parameters |= {f"MediaContentType{index}": media_type, f"MediaUrl{index}": url.format(message=message.sid)}
         if button:
             parameters |= {"ButtonText": text, "ButtonPayload": text, "MessageType": "button"}
         copies = self._faults.copies("twilio", channel, person.phone or "")
@@ -90,7 +93,7 @@ class Inbound:
             "Body": message.body,
             "From": sender,
             "MessageSid": message.sid,
-            "NumMedia": "0",
+            "NumMedia": str(message.num_media),
             "NumSegments": str(message.num_segments),
             "SmsMessageSid": message.sid,
             "SmsSid": message.sid,

@@ -11,6 +11,7 @@ from sandbox.twilio.errors import TwilioError
 from sandbox.twilio.segments import segments
 
 BODY_LIMIT = 1600  # characters
+MOST_MEDIA = 10
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _CONTENT = re.compile(r"HX[0-9a-fA-F]{32}")
@@ -36,6 +37,8 @@ def build(form: dict[str, list[str]], account: Account, people: People, now: int
         raise TwilioError(21602 if "Body" in form else 21619)
     if len(body) > BODY_LIMIT:
         raise TwilioError(21617)
+    if len(media) > (1 if whatsapp else MOST_MEDIA):
+        raise TwilioError(21623)
     if callback:
         try:
             require_loopback(callback)
@@ -54,6 +57,7 @@ def build(form: dict[str, list[str]], account: Account, people: People, now: int
         updated=now,
         service=service or None,
         num_media=len(media),
+        media=media,
         num_segments=1 if whatsapp or media else segments(body),
         callback=callback or None,
         template=template,
