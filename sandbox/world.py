@@ -32,6 +32,7 @@ from sandbox.twilio.api import TwilioApi
 from sandbox.twilio.delivery import Delivery
 from sandbox.twilio.errors import TwilioError
 from sandbox.twilio.inbound import Inbound
+from sandbox.twilio.media import Media
 from sandbox.wishes import Wishes
 
 FIRST_UPDATE_ID = 100_000_001
@@ -90,6 +91,8 @@ class World:
         )
         inbound = Inbound(clock=clock, account=self.account, people=people, faults=faults, delivery=self.delivery)
         inbound.on_twiml = self._take_twiml
+        self.twilio_api.media = Media(account=self.account, people=people, inbound=inbound, outbound=outbound)
+        self.delivery.fetch = self.twilio_api.media.fetched
 
         self.acting = Acting(
             clock=clock,
