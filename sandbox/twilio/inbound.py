@@ -42,7 +42,8 @@ class Inbound:
     ) -> bool:  # fmt: skip
         """Write ``text`` from the person's phone, perhaps in answer to a bubble or by pressing its quick reply.
 
-        ``media`` are types and addresses of files, with a place for the message. True when the webhook took it (2xx). Keywords of SMS work as by default at Twilio, and reach the webhook too.
+        ``media`` are types and addresses of files, with a place for the message. True when the webhook took it (2xx).
+        Keywords of SMS work as by default at Twilio, and reach the webhook too.
         """
         settings = self._account.settings
         prefix = "whatsapp:" if channel == "whatsapp" else ""

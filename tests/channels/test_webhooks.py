@@ -8,12 +8,14 @@ from fastapi import FastAPI
 
 from channels import webhooks
 from channels.adapter import ReceivesWebhooks
+from channels.gateway.adapter import GatewayAdapter, GatewaySettings
 from channels.registry import make
 from channels.twilio.signatures import sign
 from channels.webhooks import webhook_router
 from core.errors import StoreUnavailable
 from core.messages import RawInbound
 from tests.channels.asgi import call
+from tests.channels.gateway.described import SECRETS, gateway
 
 AUTH_TOKEN = "test-auth-token"
 SECRET = "test-secret"
@@ -120,6 +122,24 @@ async def test_too_large_is_refused_by_what_it_says_and_by_what_it_is(applicatio
     chunks = [b"a" * 65536 for _ in range(17)]
     actual = await call(application, "POST", "/webhooks/sms", chunks, FORM)
     assert (stated.status, actual.status, spool.kept) == (413, 413, [])
+
+
+async def test_a_gateway_that_calls_by_get_is_answered_in_its_words(spool: Spooled) -> None:
+    described = gateway(
+        ("webhook:\n  encoding: json\n  items: /reports", "webhook:\n  method: GET"),
+        ("proof: {header: X-Token,", "proof: {query: token,"),
+        ("answer: '{\"ok\": true}'", "answer: OK"),
+    )
+    adapter = GatewayAdapter(GatewaySettings("sms", "gateway.yaml"), described)
+    application = FastAPI()
+    application.include_router(webhook_router({"sms": adapter}, spool, public_url="https://shop.example"))
+    target = f"/webhooks/sms?token={SECRETS['token']}&id=7&state=DELIVRD"
+    answer = await call(application, "GET", target)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"OK", "text/plain; charset=utf-8")
+    assert [raw.key for raw in spool.kept] == ["7:DELIVRD"]
+    assert (await call(application, "GET", target.replace("token=", "token=x"))).status == 403
+    assert (await call(application, "POST", target)).status == 405
+    assert len(spool.kept) == 1
 
 
 async def test_other_addresses_and_methods(application: FastAPI) -> None:
