@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Installed:
     python: Path
     wheel: Path
     example: Path
+    pager: Path
 
     def environment(self, folder: Path, **settings: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "PYTHON"))}
@@ -78,15 +80,28 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(EXAMPLE, example, ignore=skip)
+    pager = write_pager(folder)
     offline = ("--no-deps", "--no-index")
-    _pip("wheel", *offline, "--no-build-isolation", "-w", wheels, source, example)
+    _pip("wheel", *offline, "--no-build-isolation", "-w", wheels, source, example, pager)
     venv.create(folder / "empty", with_pip=False)
     python = folder / "empty" / "bin" / "python"
     _pip("--python", python, "install", *offline, *wheels.glob("*.whl"))
     (site,) = (folder / "empty" / "lib").glob("python*/site-packages")
     (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (wheel,) = wheels.glob("otklik-[0-9]*.whl")
-    return Installed(python, wheel, example)
+    return Installed(python, wheel, example, pager)
+
+
+def write_pager(folder: Path) -> Path:
+    """The package that the page on adding a channel leads to, block by block."""
+    page = (ROOT / "docs" / "adding-a-channel.md").read_text(encoding="utf-8")
+    (project,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    module, test = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    pager = folder / "otklik-pager"
+    for name, text in (("pyproject.toml", project), ("otklik_pager.py", module), ("tests/test_channel.py", test)):
+        (pager / name).parent.mkdir(parents=True, exist_ok=True)
+        (pager / name).write_text(text, encoding="utf-8")
+    return pager
 
 
 def test_the_wheel_holds_the_contract_and_no_tests_of_ours(installed: Installed) -> None:
@@ -95,10 +110,13 @@ def test_the_wheel_holds_the_contract_and_no_tests_of_ours(installed: Installed)
     assert not [name for name in names if name.startswith(("tests/", "examples/", "benchmarks/"))]
 
 
-def test_the_example_passes_its_own_tests(installed: Installed) -> None:
-    where = installed.run(installed.example, "-c", "import otklik; print(otklik.__file__)").stdout
+@pytest.mark.parametrize("package", ["example", "pager"])
+def test_its_own_tests_pass(installed: Installed, package: str) -> None:
+    """The example's, and those of the package that the page writes."""
+    folder: Path = getattr(installed, package)
+    where = installed.run(folder, "-c", "import otklik; print(otklik.__file__)").stdout
     assert where.startswith(str(installed.python.parents[1]))
-    done = installed.run(installed.example, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    done = installed.run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout.splitlines()[-1]
     assert "skipped" not in done.stdout

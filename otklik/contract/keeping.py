@@ -13,13 +13,13 @@ from otklik.contract.driver import ACCOUNT
 from otklik.contract.facts import ACCEPTED, CHECK, SILENT
 from otklik.contract.suite import Contract, opened, until
 
-LIGHT = 40
-"""Modules that loading a kind's factory may import beyond the plugin interface: no provider's library is among them."""
+LIGHT = 20
+"""Modules that loading a kind may import beyond the plugin interface and Python's own: no provider's library fits."""
 _LOADING = """
 import sys, otklik.plugin, core.installed as channels
 before = set(sys.modules)
 channels.installed({kind!r}) if {kind!r} in channels.plugins() else None
-print(len(set(sys.modules) - before))
+print(sum(name.partition(".")[0] not in sys.stdlib_module_names for name in set(sys.modules) - before))
 """
 
 
