@@ -144,7 +144,12 @@ def marked(message: OutboundMessage) -> dict[str, Any]:
     key = "subject" if message.to.channel == EMAIL else "text"
     # the mark's letters must not turn a right-to-left line around
     turned = _RTL_MARK if base_direction(content[key]) == "rtl" else ""
-    content[key] = f"{turned}{MARK}{content[key]}"
+    mark = f"{turned}{MARK}"
+    content[key] = f"{mark}{content[key]}"
+    if message.spans:
+        content["spans"] = [
+            asdict(replace(span, start=span.start + len(mark), end=span.end + len(mark))) for span in message.spans
+        ]
     return content
 
 
