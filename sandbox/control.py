@@ -71,8 +71,8 @@ class Control:
         """GET ledger?after=&provider=&accepted=&limit=: JSON lines, streamed."""
         query = request.query
         provider = query.get("provider")
-        if provider not in (None, "smtp", "telegram", "twilio"):
-            raise ValueError("'provider' must be smtp, telegram or twilio")
+        if provider not in (None, "smtp", "telegram", "twilio", "gateway"):
+            raise ValueError("'provider' must be smtp, telegram, twilio or gateway")
         accepted = {"true": True, "1": True, "false": False, "0": False}.get(query.get("accepted", ""))
         limit = int(query["limit"]) if "limit" in query else None
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-PROVIDERS = ("smtp", "telegram", "twilio")
+PROVIDERS = ("smtp", "telegram", "twilio", "gateway")
 KINDS = ("status", "accept_then_drop", "drop_before", "slow", "hang", "duplicate", "reorder")
 STAGES = ("ehlo", "mail", "rcpt", "data", "dot")
 ON_THE_WAY_BACK = ("duplicate", "reorder")  # kinds that concern callbacks and updates, not what we are sent

@@ -19,7 +19,7 @@ from sandbox.clock import BusinessClock, iso
 
 TEXT_LIMIT = 2000  # characters of a message kept in its entry
 
-_PROVIDERS = ("smtp", "telegram", "twilio")
+_PROVIDERS = ("smtp", "telegram", "twilio", "gateway")
 
 
 class Ledger:

@@ -16,6 +16,7 @@ def build_app(world: World) -> web.Application:
     app = web.Application(middlewares=[guard], client_max_size=UPLOAD_LIMIT)
     app.add_routes(world.telegram_api.routes())
     app.add_routes(world.twilio_api.routes())
+    app.add_routes(world.gateway_api.routes())
     app.add_routes(Control(world).routes())
     app.add_routes(Api(world).routes())
     page.mount(app, world)

@@ -12,6 +12,7 @@ import orjson
 from sandbox.acting import Acting
 from sandbox.clock import BusinessClock, iso
 from sandbox.faults import Faults
+from sandbox.gateway.api import GatewayApi
 from sandbox.ledger import Ledger
 from sandbox.live import Live
 from sandbox.mail.imap import CompanyMailbox
@@ -91,6 +92,7 @@ class World:
         )
         inbound = Inbound(clock=clock, account=self.account, people=people, faults=faults, delivery=self.delivery)
         inbound.on_twiml = self._take_twiml
+        self.gateway_api = GatewayApi(clock=clock, people=people, ledger=ledger, faults=faults, outbound=outbound)
         self.twilio_api.media = Media(account=self.account, people=people, inbound=inbound, outbound=outbound)
         self.delivery.fetch = self.twilio_api.media.fetched
 
