@@ -13,7 +13,7 @@ from core.messages import ChannelEvent, OutboundMessage, RawInbound, Receipt
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``messages`` in ``seconds``: of the whole account, or of one recipient."""
+    """At most ``messages`` in any ``seconds``."""
 
     messages: int
     seconds: float = 1.0
@@ -27,7 +27,8 @@ class Capabilities:
     message (:class:`Pipelines`) never delivers it. So a kill leaves at most ``sessions`` messages unknown.
 
     ``text_limit`` is in characters after formatting is parsed. ``window`` is the seconds after the customer's last
-    message in which free text is allowed; None where it always is.
+    message in which free text is allowed; None where it always is. ``rate`` is the whole account's;
+    ``rate_per_recipient`` that of one address, or ``rate_per_group`` where it begins with ``group_prefix``.
     """
 
     channel: str
@@ -42,6 +43,8 @@ class Capabilities:
     sessions: int = 4
     rate: Rate | None = None
     rate_per_recipient: Rate | None = None
+    rate_per_group: Rate | None = None
+    group_prefix: str = ""
     countries: frozenset[str] = field(default_factory=frozenset)
     unserved: frozenset[str] = field(default_factory=frozenset)
 

@@ -59,18 +59,32 @@ class Composer(Protocol):
 
 
 class RateGate(Protocol):
-    """Waits until one more message may leave."""
+    """Says when one more message may leave. Each may raise StoreUnavailable."""
 
-    async def acquire(self, account: str, recipient: str) -> None: ...
+    def ahead(self, account: str, most: int) -> int:
+        """How many messages, at most ``most``, are worth having ready."""
+        ...
+
+    async def recipient_wait(self, account: str, recipient: str) -> float:
+        """Take the recipient's turn: 0, or the seconds until it comes, and nothing was taken."""
+        ...
+
+    async def acquire(self, account: str) -> None:
+        """Wait for the account's turn."""
+        ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Started:
     """A committed attempt on its way to a session. ``deadline`` is machine uptime."""
 
     ready: Ready
     message: OutboundMessage
     deadline: float
+
+
+_Composed = tuple[Sequence[Claim], Mapping[str, OutboundMessage | str], float]
+"""Claims, what was composed for them, and the machine uptime of the claim."""
 
 
 class ChannelDispatcher:
@@ -97,10 +111,14 @@ class ChannelDispatcher:
         self._wakeup = wakeup
         self._batch = batch
         self._sessions = adapter.capabilities.sessions
-        self._ready: asyncio.Queue[_Started | None] = asyncio.Queue(maxsize=batch + adapter.capabilities.sessions)
+        self._ahead = max(adapter.capabilities.sessions, rates.ahead(adapter.account, 2 * batch))
+        self._ready: asyncio.Queue[_Started | None] = asyncio.Queue()  # bounded by what is begun
+        self._room = asyncio.Event()
+        self._aside: set[_Started] = set()
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
         self._pipelines = adapter if isinstance(adapter, Pipelines) else None
-        self._feeding = False
+        self._composed: asyncio.Queue[_Composed] = asyncio.Queue(maxsize=1)
+        self._feeding = 0
         self._stopping = False
         self._begun = 0
         self._rate_seen = float(self._sessions)
@@ -109,20 +127,21 @@ class ChannelDispatcher:
     @property
     def busy(self) -> bool:
         """Whether anything is between claim and record."""
-        return self._feeding or self._begun > 0
+        return self._feeding > 0 or self._begun > 0
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation running sends may end and everything known is recorded."""
         sessions = [asyncio.create_task(self._session()) for _ in range(self._sessions)]
         recorder = asyncio.create_task(self._recorder())
-        feeder = asyncio.create_task(self._feed())
+        feeders = [asyncio.create_task(self._feed()), asyncio.create_task(self._begin_for_ever())]
         try:
-            done, _ = await asyncio.wait([feeder, recorder, *sessions], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*feeders, recorder, *sessions], return_when=asyncio.FIRST_COMPLETED)
             for task in done:  # none of them ends by itself: what ended, failed
                 task.result()
         finally:
-            feeder.cancel()
-            await asyncio.wait([feeder])
+            for feeder in feeders:
+                feeder.cancel()
+            await asyncio.wait(feeders)
             await self._drain(sessions)
             self._ended.put_nowait(None)
             # the journal keeps what could not be recorded
@@ -137,6 +156,8 @@ class ChannelDispatcher:
             started = self._ready.get_nowait()
             if started is not None:
                 self._ended.put_nowait(_not_started(started, _STOPPED))
+        while self._aside:
+            self._ended.put_nowait(_not_started(self._aside.pop(), _STOPPED))
         for _ in sessions:
             self._ready.put_nowait(None)
         _, late = await asyncio.wait(sessions, timeout=GRACE_SECONDS)
@@ -157,10 +178,13 @@ class ChannelDispatcher:
                 await self._wakeup.wait(outbox(self.channel), IDLE_SECONDS)
 
     async def _feed_once(self) -> bool:
-        """Claim, compose and begin one batch; False if there was nothing to do."""
+        """Claim and compose one batch, while the one before it is begun; False if there was nothing to do."""
+        if self._rate_seen < self._batch:  # slow: what is claimed early only stands in the way of replies
+            await self._composed.join()
         if uptime() < self._resume_at:
             return False
-        self._feeding = True  # from before the claim: an idle check must not fall between
+        self._feeding += 1  # from before the claim: an idle check must not fall between
+        handed = False
         try:
             claims = await self._outbox.claim(self.channel, self._limit())
             if not claims:
@@ -168,43 +192,61 @@ class ChannelDispatcher:
             claimed_at = uptime()
             try:
                 composed = await self._composer.compose(claims)
-                await self._begin_in_groups(claims, composed, claimed_at)
             except StoreUnavailable:
-                # what has begun stays so; without this the rest would wait until its lease is over
-                with contextlib.suppress(StoreUnavailable):
-                    await self._outbox.unclaim(claims)
+                await self._unclaim(claims)
                 raise
+            await self._composed.put((claims, composed, claimed_at))
+            handed = True
         finally:
-            self._feeding = False
+            self._feeding -= not handed
         return True
+
+    async def _begin_for_ever(self) -> None:
+        while True:
+            claims, composed, claimed_at = await self._composed.get()
+            try:
+                await self._begin_in_groups(claims, composed, claimed_at)
+            except StoreUnavailable as error:  # what has begun stays so
+                log.info("store is away, claims are given back", channel=self.channel, error=str(error))
+                await self._unclaim(claims)
+            finally:
+                self._feeding -= 1
+                self._composed.task_done()
+
+    async def _unclaim(self, claims: Sequence[Claim]) -> None:
+        """Without this they would wait until their lease is over."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._outbox.unclaim(claims)
 
     def _limit(self) -> int:
         """No more than can start well within the lease, at the pace seen so far."""
-        return max(2 * self._sessions, min(self._batch, int(self._rate_seen * self._outbox.lease_seconds / 4)))
+        return max(2 * self._sessions, min(self._batch, int(self._rate_seen * self._outbox.lease_seconds / 8)))
 
     async def _begin_in_groups(
         self, claims: Sequence[Claim], composed: Mapping[str, OutboundMessage | str], claimed_at: float
     ) -> None:
-        group: list[tuple[Claim, OutboundMessage]] = []
-        opened = uptime()
+        """Commit attempts no further ahead than can leave in a moment: what has begun sees no stop any more."""
         last_start = claimed_at + self._outbox.lease_seconds * LEASE_MARGIN
-        for index, held in enumerate(claims):
+        sendable: list[tuple[Claim, OutboundMessage]] = []
+        for held in claims:
             message = composed.get(held.message_id, "nothing was composed")
             if isinstance(message, str):
                 log.warning("message cannot be composed", message=held.message_id, reason=message)
                 await self._outbox.refuse([held.message_id], message)
-                continue
-            if group and (uptime() - opened > GROUP_SECONDS or len(group) >= self._batch):
-                await self._begin(group)
-                group, opened = [], uptime()
+            else:
+                sendable.append((held, message))
+        at = 0
+        while at < len(sendable):
+            enough = min(len(sendable) - at, self._ahead // 2)
+            while (room := self._ahead - self._ready.qsize()) < enough and uptime() <= last_start:
+                self._room.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._room.wait(), GROUP_SECONDS)
             if uptime() > last_start or self._resume_at > uptime():
-                rest = [claim for claim in claims[index:] if not isinstance(composed.get(claim.message_id, ""), str)]
-                await self._outbox.unclaim(rest)
+                await self._outbox.unclaim([held for held, _ in sendable[at:]])
                 break
-            await self._rates.acquire(self.adapter.account, held.to.value)
-            group.append((held, message))
-        if group:
-            await self._begin(group)
+            await self._begin(sendable[at : at + max(1, room)])
+            at += max(1, room)
 
     async def _begin(self, group: Sequence[tuple[Claim, OutboundMessage]]) -> None:
         batch = [
@@ -217,14 +259,19 @@ class ChannelDispatcher:
         deadline = begun_at + self._outbox.lease_seconds * LEASE_MARGIN
         for ready, (_, message) in zip(batch, group, strict=True):
             if ready.claim.message_id in allowed:
-                await self._ready.put(_Started(ready, message, deadline))
+                self._ready.put_nowait(_Started(ready, message, deadline))
 
     async def _session(self) -> None:
         following: _Started | None = None
         while (started := following or await self._ready.get()) is not None:
             following = None
-            if why_not := self._why_not(started):
-                self._ended.put_nowait(_not_started(started, why_not))
+            self._room.set()
+            try:
+                may_start = await self._its_turn(started)
+            except asyncio.CancelledError:
+                self._ended.put_nowait(_not_started(started, _STOPPED))
+                raise
+            if not may_start:
                 if self._pipelines is not None:
                     self._pipelines.abandon(started.message)
                 continue
@@ -235,6 +282,37 @@ class ChannelDispatcher:
                 if following is not None:
                     self._ended.put_nowait(_not_started(following, _STOPPED))
                 raise
+
+    async def _its_turn(self, started: _Started) -> bool:
+        """Wait for its turn; False if it does not start now: it is given back, or waits aside for its recipient."""
+        why_not, account = self._why_not(started), self.adapter.account
+        if not why_not:
+            try:
+                wait = await self._rates.recipient_wait(account, started.message.to.value)
+                if wait:
+                    self._put_aside(started, wait)
+                    return False
+                await self._rates.acquire(account)
+                why_not = self._why_not(started)
+            except StoreUnavailable as error:
+                why_not = str(error)
+        if why_not:
+            self._ended.put_nowait(_not_started(started, why_not))
+        return not why_not
+
+    def _put_aside(self, started: _Started, seconds: float) -> None:
+        """Let others go before it until its recipient's turn comes; too late for its lease, it is given back."""
+        if uptime() + seconds >= started.deadline:
+            self._ended.put_nowait(_not_started(started, "its recipient's turn is later", seconds))
+            return
+
+        def again() -> None:
+            if started in self._aside:
+                self._aside.discard(started)
+                self._ready.put_nowait(started)
+
+        self._aside.add(started)
+        asyncio.get_running_loop().call_later(seconds, again)
 
     def _why_not(self, started: _Started) -> str:
         """Why it must not start any more, empty if it may."""
@@ -317,9 +395,9 @@ class ChannelDispatcher:
             self._rate_seen = 0.7 * self._rate_seen + 0.3 * seen
 
 
-def _not_started(started: _Started, detail: str) -> Ended:
+def _not_started(started: _Started, detail: str, retry_after: float = 0.0) -> Ended:
     return Ended(
         started.ready.attempt_id,
         started.message.id,
-        Outcome(OutcomeKind.NOT_SENT, detail=detail, retry_after=0.0),
+        Outcome(OutcomeKind.NOT_SENT, detail=detail, retry_after=retry_after),
     )

@@ -1,41 +1,86 @@
-"""How fast an account may send, in all and to one recipient: sliding windows by pyrate-limiter, in memory.
+"""How fast an account may send: in all, to one recipient, to one group; by every worker together.
 
-The windows are the library's; the waiting is ours, in turn, so that a waiter can be cancelled without having taken
-anything, and the clock can be a test's. Scaled out, each worker has its share of the account's rate.
+A rate is a row of slots, evenly spaced, each for one message: the generic cell rate algorithm (ITU-T I.371), whose
+whole state is when the next free slot is. Spacing them means that no stretch of time holds more than the rate, whatever
+the network does to the messages on their way. Whoever keeps that state decides who shares the rate: :class:`LocalSlots`
+a process, ``storage.rates.SharedSlots`` all workers of a store.
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
-
-from pyrate_limiter import InMemoryBucket, RateItem
-from pyrate_limiter import Rate as Window
+from typing import Protocol
 
 from channels.adapter import Capabilities, Rate
+from core.clock import uptime
 
-SHORTEST_MS = 20  # a window below it would be mostly rounding
+PACE = 0.96
+"""Part of the provider's rate that is used: what is late by a network's whim must still fit into it."""
+SLICE_SECONDS = 0.2
+"""Slots are reserved for so long at once, so that a fast account does not ask for each message."""
+MOST_SLOTS = 500
+LATE_SECONDS = 0.03
+"""A slot that was missed by more is lost: using it now would put two messages where one may be."""
+AHEAD_SECONDS = 1.0
+"""Nobody reserves further into the future than this."""
 IDLE_RECIPIENTS = 4096
-GRACE_SECONDS = 0.05  # lets a sleep that ends at the deadline still take its turn
+NOBODY = ""
+"""Stands for the account itself, in the place of a recipient."""
 
 
-def monotonic_ms() -> int:
-    """Machine time in milliseconds."""
-    return time.monotonic_ns() // 1_000_000
+class Slots(Protocol):
+    """Keeps when the next slot of an account, or of one of its recipients, is free."""
+
+    async def reserve(
+        self, account: str, recipient: str, interval: float, count: int, ahead: float
+    ) -> tuple[float, bool]:
+        """Reserve ``count`` slots, ``interval`` seconds apart, the first at most ``ahead`` seconds from now.
+
+        Gives (seconds until the first, True), or (seconds until it is worth asking again, False) and reserves nothing.
+
+        Raises:
+            StoreUnavailable: nobody knows; nothing is reserved.
+        """
+        ...
+
+
+class LocalSlots:
+    """Slots of this process alone."""
+
+    def __init__(self, now: Callable[[], float] = uptime) -> None:
+        self._now = now
+        self._next: dict[tuple[str, str], float] = {}
+        self._sweep_at = IDLE_RECIPIENTS
+
+    async def reserve(
+        self, account: str, recipient: str, interval: float, count: int, ahead: float
+    ) -> tuple[float, bool]:
+        now = self._now()
+        first = max(self._next.get((account, recipient), now), now)
+        if first - now > ahead:
+            return first - now - ahead, False
+        if len(self._next) >= self._sweep_at:
+            self._forget(now)
+        self._next[account, recipient] = first + count * interval
+        return first - now, True
+
+    def _forget(self, now: float) -> None:
+        """Drop who has waited long enough; the next sweep comes when as many again are new."""
+        self._next = {key: at for key, at in self._next.items() if at > now}
+        self._sweep_at = len(self._next) + IDLE_RECIPIENTS
 
 
 @dataclass(slots=True)
-class _Gate:
-    """One window and those who wait for it, first come first served."""
+class _Line:
+    """Who wants a slot of an account, first come first served, and the slots that are reserved for them."""
 
-    bucket: InMemoryBucket
+    interval: float
+    slots: list[float] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    inside: int = 0
 
 
 class RateGate:
-    """The gates of every account.
+    """The rates of every account, as far as this worker is concerned.
 
     ``scale`` multiplies every rate (a provider of one's own, a demo); it is no way around a real provider's limit.
     """
@@ -44,103 +89,70 @@ class RateGate:
         self,
         accounts: Mapping[str, Capabilities],
         *,
+        slots: Slots | None = None,
         scale: float = 1.0,
-        now_ms: Callable[[], int] = monotonic_ms,
+        now: Callable[[], float] = uptime,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if scale <= 0:
             raise ValueError("scale must be above 0")
-        self._windows = {name: _window(capabilities.rate, scale) for name, capabilities in accounts.items()}
-        self._recipient_windows = {
-            name: _window(capabilities.rate_per_recipient, scale) for name, capabilities in accounts.items()
-        }
-        self._accounts: dict[str, _Gate] = {}
-        self._recipients: dict[tuple[str, str], _Gate] = {}
-        self._sweep_at = IDLE_RECIPIENTS
-        self._now_ms = now_ms
+        self._capabilities = dict(accounts)
+        self._scale = scale
+        self._slots = slots if slots is not None else LocalSlots(now)
+        self._lines = {name: _Line(self._interval(one.rate)) for name, one in accounts.items() if one.rate is not None}
+        self._now = now
         self._sleep = sleep
 
-    async def acquire(self, account: str, recipient: str) -> None:
-        """Wait until a message may go from ``account`` to ``recipient``, however long that takes.
+    def ahead(self, account: str, most: int) -> int:
+        """How many messages, at most ``most``, are worth having ready: what may leave in a moment."""
+        line = self._lines.get(account)
+        return most if line is None else max(1, min(most, round(SLICE_SECONDS / line.interval)))
 
-        The recipient's turn comes first: whoever waits for it takes nothing of the account's rate. A cancelled wait has
-        taken nothing of it either.
+    async def recipient_wait(self, account: str, recipient: str) -> float:
+        """Take the recipient's turn; 0 if it was free, else the seconds until it is, and nothing was taken.
+
+        Raises:
+            StoreUnavailable: nobody knows.
         """
-        for gate in self._gates(account, recipient):
-            await self._pass(gate, None)
+        rate = self._recipient_rate(account, recipient)
+        if rate is None:
+            return 0.0
+        wait, reserved = await self._slots.reserve(account, recipient, self._interval(rate), 1, LATE_SECONDS)
+        return 0.0 if reserved else wait + LATE_SECONDS
 
-    async def acquire_within(self, seconds: float, account: str, recipient: str) -> bool:
-        """As :meth:`acquire`, but False, at once where that can be known, if it would take over ``seconds``."""
-        deadline = self._now_ms() + round(seconds * 1000)
-        for gate in self._gates(account, recipient):
-            if not await self._pass(gate, deadline):
-                return False
-        return True
+    async def acquire(self, account: str) -> None:
+        """Wait for the account's next slot. A cancelled wait may have taken one with it, never more than one.
 
-    def _gates(self, account: str, recipient: str) -> Iterator[_Gate]:
-        window = self._recipient_windows.get(account)
-        if window is not None:
-            yield self._recipient_gate(account, recipient, window)
-        window = self._windows.get(account)
-        if window is not None:
-            if account not in self._accounts:
-                self._accounts[account] = _Gate(InMemoryBucket([window]))
-            yield self._accounts[account]
+        Raises:
+            StoreUnavailable: nobody knows.
+        """
+        line = self._lines.get(account)
+        if line is None:
+            return
+        async with line.turn:
+            while True:
+                now = self._now()
+                line.slots = [slot for slot in line.slots if slot > now - max(LATE_SECONDS, line.interval / 2)]
+                if line.slots:
+                    slot = line.slots.pop(0)
+                    if slot > now:
+                        await self._sleep(slot - now)
+                    return
+                count = max(1, min(MOST_SLOTS, int(SLICE_SECONDS / line.interval)))
+                wait, reserved = await self._slots.reserve(account, NOBODY, line.interval, count, AHEAD_SECONDS)
+                if not reserved:
+                    await self._sleep(max(wait, 0.001))
+                    continue
+                first = self._now() + wait
+                line.slots = [first + number * line.interval for number in range(count)]
 
-    async def _pass(self, gate: _Gate, deadline: int | None) -> bool:
-        gate.inside += 1
-        remaining = None if deadline is None else max(0, deadline - self._now_ms()) / 1000 + GRACE_SECONDS
-        try:
-            async with asyncio.timeout(remaining):
-                async with gate.turn:
-                    return await self._take(gate.bucket, deadline)
-        except TimeoutError:
-            return False  # too many stand in line before this one
-        finally:
-            gate.inside -= 1
+    def _recipient_rate(self, account: str, recipient: str) -> Rate | None:
+        capabilities = self._capabilities.get(account)
+        if capabilities is None:
+            return None
+        is_group = bool(capabilities.group_prefix) and recipient.startswith(capabilities.group_prefix)
+        return capabilities.rate_per_group if is_group else capabilities.rate_per_recipient
 
-    async def _take(self, bucket: InMemoryBucket, deadline: int | None) -> bool:
-        while True:
-            now = self._now_ms()
-            _forget(bucket, now)
-            item = RateItem("message", now)
-            if bucket.put(item):
-                return True
-            wait = max(1, cast("int", bucket.waiting(item)))  # a bucket in memory answers at once
-            if deadline is not None and now + wait > deadline:
-                return False
-            await self._sleep(wait / 1000)
-
-    def _recipient_gate(self, account: str, recipient: str, window: Window) -> _Gate:
-        gate = self._recipients.get((account, recipient))
-        if gate is None:
-            if len(self._recipients) >= self._sweep_at:
-                self._sweep()
-            gate = self._recipients[account, recipient] = _Gate(InMemoryBucket([window]))
-        return gate
-
-    def _sweep(self) -> None:
-        """Drop the gates that hold nothing any more; the next sweep comes when as many again are new."""
-        now = self._now_ms()
-        for key, gate in list(self._recipients.items()):
-            if gate.inside == 0:
-                gate.bucket.leak(now)
-                if gate.bucket.count() == 0:
-                    del self._recipients[key]
-        self._sweep_at = len(self._recipients) + IDLE_RECIPIENTS
-
-
-def _window(rate: Rate | None, scale: float) -> Window | None:
-    """``rate`` times ``scale`` as messages in whole milliseconds."""
-    if rate is None:
-        return None
-    messages, milliseconds = rate.messages, rate.seconds * 1000 / scale
-    if milliseconds < SHORTEST_MS:
-        messages, milliseconds = max(1, round(messages * SHORTEST_MS / milliseconds)), SHORTEST_MS
-    return Window(messages, max(1, round(milliseconds)))
-
-
-def _forget(bucket: InMemoryBucket, now: int) -> None:
-    """Drop what left the window once that is most of the list; the library would need a thread for it."""
-    if bucket.count() > 2 * bucket.rates[0].limit:
-        bucket.leak(now)
+    def _interval(self, rate: Rate) -> float:
+        """Seconds from slot to slot."""
+        return rate.seconds / rate.messages / PACE / self._scale

@@ -54,6 +54,7 @@ from storage.chat import ChatLines
 from storage.intake import Intake
 from storage.outbox.outbox import Outbox
 from storage.outbox.recovery import JournalMarks
+from storage.rates import SharedSlots
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -176,6 +177,7 @@ class Service:
             (self._end_finished, HOUSEKEEPING_SECONDS),
             (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
+            (self._forget_recipients, HOUSEKEEPING_SECONDS),
             (self._keep_segments, HOUSEKEEPING_SECONDS),
             (self._settle_charges, CHARGES_SECONDS),
             (self.reconcile, HOUSEKEEPING_SECONDS),
@@ -196,6 +198,9 @@ class Service:
     async def _settle_late_receipts(self) -> None:
         async with self.store.write() as connection:
             await sweep_parked(connection, self.clock.now())
+
+    async def _forget_recipients(self) -> None:
+        await SharedSlots(self.store).forget()
 
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
@@ -307,7 +312,9 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         await outbox.register(socket.gethostname(), boot_id(), str(journal.path))
         await service.recover()
         rates = RateGate(
-            {account.name: account.adapter.capabilities for account in accounts}, scale=settings.rate_scale
+            {account.name: account.adapter.capabilities for account in accounts},
+            slots=SharedSlots(store) if store.dialect == "postgresql" else None,
+            scale=settings.rate_scale,
         )
         composer = Composer(store, clock, links)
         for account in accounts:

@@ -74,7 +74,9 @@ async def send_trials(
             elif adapter is None:
                 tell(Told(trial, NOTHING, f"{trial.speech.channel} has no account here; otklik doctor says more"))
             else:
-                await rates.acquire(adapter.account, trial.claim.to.value)
+                while wait := await rates.recipient_wait(adapter.account, trial.claim.to.value):  # noqa: ASYNC110
+                    await asyncio.sleep(wait)
+                await rates.acquire(adapter.account)
                 async with store.write() as connection:
                     claim = await write_trial(
                         connection,

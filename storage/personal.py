@@ -45,7 +45,7 @@ SEARCHED = frozenset({"inbound", "blobs", "links", "commands", "audit", "api_res
 IMPERSONAL = frozenset(
     {
         "api_keys", "budget_uses", "campaign_versions", "campaigns", "cursors", "experiment_weights", "occurrences",
-        "pauses", "quota_uses", "segment_refreshes", "segments", "settings", "workers",
+        "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
         "suppressions",  # hashes, kept on purpose: who was erased must not be written to again
     }
 )  # fmt: skip

@@ -39,6 +39,7 @@ class Outbox:
         self.lease_seconds = lease_seconds
         self._gates = gates
         self._on_accepted = on_accepted
+        self._served: dict[str, str] = {}  # by channel: the campaign that was first in turn last time
 
     async def register(self, host: str, boot_id: str, journal: str) -> None:
         """Make this worker known before its first claim, so that others can recover what it leaves."""
@@ -67,7 +68,7 @@ class Outbox:
     async def claim(self, channel: str, limit: int) -> list[Claim]:
         """Take up to ``limit`` messages of ``channel`` whose time has come."""
         async with self.store.write() as connection:
-            return await claims.claim(
+            taken = await claims.claim(
                 connection,
                 channel,
                 worker=self.worker,
@@ -76,7 +77,12 @@ class Outbox:
                 now=self.clock.now(),
                 machine_now=machine_now(),
                 gates=self._gates,
+                after=self._served.get(channel, ""),
             )
+        served = next((one.campaign_id for one in taken if one.campaign_id), "")
+        if served:
+            self._served[channel] = served
+        return taken
 
     async def unclaim(self, held: Sequence[Claim]) -> None:
         """Give claims back untouched."""

@@ -19,7 +19,7 @@ from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
-from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, Setting, Worker
+from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateSlot, Setting, Worker
 
 metadata = SQLModel.metadata
 
@@ -56,6 +56,7 @@ __all__ = [
     "OfferCode",
     "Pause",
     "QuotaUse",
+    "RateSlot",
     "ReceiptRow",
     "Response",
     "Segment",

@@ -13,6 +13,7 @@ from core.purposes import Purpose
 from storage.types import Bytes, Id, Instant, Json, Word
 
 _PLANNED = text("state = 'planned' AND direction = 'out'")
+_BULK = text("state = 'planned' AND direction = 'out' AND lane = 1")
 _IN_FLIGHT = text("state IN ('claimed', 'dispatching') AND direction = 'out'")
 
 _PAID = text("budget <> ''")
@@ -38,6 +39,9 @@ class Message(SQLModel, table=True):
         # not_after is there for the sweep, which looks for missed windows in the index alone
         Index("ix_messages_planned", "channel", "lane", "not_before", "not_after",
               sqlite_where=_PLANNED, postgresql_where=_PLANNED),
+        # for turns between campaigns: each one's next message
+        Index("ix_messages_bulk", "channel", "campaign_id", "not_before",
+              sqlite_where=_BULK, postgresql_where=_BULK),
         Index("ix_messages_in_flight", "lease_until", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
         Index("ix_messages_customer", "customer_id", "created_at"),
         Index("ix_messages_campaign", "campaign_id", "step", "state"),
@@ -83,7 +87,7 @@ class Message(SQLModel, table=True):
 
 
 class MessageChoice(SQLModel, table=True):
-    """What an answer to a message may mean: the choice of that ``number`` (from 1), what it says and what it stands for.
+    """What an answer to a message may mean: the choice of that ``number`` (from 1), its words and what they stand for.
 
     Written before the message leaves; a message without choices has none.
     """

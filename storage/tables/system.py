@@ -99,3 +99,16 @@ class Cursor(SQLModel, table=True):
     account: str = Field(primary_key=True)
     value: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     updated_at: datetime = Field(sa_type=Instant)
+
+
+class RateSlot(SQLModel, table=True):
+    """When the next message may leave an account (``recipient`` empty), or go to one of its recipients.
+
+    ``recipient`` is a hash of the address. ``next_at`` is the database's clock in microseconds.
+    """
+
+    __tablename__ = "rate_slots"
+
+    account: str = Field(primary_key=True)
+    recipient: str = Field(default="", primary_key=True)
+    next_at: int = Field(sa_type=BigInteger)
