@@ -73,7 +73,10 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
     ids = {word: new_id() for word in ("customer", "campaign", "enrolment", "sent", "got", "unknown", "planned", "talk",
                                        "grant", "inbound", "other", "command", "audit")}  # fmt: skip
     who = {"customer_id": ids["customer"]}
-    addresses = [Address("email", mail), Address("sms", phone), Address("telegram", chat, "99")]
+    visitor = f"visitor-{mark}"
+    addresses = [
+        Address("email", mail), Address("sms", phone), Address("telegram", chat, "99"), Address("webchat", visitor)
+    ]  # fmt: skip
     identities = [new_id() for _ in addresses]
     version = f"v-{ids['campaign']}"
     in_campaign = {"campaign_id": ids["campaign"], "version": version}
@@ -104,6 +107,8 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
             provider_id=None, client_token=mark + "3"),
         row("messages", mark, **{**sent, "enrolment_id": None}, id=ids["got"], state=MessageState.DELIVERED,
             direction="in", provider_id=mark + "in", client_token=mark + "4", step="x", leg="x"),
+        row("message_choices", mark, message_id=ids["sent"], number=1),
+        row("chat_lines", mark, id=new_id(), visitor=visitor, direction="in"),
         row("attempts", mark, id=new_id(), message_id=ids["sent"], outcome="accepted"),
         row("holds", mark, message_id=ids["sent"], **who, amount_micros=70, currency="EUR", state="spent"),
         row("receipts", mark, id=new_id(), message_id=ids["sent"]),
@@ -162,7 +167,7 @@ async def test_nothing_of_the_person_stays(store: Store) -> None:
         identities = list(await connection.scalars(select(metadata.tables["identities"].c.id)))
     done = await erase_customer(store, anna, OPERATOR, NOW)
     assert await found(store, *words, *identities) == set()
-    assert (done.addresses, done.journeys_ended, done.messages_cancelled, done.unknown) == (3, 1, 1, 1)
+    assert (done.addresses, done.journeys_ended, done.messages_cancelled, done.unknown) == (4, 1, 1, 1)
     assert done.anonymous >= ANONYMOUS
 
 
@@ -256,7 +261,7 @@ async def test_everything_held_is_handed_out(store: Store) -> None:
     named = {holding.table.name for holding in HOLDINGS} | {"inbound", "blobs"}
     assert set(told) == named
     assert {len(told[name]) for name in ("messages", "identities", "inbound", "blobs")} == {4, 3, 2}
-    assert (card.counts["messages"], len(card.identities), len(card.enrolments)) == (4, 3, 1)
+    assert (card.counts["messages"], len(card.identities), len(card.enrolments)) == (4, 4, 1)
     assert [one["document"] for one in card.consents] == [f"{CANARY}-consent_records-document"]
 
 
