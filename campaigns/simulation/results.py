@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import BigInteger, case, func, or_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.gates import live_chat
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.simulation.delivery import ACCOUNT
 from campaigns.simulation.rendering import REFUSED
 from campaigns.versions import definitions
 from core.clock import EPOCH
-from core.machines.enrolment import EnrolmentState
+from core.machines.enrolment import HOLD, EnrolmentState
 from core.statuses import SENT
 from storage.outbox.columns import table
 from storage.tables import Campaign, Enrolment, EnrolmentHistory, Event, Hold, Message, Response
@@ -25,7 +26,7 @@ _HISTORY, _CAMPAIGNS, _EVENTS = table(EnrolmentHistory), table(Campaign), table(
 _HOUR = 3_600_000_000
 _GATES = {"SendDeferred": "deferred", "SendDiverted": "diverted", "SendSkipped": "skipped", "SendExpired": "skipped",
           "SendStopped": "stopped", "OfferWithheld": "ended", "StepDeferred": "deferred",
-          "StepSkipped": "skipped", "enrolment.held": "held"}  # fmt: skip
+          "StepSkipped": "skipped", HOLD.event: "held"}  # fmt: skip
 _ASKED = {"HandoffRequested": "handoff", "TaskCreated": "task", "WebhookCalled": "webhook"}
 _REPLIED = frozenset({"reply", "click"})
 
@@ -232,7 +233,8 @@ async def _noted(connection: AsyncConnection, id_: str, begins: datetime) -> tup
         if row.event in _ASKED:
             asked[_ASKED[row.event]] += row.number
         else:
-            found[row.detail or row.event, _GATES[row.event]] += row.number
+            gate = live_chat.GATE.name if row.event == HOLD.event else row.detail or row.event
+            found[gate, _GATES[row.event]] += row.number
     gates = sorted((GateFigures(*key, number) for key, number in found.items()), key=lambda one: -one.number)
     return gates, dict(sorted(asked.items()))
 

@@ -74,7 +74,11 @@ PAGE = (Path(__file__).parents[3] / "docs" / "simulating.md").read_text(encoding
 
 def test_the_page_shows_what_can_be_read(tmp_path: Path) -> None:
     behaviour, campaign = sorted(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
-    assert _read(tmp_path, behaviour).scripts["10017"][1] == Rule(Deed("order", 30.0), timedelta(days=3))
+    shown = _read(tmp_path, behaviour)
+    assert shown.scripts["10017"][1] == Rule(Deed("order", 30.0), timedelta(days=3))
+    waits = [shown.chat(seed, "c1") for seed in range(20)]
+    assert all(timedelta(minutes=10) <= answer <= timedelta(hours=1) for answer, _ in waits)
+    assert {talk for _, talk in waits} == {timedelta(hours=4)}
     problems = Problems()
     read = read_campaign(read_yaml(campaign, "x.yaml"), "x.yaml", problems, CHANNELS)
     assert read is not None
