@@ -2,8 +2,8 @@
 
 aiogram's session is ours in four things: time-outs are told apart by phase and redirects not followed; an answer that
 is not "ok" keeps its HTTP status; what has no files goes as one JSON body; and a result stays the JSON as it came. The
-last two halve the work for a message: a form quotes every letter that is not English, and a model of the whole answer
-is built to read two numbers of it.
+last two spare most of the work for a message: a method's model copies every default that it has, a form quotes every
+letter that is not English, and a model of the whole answer is built to read two numbers of it.
 """
 
 from typing import Any, cast
@@ -13,10 +13,10 @@ import orjson
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import SendDocument, SendMediaGroup, SendPhoto, TelegramMethod
+from aiogram.methods import TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import BufferedInputFile
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, FormData, TCPConnector
 
 from channels.connection import never_left, reason
 from channels.telegram.answers import Answer, NotOk
@@ -25,7 +25,6 @@ from channels.telegram.client import CONNECT_SECONDS, SPARE_CONNECTIONS, NeverLe
 from channels.telegram.settings import TelegramSettings
 
 _CHUNK = 65536
-_WITH_FILES = (SendPhoto, SendDocument, SendMediaGroup)
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -53,18 +52,22 @@ class _Session(AiohttpSession):
         method: TelegramMethod[TelegramType],
         timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
     ) -> TelegramType:
-        """As aiogram's, but a redirect is not followed: it would post the message again."""
+        """As aiogram's, but the result is plain."""
+        form = self.build_form_data(bot=bot, method=method)
+        return cast("TelegramType", await self.post(bot, method.__api_method__, form, timeout))
+
+    async def post(self, bot: Bot, method: str, body: FormData | bytes, seconds: float | None) -> Any:
+        """One request, its answer's result; a redirect is not followed: it would post the message again."""
         session = await self.create_session()
-        plain = not isinstance(method, _WITH_FILES)
         async with session.post(
-            self.api.api_url(token=bot.token, method=method.__api_method__),
-            data=_json(method) if plain else self.build_form_data(bot=bot, method=method),
-            headers=_JSON if plain else None,
-            timeout=_timeout(self.timeout if timeout is None else timeout),
+            self.api.api_url(token=bot.token, method=method),
+            data=body,
+            headers=_JSON if isinstance(body, bytes) else None,
+            timeout=_timeout(self.timeout if seconds is None else seconds),
             allow_redirects=False,
         ) as response:
             content = await response.read()
-        return cast("TelegramType", result_of(response.status, content))
+        return result_of(response.status, content)
 
 
 class AiogramClient:
@@ -81,10 +84,11 @@ class AiogramClient:
         await self._session.close()
 
     async def call(self, call: Call, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - per request, in seconds
-        kind: type[TelegramMethod[Any]] = getattr(aiogram.methods, call.method[0].upper() + call.method[1:])
-        method = kind(**_with_files(call)) if call.files else kind.model_construct(**call.fields)
         try:
-            return await self._bot(method, request_timeout=cast("int", timeout))
+            if not call.files:
+                return await self._session.post(self._bot, call.method, orjson.dumps(call.fields), timeout)
+            kind: type[TelegramMethod[Any]] = getattr(aiogram.methods, call.method[0].upper() + call.method[1:])
+            return await self._bot(kind(**_with_files(call)), request_timeout=cast("int", timeout))
         except (ClientError, OSError, TimeoutError) as error:
             failure = _said(error)
         raise failure
@@ -111,15 +115,8 @@ def _said(error: Exception) -> NeverLeft | NoAnswer:
     return NeverLeft(reason(error)) if never_left(error) else NoAnswer(reason(error))
 
 
-def _json(method: TelegramMethod[Any]) -> bytes:
-    """The fields that were given: they are plain JSON values, rendered by us and never validated twice."""
-    return orjson.dumps({name: getattr(method, name) for name in method.model_fields_set})
-
-
 def _with_files(call: Call) -> dict[str, Any]:
     """The call's fields with its files in their places, as aiogram wants them."""
-    if not call.files:
-        return dict(call.fields)
     files = {
         name: BufferedInputFile(attachment.content, filename=attachment.name) for name, attachment in call.files.items()
     }
