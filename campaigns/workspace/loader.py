@@ -10,7 +10,7 @@ from campaigns.reading.yaml import MAX_BYTES, Node, read_yaml
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
-from campaigns.templates.sources import file_parts
+from campaigns.templates.sources import MESSAGE, TemplateSource, can_speak, file_parts, take_apart
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
 from campaigns.workspace.checking import CONFIG, check_campaign, check_workspace
 from campaigns.workspace.config import read_config
@@ -59,6 +59,7 @@ class _Loader:
         self._root = folder
         self._channels = channels
         self._handlers = handlers
+        self._common: dict[str, TemplateSource | None] = {}
         self._problems = Problems()
 
     def load(self) -> Workspace:
@@ -167,7 +168,9 @@ class _Loader:
         names = sorted({template for leg, _ in read.legs for template in templates_of(leg)})
         files = {template: self._template_files(template) for template in names}
         available = {
-            template: [channel for channel in self._channels if channel in {spoken for spoken, _ in listed}]
+            template: [
+                channel for channel in self._channels if any(self._speaks(below, channel) for _, below in listed)
+            ]
             for template, listed in files.items()
         }
         wanted = Wanted()
@@ -177,7 +180,8 @@ class _Loader:
         texts: dict[str, str] = {}
         for template, listed in files.items():
             for channel, below in listed:
-                text = self._template(below) if (template, channel) in wanted.lines else None
+                asked = any(name == template and channel in (MESSAGE, where) for name, where in wanted.lines)
+                text = self._template(below) if asked else None
                 if text is not None:
                     texts[f"{template}/{_canonical(below.rpartition('/')[2])}"] = text
         texts = dict(sorted(texts.items()))
@@ -185,6 +189,19 @@ class _Loader:
             texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=self._problems
         )
         return texts, available
+
+    def _speaks(self, below: str, channel: str) -> bool:
+        """Whether a template's file has what ``channel`` needs; what is wrong with it is told when it is checked."""
+        parts = file_parts(below)
+        if parts is None or parts[0] != MESSAGE:
+            return parts is not None and parts[0] == channel
+        if below not in self._common:
+            try:
+                self._common[below] = take_apart(below, self._template(below) or "")
+            except WorkspaceInvalid:
+                self._common[below] = None
+        source = self._common[below]
+        return source is not None and can_speak(source, channel)
 
     def _template_files(self, template: str) -> list[tuple[str, str]]:
         """(channel, path below ``templates/``) of every file of a template whose name says what it is."""

@@ -121,7 +121,9 @@ def test_an_allowlist_of_nobody(folder: Path) -> None:
 
 def test_a_text_that_does_not_say_how_to_stop(folder: Path) -> None:
     (folder / "templates" / "warm" / "sms.txt").write_text("Hello\n")
-    expect(folder, "nothing tells its reader how to stop it", place="templates/warm/sms.txt:1:", warned=True)
+    expect(folder, "", place="")  # the way out is added
+    (folder / "templates" / "warm" / "sms.txt").write_text("---\nfooter: own\n---\nStop by our shop\n")
+    expect(folder, "nothing tells the reader on sms how to stop it", place="templates/warm/sms.txt:4:")
     (folder / "campaigns" / "hello.yaml").write_text(HEAD.replace("goal:", "purpose: transactional\ngoal:"))
     expect(folder, "", place="")
 
@@ -134,13 +136,24 @@ def test_a_long_sms(folder: Path) -> None:
     assert "UCS-2" in warnings[0]
 
 
-def test_a_button_that_telegram_refuses(folder: Path) -> None:
-    front = f"---\nbuttons: [{{label: Yes, value: {'y' * 65}}}]\n---\n"
-    (folder / "templates" / "hello" / "telegram.txt").write_text(f"{front}Hello. STOP\n")
-    (folder / "templates" / "warm" / "telegram.txt").write_text("Hello. STOP\n")
+def test_a_text_that_is_too_long_for_its_channel(folder: Path) -> None:
+    (folder / "templates" / "warm" / "sms.txt").write_text(f"{'word ' * 400}. STOP\n")
+    expect(folder, "characters, 1600 fit; shorten it, or say long: shorten on sms", place="templates/warm/sms.txt: ")
+    (folder / "templates" / "warm" / "sms.txt").write_text(f"---\nlong: shorten\n---\n{'word ' * 400}. STOP\n")
     problems, _ = said(folder)
-    assert len(problems) == 2
-    assert all("longer than 64 bytes" in problem for problem in problems)
+    assert problems == []
+    (folder / "templates" / "warm" / "sms.txt").write_text("---\nlong: split\n---\nHello. STOP\n")
+    expect(folder, "'split' is no rule for a long text; write shorten or refuse", place="templates/warm/sms.txt:2:")
+
+
+def test_one_text_for_every_channel(folder: Path) -> None:
+    for template in ("hello", "warm"):
+        for path in (folder / "templates" / template).iterdir():
+            path.unlink()
+        (folder / "templates" / template / "message.md").write_text("Hello *{{ customer.first_name }}*\n")
+    expect(folder, "", place="")
+    (folder / "templates" / "warm" / "message.md").write_text("---\nsubjct: x\n---\nHello\n")
+    expect(folder, "unknown key 'subjct' in the front matter", place="templates/warm/message.md:2:")
 
 
 def test_mail_without_a_postal_address(folder: Path) -> None:
