@@ -21,7 +21,7 @@ from channels.twilio.codes import failure_of
 from channels.twilio.media import fetch_media, is_loopback
 from channels.twilio.reconciling import MessageFacts, the_match
 from channels.twilio.rendering import TEXT_LIMIT, addressed, render
-from channels.twilio.signatures import HEADER, is_genuine
+from channels.twilio.signatures import AGAIN, HEADER, is_genuine
 from core.errors import ChannelFault, ConfigurationError, SendFailure, TransientFailure, UnknownOutcome
 from core.messages import WHATSAPP, Attachment, ChannelEvent, OutboundMessage, RawInbound, Receipt
 
@@ -78,7 +78,7 @@ class TwilioSettings:
         """Where status callbacks go, empty for none."""
         if self.status_callback_url or not self.public_url:
             return self.status_callback_url
-        return f"{self.public_url.rstrip('/')}/webhooks/{self.account}"
+        return f"{self.public_url.rstrip('/')}/webhooks/{self.account}#{AGAIN}"
 
 
 class TwilioAdapter:

@@ -85,7 +85,7 @@ async def test_free_text_goes_as_body_with_a_callback() -> None:
             "To": "whatsapp:+447700900123",
             "From": "whatsapp:+12025550100",
             "Body": "Ещё интересно?",
-            "StatusCallback": "https://shop.example/webhooks/wa",
+            "StatusCallback": "https://shop.example/webhooks/wa#rc=5&rp=ct,rt,5xx",
         }
     ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from channels.twilio.callbacks import fields_of, parse, raw_callback
-from channels.twilio.signatures import is_genuine, sign
+from channels.twilio.signatures import AGAIN, is_genuine, sign
 from core.machines.message import MessageState
 from core.messages import Address, ChannelEvent, DeliveryReport, InboundMessage, RawInbound
 
@@ -183,6 +183,13 @@ def test_the_signature_is_the_one_that_the_sdk_computes(url: str, fields: dict[s
 )
 def test_a_port_more_or_less_is_no_forgery(signed: str, seen: str) -> None:
     assert is_genuine(TOKEN, sign(TOKEN, signed, [("a", "1")]).decode(), seen, form=[("a", "1")])
+
+
+def test_the_fragment_that_we_ask_for_may_be_signed_or_not() -> None:
+    """It never arrives: a client keeps it to itself."""
+    for signed in ("https://shop.example/w", f"https://shop.example/w#{AGAIN}"):
+        signature = RequestValidator(TOKEN).compute_signature(signed, {"a": "1"})
+        assert is_genuine(TOKEN, signature, "https://shop.example/w", form=[("a", "1")])
 
 
 def test_a_json_body_is_covered_by_its_hash() -> None:

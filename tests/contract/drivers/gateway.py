@@ -62,7 +62,7 @@ class GatewayDriver(Driver):
             "webhook_token": TOKEN,
             "sender": "LANTERN",
             "base_url": url,
-            "timeout": 0.3,
+            "timeout": 1.0,
         }
 
     def unreachable(self) -> dict[str, object]:

@@ -73,7 +73,7 @@ class TwilioDriver(Driver):
             "sender": "+12025550100",
             "public_url": "https://shop.example",
             "base_url": url,
-            "timeout": 0.3,
+            "timeout": 1.0,
         }
 
     def unreachable(self) -> dict[str, object]:
