@@ -119,7 +119,8 @@ class ReceivesWebhooks(Protocol):
     """An adapter whose provider calls us.
 
     ``receive`` verifies in constant time and cuts the request into raw deliveries, each with its own key, without
-    interpreting them; None means forged (403). ``parse`` reads one stored delivery; it is pure and may be repeated.
+    interpreting them; None means forged (403), and :class:`NotADelivery` is what it may raise. ``parse`` reads one
+    stored delivery; it is pure and may be repeated.
     """
 
     def receive(self, request: WebhookRequest) -> list[RawInbound] | None: ...

@@ -5,8 +5,10 @@ keep their meaning over releases, whatever moves behind them.
 
 How an account is made: :class:`Channel` is what the entry point names, :func:`read_settings` fills settings from text.
 
-What an adapter is: :class:`Adapter`, and :class:`ReceivesWebhooks` or :class:`Polls` if it receives;
-:class:`Capabilities` and :class:`Rate` say what it carries and how fast; a :class:`WebhookRequest` is what comes in.
+What an adapter is: :class:`Adapter`, and :class:`ReceivesWebhooks` or :class:`Polls` if it receives, with
+:class:`ReceivesLargeBodies` where a delivery may be megabytes; :class:`Pipelines` if it saves by knowing what is next;
+:class:`Capabilities` and :class:`Rate` say what it carries and how fast; a :class:`WebhookRequest` is what comes in,
+and :class:`NotADelivery` what cannot be read of one that proved itself.
 
 What goes out: :class:`OutboundMessage` with its :class:`Address`, :class:`Purpose`, :class:`Span`, :class:`Button`,
 :class:`Attachment` and :class:`ProviderTemplate`; a :class:`Receipt` for it.
@@ -23,7 +25,17 @@ knows whether anything was sent.
 """
 
 from channels.accounts import read_settings
-from channels.adapter import Adapter, Capabilities, Polls, Rate, ReceivesWebhooks, WebhookRequest
+from channels.adapter import (
+    Adapter,
+    Capabilities,
+    NotADelivery,
+    Pipelines,
+    Polls,
+    Rate,
+    ReceivesLargeBodies,
+    ReceivesWebhooks,
+    WebhookRequest,
+)
 from channels.connection import never_left
 from channels.registry import Channel
 from core.addresses import email_address, phone_number
@@ -70,9 +82,11 @@ __all__ = [
     "DeliveryReport",
     "InboundMessage",
     "MessageState",
+    "NotADelivery",
     "OutboundMessage",
     "PermanentFailure",
     "PermanentKind",
+    "Pipelines",
     "Polls",
     "ProviderTemplate",
     "Purpose",
@@ -80,6 +94,7 @@ __all__ = [
     "RawInbound",
     "ReachabilityChanged",
     "Receipt",
+    "ReceivesLargeBodies",
     "ReceivesWebhooks",
     "SendFailure",
     "Span",

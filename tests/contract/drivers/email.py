@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 
-from channels.adapter import Polls
+from channels.adapter import Polls, WebhookRequest
 from channels.registry import make_mailbox
 from core.errors import PermanentKind
 from core.machines.message import MessageState
@@ -30,7 +30,9 @@ from tests.contract.drivers import CHANNEL_TESTS
 class EmailDriver(Driver):
     kind = "email"
     statuses = {"bounce_postfix": MessageState.FAILED}
-    secrets = ("the-password-of-a-test",)
+    secrets = ("the-password-of-a-test", "the-secret-that-proves-an-inbound-call")
+    proof = "authorization"
+    proof_covers_body = False  # a bare secret
     message = OutboundMessage(
         MESSAGE_ID, Address("email", "anna@example.com"), Purpose.MARKETING, "Still interested?", subject="Hello"
     )
@@ -58,6 +60,7 @@ class EmailDriver(Driver):
             "sessions": 1,
             "username": "shop",
             "password": self.secrets[0],
+            "inbound_secret": self.secrets[1],
         }
 
     def unreachable(self) -> dict[str, object]:
@@ -70,6 +73,10 @@ class EmailDriver(Driver):
 
     def inbound(self) -> dict[str, bytes]:
         return {path.stem: path.read_bytes() for path in (CHANNEL_TESTS / "email/fixtures").glob("*.eml")}
+
+    def webhook(self, body: bytes) -> WebhookRequest:
+        headers = {"content-type": "message/rfc822", "authorization": f"Bearer {self.secrets[1]}"}
+        return WebhookRequest("POST", "https://shop.example/webhooks/one", headers, body)
 
     def readable(self, content: bytes) -> str:
         mail = message_from_bytes(content, policy=policy.default)
