@@ -9,6 +9,7 @@ from rich.table import Table
 
 from campaigns.forecast.audience import Audience
 from campaigns.forecast.differences import Difference
+from campaigns.forecast.displaced import displaced
 from campaigns.forecast.entrances import WEEKS
 from campaigns.forecast.figures import NOTICED, NOWHERE, Figures, capacity, figures
 from campaigns.forecast.in_flight import InFlight
@@ -78,6 +79,7 @@ class _Page:
         found = figures(plan.tally, definition, weekly=plan.entrance.stream)
         self._sends(found)
         self._gates(found)
+        self._displaced(plan)
         self._desk(found)
         self._money(plan, found)
         if found.sends:
@@ -203,6 +205,20 @@ class _Page:
         words = self._say("nowhere") if reason == NOWHERE else self._words.reason(reason)
         return self._words.counted(words, count) if reasons > 1 else words
 
+    def _displaced(self, plan: CampaignPlan) -> None:
+        weekly = plan.entrance.stream
+        found = displaced(plan.tally, plan.alone, weekly=weekly)
+        if not found:
+            return
+        number = self._words.number
+        key = "displaced.weekly" if weekly else "displaced"
+        said = self._say(key, number=number(found.fewer, mean=weekly))
+        by = f" [dim]({escape(self._words.listed(found.by))})[/]" if found.by else ""
+        self._line(f"\n{escape(said)}{by}")
+        for verdict, reason, count in found.gates:
+            why = self._words.counted(self._words.reason(reason), number(count, mean=weekly))
+            self._line(f"  {escape(self._say(f'verdict.{verdict}'))} [dim]{escape(why)}[/]")
+
     def _desk(self, found: Figures) -> None:
         if not found.asks and found.answers_peak < NOTICED:
             return
@@ -232,7 +248,8 @@ class _Page:
             name = self._say("budget.own") if is_own else state.limit.name
             if not is_own:
                 _, needs, number = self._shared.get(state.limit, (0, 0.0, 0))
-                needs += found.micros * (WEEKS if found.weekly else 1)
+                wants = figures(plan.alone, plan.body.definition, weekly=found.weekly).micros
+                needs += wants * (WEEKS if found.weekly else 1)
                 self._shared[state.limit] = state.left, needs, number + 1
             said = self._say(
                 "budget.weekly" if found.weekly else "budget", name=name, needs=self._words.money(found.micros),

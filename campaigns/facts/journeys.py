@@ -198,11 +198,18 @@ async def load_prospects(
 
 
 async def load_in_flight(
-    connection: AsyncConnection, config: WorkspaceConfig, campaign_id: str, limit: int
+    connection: AsyncConnection,
+    config: WorkspaceConfig,
+    campaign_id: str,
+    limit: int,
+    among: Sequence[str] | None = None,
 ) -> list[DueJourney]:
-    """Up to ``limit`` open journeys of a campaign, by their customers' draws. Nothing is locked."""
+    """Up to ``limit`` open journeys of a campaign, by their customers' draws; ``among`` these. Nothing is locked."""
     wanted = _ANY.where(_ENROLMENTS.c.campaign_id == campaign_id, _ENROLMENTS.c.closed_at.is_(None))
-    rows = (await connection.execute(wanted.order_by(_CUSTOMERS.c.draw, _CUSTOMERS.c.id).limit(limit))).all()
+    if among is not None:
+        wanted = wanted.where(given_ids(_ENROLMENTS.c.customer_id))
+    ordered = wanted.order_by(_CUSTOMERS.c.draw, _CUSTOMERS.c.id).limit(limit)
+    rows = (await connection.execute(ordered, {} if among is None else {IDS: list(among)})).all()
     identities = await _identities(connection, [row.customer_id for row in rows])
     return [_due(row, identities, config) for row in rows]
 

@@ -56,8 +56,9 @@ class Entrant:
 class Entrance:
     """The next wave (``at`` is when, ``ends_at`` when the last of it begins) or four weeks of a stream.
 
-    ``total`` customers enter; ``entrants`` are a sample of them. ``why`` says why nobody does: it has started once and
-    does not again, its time is over, it was stopped, what it is started by is not known yet.
+    ``total`` customers enter; ``entrants`` are a sample of them, ``coming`` all of a stream. ``why`` says why nobody
+    does: it has started once and does not again, its time is over, it was stopped, what it is started by is not known
+    yet.
     """
 
     stream: bool = False
@@ -66,6 +67,7 @@ class Entrance:
     total: int = 0
     entrants: Sequence[Entrant] = ()
     why: Why = ""
+    coming: Sequence[tuple[str, datetime]] = ()
 
     @property
     def weight(self) -> float:
@@ -131,9 +133,10 @@ async def _wave(connection: AsyncConnection, meant: Meant) -> Entrance:
     weights = await weights_of(connection, meant.campaign.id, definition, config, meant.now)
     by_instant: dict[datetime, list[Prospect]] = {}
     for row in sorted(rows, key=lambda row: row.id):
-        at = _instant(definition, config, _clock(definition, config, row.zone or row.zone_guess), meant.now)
+        at = instant_of(meant, row.zone or row.zone_guess)
         if at is not None:
-            by_instant.setdefault(at, []).append(_assigned(meant, row, weights))
+            prospect = assigned(meant, row.id, row.draw, row.variant, weights)
+            by_instant.setdefault(at, []).append(prospect)
     entrants: list[Entrant] = []
     for at, group in sorted(by_instant.items()):
         entrants += _paced(definition, config, at, group, free / len(rows))
@@ -162,11 +165,17 @@ def _instant(definition: CampaignDefinition, config: WorkspaceConfig, zone: str,
     return instant if instant is not None and in_period(definition, instant, zone_named(config.zone)) else None
 
 
-def _assigned(meant: Meant, row: Any, weights: Mapping[str, float]) -> Prospect:
-    found = assign(meant.definition, meant.config, row.draw, weights)
-    if row.variant in weights:
-        found = replace(found, variant=row.variant)
-    return Prospect(row.id, found.variant, found.ghost)
+def instant_of(meant: Meant, zone: str) -> datetime | None:
+    """When the wave comes on the clock of a customer of ``zone`` (empty: the organisation's); None if it does not."""
+    return _instant(meant.definition, meant.config, _clock(meant.definition, meant.config, zone), meant.now)
+
+
+def assigned(meant: Meant, who: str, draw: int, variant: str, weights: Mapping[str, float]) -> Prospect:
+    """What the entry would give a customer, whose last ``variant`` stays."""
+    found = assign(meant.definition, meant.config, draw, weights)
+    if variant in weights:
+        found = replace(found, variant=variant)
+    return Prospect(who, found.variant, found.ghost)
 
 
 def _paced(
@@ -210,9 +219,10 @@ async def _stream(connection: AsyncConnection, meant: Meant, coming: Coming, *, 
     weights = await weights_of(connection, meant.campaign.id, definition, config, meant.now)
     entrants = []
     for draw, who, at in few:
-        given = assign(definition, config, draw, weights)
-        entrants.append(Entrant(Prospect(who, given.variant, given.ghost), at))
-    return Entrance(stream=True, at=meant.now, total=round(len(few) * weight), entrants=entrants)
+        entrants.append(Entrant(assigned(meant, who, draw, "", weights), at))
+    return Entrance(
+        stream=True, at=meant.now, total=round(len(few) * weight), entrants=entrants, coming=all_of_them
+    )  # fmt: skip
 
 
 async def _by_events(connection: AsyncConnection, meant: Meant) -> Coming:

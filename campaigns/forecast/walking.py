@@ -3,6 +3,10 @@
 Every message counts with the weight of its traveller, how many customers they stand for. It is taken as accepted when
 it is to leave, and then the weight falls by the rate at which its channel is answered: those who answer go no further.
 Conditions, addresses and consent are those of now.
+
+Campaigns walk together: what one of them plans for a customer, or promises them, the caps and offers of the others see,
+and budgets that they share they spend together. A companion stands for nobody: a customer of one campaign's sample on
+another campaign, whose messages stand in the way of the first one's.
 """
 
 import heapq
@@ -40,6 +44,7 @@ HORIZON = timedelta(weeks=26)
 """How far a journey is followed."""
 _MOST_TURNS = 1000
 """Decisions of one journey: far more than 26 weeks of daily quotas."""
+_ANOTHER = "another journey"
 _TOLD = {
     "SendDiverted": "diverted",
     "SendDeferred": "deferred",
@@ -76,7 +81,8 @@ class GateKey:
 class Tally:
     """What the walk came to, in customers and messages; ``cost`` in micro-units at price ceilings.
 
-    ``asks`` are tasks and handoffs by step and day, ``answers`` those who answer by day.
+    ``asks`` are tasks and handoffs by step and day, ``answers`` those who answer by day. ``met`` are other campaigns
+    whose messages or promises a customer had where a cap or an offer's rule spoke.
     """
 
     messages: defaultdict[SendKey, float] = field(default_factory=lambda: defaultdict(float))
@@ -84,17 +90,23 @@ class Tally:
     gates: defaultdict[GateKey, float] = field(default_factory=lambda: defaultdict(float))
     asks: defaultdict[tuple[str, date], float] = field(default_factory=lambda: defaultdict(float))
     answers: defaultdict[date, float] = field(default_factory=lambda: defaultdict(float))
+    met: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(slots=True)
 class Traveller:
-    """One journey of the sample, which stands for ``weight`` customers; it is looked at first at ``at``."""
+    """One journey of the sample, which stands for ``weight`` customers; it is looked at first at ``at``.
+
+    Journeys of one ``customer`` meet; without a name they do not. A ``companion`` is not counted.
+    """
 
     body: CampaignBody
     journey: Journey
     facts: Facts
     at: datetime
     weight: float = 1.0
+    customer: str = ""
+    companion: bool = False
     turns: int = 0
 
 
@@ -109,15 +121,78 @@ class World:
     codes: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Party:
+    """The travellers of one campaign, and their world. What companions come to is counted by itself and forgotten."""
+
+    world: World
+    travellers: Sequence[Traveller]
+    until: datetime
+    tally: Tally = field(default_factory=Tally)
+    _beside: Tally = field(default_factory=Tally)
+
+    def tally_of(self, one: Traveller) -> Tally:
+        """Where a traveller counts."""
+        return self._beside if one.companion else self.tally
+
+
+@dataclass(slots=True)
+class _Meetings:
+    """What the forecast has planned and promised so far, by customer, each with the journey that did it."""
+
+    sent: defaultdict[str, list[tuple[Traveller, Sent]]] = field(default_factory=lambda: defaultdict(list))
+    grants: defaultdict[str, list[tuple[Traveller, GrantFacts]]] = field(default_factory=lambda: defaultdict(list))
+
+    def facts(self, one: Traveller) -> Facts:
+        """The traveller's own facts with what other journeys of the customer did."""
+        if not one.customer:
+            return one.facts
+        sent = [what for other, what in self.sent.get(one.customer, ()) if other is not one]
+        grants = [what for other, what in self.grants.get(one.customer, ()) if other is not one]
+        if not sent and not grants:
+            return one.facts
+        return replace(one.facts, sent=(*one.facts.sent, *sent), grants=(*one.facts.grants, *grants))
+
+    def take(self, one: Traveller, decision: Decision) -> None:
+        """Let the customer's other journeys see what this one has planned and promised."""
+        if not one.customer:
+            return
+        for effect in decision.effects:
+            if isinstance(effect, SendMessage) and effect.purpose in NEEDS_CONSENT and one.facts.caps:
+                self.sent[one.customer].append((one, Sent("", effect.channel, effect.send_at)))
+            elif isinstance(effect, GrantOffer):
+                self.grants[one.customer].append((one, GrantFacts(effect.offer, effect.product, _ANOTHER)))
+
+    def tell(self, tally: Tally, one: Traveller, decision: Decision) -> None:
+        """Count which campaigns had been before where a cap or an offer's rule spoke."""
+        notes = [effect for effect in decision.effects if isinstance(effect, Note)]
+        by_cap = any(note.event in _TOLD and note.detail.startswith("cap") for note in notes)
+        by_offer = any(note.event == "OfferWithheld" for note in notes)
+        before = [*(self.sent.get(one.customer, ()) if by_cap else ())]
+        promised = [*(self.grants.get(one.customer, ()) if by_offer else ())]
+        mine = one.body.definition.name
+        for name in {other.body.definition.name for other, _ in (*before, *promised)} - {mine}:
+            tally.met[name] += one.weight
+
+
 def walk(travellers: Sequence[Traveller], world: World, until: datetime) -> Tally:
-    """Let everybody walk to their journey's end, or to ``until``."""
-    tally = Tally()
-    order = [(one.at, -one.body.definition.priority, place) for place, one in enumerate(travellers)]
+    """Let everybody of one campaign walk to their journey's end, or to ``until``."""
+    party = Party(world, travellers, until)
+    walk_together([party])
+    return party.tally
+
+
+def walk_together(parties: Sequence[Party]) -> None:
+    """Let all campaigns walk at once, the higher priority first where several come to the same instant."""
+    met = _Meetings()
+    everybody = [(party, one) for party in parties for one in party.travellers]
+    order = [(one.at, -one.body.definition.priority, place) for place, (_, one) in enumerate(everybody)]
     heapq.heapify(order)
     while order:
         at, rank, place = heapq.heappop(order)
-        one = travellers[place]
-        if at > until or one.turns >= _MOST_TURNS:
+        party, one = everybody[place]
+        world = party.world
+        if at > party.until or one.turns >= _MOST_TURNS:
             continue
         one.turns += 1
         day, tomorrow = day_of(at, world.zone)
@@ -128,12 +203,14 @@ def walk(travellers: Sequence[Traveller], world: World, until: datetime) -> Tall
             quota_left={step: quota.on(day) for step, quota in world.quotas.items()},
             tomorrow=tomorrow,
         )
-        decision = decide(one.body.definition, one.journey, one.facts, at)
-        _count(tally, world, one, decision, at)
+        decision = decide(one.body.definition, one.journey, met.facts(one), at)
+        _count(party.tally_of(one), world, one, decision, at)
+        met.tell(party.tally_of(one), one, decision)
+        met.take(one, decision)
         one.journey = decision.journey
-        if one.journey.state is EnrolmentState.WAITING and one.journey.due_at is not None and one.weight > 0:
+        goes_on = one.weight > 0 or one.companion
+        if one.journey.state is EnrolmentState.WAITING and one.journey.due_at is not None and goes_on:
             heapq.heappush(order, (max(at, one.journey.due_at), rank, place))
-    return tally
 
 
 def _count(tally: Tally, world: World, one: Traveller, decision: Decision, at: datetime) -> None:

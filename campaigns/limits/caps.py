@@ -3,6 +3,12 @@
 A stretch begins with a message and ends (exclusively) one period later: two messages exactly a day apart are never
 together in a stretch of a day. What counts is when a message left, else when it is planned to leave, be that in the
 past or in the future.
+
+So the cap is one of plans. A message that leaves late within its own window (a slow provider, a worker that was down)
+does not move what was planned before it left: that one keeps its instant, and the two may arrive closer together than
+the cap says, by as much as the first was late, at the most until the sending hours ended. Whatever is planned after it
+left counts from when it left, so that the lateness never adds up. Moving the others at the moment of leaving would let
+one slow hour push every later wave of these customers out of its window, and drop messages for the sake of hours.
 """
 
 from collections.abc import Iterable, Sequence
