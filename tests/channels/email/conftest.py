@@ -7,6 +7,7 @@ from channels.email.settings import EmailSettings
 from core.ids import new_id
 from core.messages import EMAIL, Address, OutboundMessage
 from core.purposes import Purpose
+from tests.bot.scene import Scene
 
 
 @pytest.fixture
@@ -42,3 +43,9 @@ def adapter():
             await adapter.close()
 
     return open_adapter
+
+
+@pytest.fixture
+def scene(store):
+    """Customers in the store, on each database."""
+    return Scene(store)
