@@ -20,6 +20,7 @@ from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
 from core.messages import RawInbound
 from core.wakeup import INBOUND, JOURNEYS, LocalWakeup
+from desk.preferences.routes import preferences_router
 from otklik.control import control_router
 from otklik.files import StoredFiles
 from otklik.service import Service
@@ -79,6 +80,9 @@ def make_app(service: Service) -> FastAPI:
         )
     )
 
+    app.include_router(
+        preferences_router(service.store, service.clock, service.wakeup, secret=service.configuration.secret)
+    )
     for adapter in service.adapters.values():
         if isinstance(adapter, WebchatAdapter):
             app.include_router(

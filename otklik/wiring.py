@@ -71,4 +71,5 @@ def addresses(configuration: Configuration) -> Addresses:
         bot_name=configuration.bot_name,
         track_clicks=settings.track_clicks,
         track_opens=settings.track_opens,
+        has_preferences=True,
     )

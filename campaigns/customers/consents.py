@@ -4,7 +4,7 @@ Every function works in the caller's transaction and locks the customer first, s
 dispatched after the commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -146,13 +146,20 @@ async def refuse_topic(connection: AsyncConnection, customer_id: str, campaign: 
     await _write(connection, customer_id, changed, proof, purpose=topic_of(campaign), granted=False)
 
 
-async def forgive_topics(connection: AsyncConnection, customer_id: str, proof: Proof) -> None:
-    """The customer agrees to marketing again: what they refused of it by campaign is refused no more."""
+async def forgive_topics(
+    connection: AsyncConnection, customer_id: str, proof: Proof, only: Collection[str] | None = None
+) -> None:
+    """The customer agrees to marketing again: what they refused of it by campaign is refused no more.
+
+    ``only`` names the campaigns that they want again; None: all.
+    """
     own = select(_IDENTITIES.c.id).where(_IDENTITIES.c.customer_id == customer_id)
     refused = select(_CONSENTS.c.identity_id, _CONSENTS.c.purpose).where(
         _CONSENTS.c.identity_id.in_(own), _CONSENTS.c.purpose.startswith(TOPIC), _CONSENTS.c.granted.is_(False)
     )
     for row in (await connection.execute(refused)).all():
+        if only is not None and row.purpose.removeprefix(TOPIC) not in only:
+            continue
         await _write(connection, customer_id, [row.identity_id], proof, purpose=row.purpose, granted=True)
 
 

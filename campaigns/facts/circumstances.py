@@ -28,6 +28,7 @@ from campaigns.engine import (
 from campaigns.facts.journeys import DueJourney
 from campaigns.limits.batch_prices import BatchPrices
 from campaigns.limits.budgets import Limit
+from campaigns.limits.hours import chosen_hours
 from core.purposes import NEEDS_CONSENT
 
 Served = Mapping[str, frozenset[str]]
@@ -70,7 +71,7 @@ class Circumstances:
         customer, prices = item.customer_id, self.prices
         return Facts(
             zone=item.zone,
-            sending_hours=self.config.sending_hours,
+            sending_hours=chosen_hours(self.config.sending_hours, item.hours),
             identities=item.identities,
             message=item.message,
             beside=self.beside.get(item.enrolment_id, ()),

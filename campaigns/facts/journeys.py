@@ -37,7 +37,10 @@ _PHONES = frozenset({SMS, WHATSAPP})
 
 @value(frozen=True, slots=True)
 class DueJourney:
-    """A due enrolment with what is its own. ``country`` is the customer's, empty where it is not known."""
+    """A due enrolment with what is its own.
+
+    ``country`` is the customer's, empty where it is not known; ``hours`` are those that they chose, if any.
+    """
 
     enrolment_id: str
     campaign_id: str
@@ -49,6 +52,7 @@ class DueJourney:
     message: MessageFacts | None
     country: str = ""
     not_now_until: datetime | None = None
+    hours: str = ""
 
 
 def due_condition(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
@@ -89,6 +93,7 @@ _ANY = select(
     _CUSTOMERS.c.zone_guess,
     _CUSTOMERS.c.country,
     _CUSTOMERS.c.not_now_until,
+    _CUSTOMERS.c.hours,
     _MESSAGES.c.channel.label("message_channel"),
     _MESSAGES.c.state.label("message_state"),
     _MESSAGES.c.created_at.label("message_planned_at"),
@@ -127,7 +132,8 @@ def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: 
     # unpacked at once: asking a row for its columns by name costs more than all the rest here
     (
         id_, campaign_id, customer_id, version, state, step, leg, step_at, variant, ghost, due_at, message_id, zone,
-        zone_guess, country, not_now_until, channel, message_state, planned_at, send_at, not_after, sent_at, reason,
+        zone_guess, country, not_now_until, hours, channel, message_state, planned_at, send_at, not_after, sent_at,
+        reason,
     ) = row  # fmt: skip
     return DueJourney(
         id_,
@@ -142,6 +148,7 @@ def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: 
         else None,
         country,
         not_now_until,
+        hours,
     )
 
 
@@ -164,9 +171,9 @@ class Prospect:
     ghost: bool = False
 
 
-_PROSPECTS = select(_CUSTOMERS.c.id, _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess, _CUSTOMERS.c.country).where(
-    given_ids(_CUSTOMERS.c.id)
-)
+_PROSPECTS = select(
+    _CUSTOMERS.c.id, _CUSTOMERS.c.zone, _CUSTOMERS.c.zone_guess, _CUSTOMERS.c.country, _CUSTOMERS.c.hours
+).where(given_ids(_CUSTOMERS.c.id))
 
 
 async def load_prospects(
@@ -191,6 +198,7 @@ async def load_prospects(
             zone=zone_named(row.zone or row.zone_guess or config.zone),
             message=None,
             country=row.country,
+            hours=row.hours,
         )
         for one in prospects
         if (row := rows.get(one.customer_id)) is not None

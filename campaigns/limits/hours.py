@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from campaigns.definition import Cap, NoSendDays, SendingHours
@@ -15,6 +16,8 @@ from core.values import value
 ALWAYS = frozenset({Purpose.CONVERSATION, Purpose.SERVICE, Purpose.STAFF, Purpose.TRANSACTIONAL})
 """Purposes that do not wait for the morning: the customer is there, or their order is."""
 EVERYWHERE = "*"
+NOON, EVENING = time(12), time(17)
+"""Where a customer may cut the sending hours."""
 _DAY = timedelta(days=1)
 
 
@@ -64,6 +67,28 @@ class ClosedDays:
 
 
 OPEN_ALWAYS = ClosedDays()
+
+
+def parts_of_hours(hours: SendingHours) -> tuple[str, ...]:
+    """Parts of the organisation's sending hours that a customer may choose, such as ``08:00-12:00``."""
+    return _parts(hours.opens, hours.closes)
+
+
+@lru_cache(maxsize=64)
+def _parts(first: str, last: str) -> tuple[str, ...]:
+    opens, closes = time.fromisoformat(first), time.fromisoformat(last)
+    if closes <= opens:
+        return ()
+    borders = [opens, *(at for at in (NOON, EVENING) if opens < at < closes), closes]
+    return tuple(f"{start:%H:%M}-{end:%H:%M}" for start, end in pairwise(borders))
+
+
+def chosen_hours(hours: SendingHours, chosen: str) -> SendingHours:
+    """The hours for a customer who ``chosen`` a part of them; all of them, if that part is offered no more."""
+    if not chosen or chosen not in parts_of_hours(hours):
+        return hours
+    opens, _, closes = chosen.partition("-")
+    return SendingHours(opens=opens, closes=closes)
 
 
 def first_window(now: datetime, zone: ZoneInfo, hours: SendingHours) -> Window:

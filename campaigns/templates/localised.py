@@ -139,6 +139,16 @@ def _babel_locale(locale: str) -> str:
     return "en"
 
 
+def local_date(day: date, locale: str) -> str:
+    """A day as a reader of ``locale`` writes it."""
+    return _date(day, "long", "", locale)
+
+
+def local_digits(text: str, locale: str) -> str:
+    """``text`` with the digits of ``locale``."""
+    return _own_digits(text, locale)
+
+
 @lru_cache(maxsize=4096)
 def _date(day: date, style: str, calendar: str, locale: str) -> str:
     persian = _is_persian(locale)

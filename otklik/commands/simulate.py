@@ -191,7 +191,7 @@ class _Run:
         # the secret of a simulation signs nothing that leaves it
         addresses = Addresses(
             settings.public_url, "simulation", configuration.reply_address, configuration.bot_name,
-            settings.track_clicks, settings.track_opens,
+            settings.track_clicks, settings.track_opens, has_preferences=True,
         )  # fmt: skip
         return Rendering(store, clock, addresses)
 

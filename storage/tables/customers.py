@@ -18,7 +18,8 @@ class Customer(SQLModel, table=True):
     """One person. ``external_id`` is the shop's own number; ``draw`` is hashed from the id and never changes.
 
     ``zone`` is the customer's own IANA zone, ``zone_guess`` the single zone of the phone's country, if there is one.
-    ``birthday`` is an ISO date. ``search`` is the folded name, for look-ups.
+    ``birthday`` is an ISO date. ``hours`` is when they want to be written to, such as ``10:00-13:00``, of the
+    organisation's sending hours; empty: any of them. ``search`` is the folded name, for look-ups.
     """
 
     __tablename__ = "customers"
@@ -43,6 +44,7 @@ class Customer(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)
     not_now_until: datetime | None = Field(default=None, sa_type=Instant)
+    hours: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
     def model_post_init(self, context: Any) -> None:
         """Give a new customer its draw."""

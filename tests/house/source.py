@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("otklik", "bot", "campaigns", "channels", "storage", "core", "sandbox")
+ROOMS = ("otklik", "desk", "bot", "campaigns", "channels", "storage", "core", "sandbox")
 
 
 @dataclass(frozen=True)

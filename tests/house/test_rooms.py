@@ -22,7 +22,7 @@ def test_import_contracts_hold() -> None:
 
 def test_a_breach_of_a_contract_is_seen(tmp_path: Path) -> None:
     """The same contracts over rooms in which ``core`` looks upwards and ``channels`` asks ``storage``."""
-    for room in ("otklik", "bot", "campaigns", "channels", "storage", "core", "sandbox"):
+    for room in ("otklik", "desk", "bot", "campaigns", "channels", "storage", "core", "sandbox"):
         (tmp_path / room).mkdir()
         (tmp_path / room / "__init__.py").write_text("")
     (tmp_path / "core" / "words.py").write_text("import campaigns\n")

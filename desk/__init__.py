@@ -1,0 +1,1 @@
+"""What people see in a browser: pages for customers now, the desk for those who answer them."""
