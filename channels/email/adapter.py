@@ -37,6 +37,7 @@ class EmailAdapter(ReceivesRawMail):
         self._servers = settings.submission()
         self._composer = Composer(settings)
         self._envelope_sender = (settings.bounce_address or settings.sender).encode()
+        self._signs_bounces = settings.bounce_address != "" and settings.bounce_address == settings.reply_address
         self._signer: Signer | None = None
         self._pool = Pool(settings)
 
@@ -112,7 +113,11 @@ class EmailAdapter(ReceivesRawMail):
         return await self._signer.signed(raw) if self._signer is not None else raw
 
     def _envelope(self, message: OutboundMessage) -> Envelope:
-        return Envelope(self._envelope_sender, message.to.value.encode(), message.id)
+        """From each mail's own signed address where bounces go to the mailbox of replies: so they say what they are of."""
+        sender = self._envelope_sender
+        if self._signs_bounces and is_address(message.reply_to) and message.reply_to.isascii():
+            sender = message.reply_to.encode()
+        return Envelope(sender, message.to.value.encode(), message.id)
 
     async def check(self) -> str:
         """Connect to every server, encrypt and log in; says what must stand in DNS where mails are signed.

@@ -250,10 +250,12 @@ class ImapMailbox:
             return True
 
     def _log_out(self) -> None:
-        box, self._box = self._box, None
-        if box is not None:
-            with suppress(*_FAILURES):
-                box.logout()
+        if self._box is not None:
+            try:
+                self._box.logout()
+            except _FAILURES:
+                self._drop()  # it was gone already, and its socket is still ours
+            self._box = None
 
 
 def _fetched(box: BaseMailBox, uids: str, parts: str) -> list[bytes | tuple[bytes, bytes]]:

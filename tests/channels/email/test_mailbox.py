@@ -222,6 +222,14 @@ async def test_closing_breaks_off_a_wait(server):
             await task
 
 
+async def test_a_logout_that_fails_leaves_no_socket(server):
+    async with opened(server.port) as box:
+        await box.poll({})
+        kept = box._box.client.sock
+        kept.shutdown(socket.SHUT_RDWR)
+    assert kept.fileno() == -1
+
+
 async def test_a_silent_server_does_not_stop_the_loop():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -123,7 +123,8 @@ async def test_postfixs_own_reports_come_back_by_dovecot(scene: Scene, mail):
     lost = await scene.message(person, None)
     late = await scene.message(slow, None)
     settings = EmailSettings(
-        "127.0.0.1", f"vera@{OURS}", port=smtp, tls="none", bounce_address=f"reply@{OURS}", imap_host="127.0.0.1",
+        "127.0.0.1", f"vera@{OURS}", port=smtp, tls="none", bounce_address=f"reply@{OURS}",
+        reply_address=f"reply@{OURS}", imap_host="127.0.0.1",
         imap_port=imap, imap_tls="none", imap_username="reply", imap_password=PASSWORD, imap_history="all",
     )  # fmt: skip
     async with place() as where, postfix(where, smtp), dovecot(where, imap), asyncio.timeout(90):
@@ -141,6 +142,7 @@ async def test_postfixs_own_reports_come_back_by_dovecot(scene: Scene, mail):
         finally:
             await box.close()
             await adapter.close()
+    assert any(f"Delivered-To: {signed}".encode() in raw.payload for raw in raws), "a return address for each mail"
     events = [event for raw in raws for event in box.parse(raw)]
     by_message = {event.message_id: event for event in events if isinstance(event, DeliveryReport)}
     assert (by_message[lost].status, by_message[lost].failure) == (MessageState.FAILED, "bad_address")
