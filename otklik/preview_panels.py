@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from campaigns.previewing.advice import base_direction
-from campaigns.previewing.page import CHANNELS, facts
+from campaigns.previewing.page import facts, title_of
 from campaigns.previewing.shown import Preview, Shown
 from campaigns.previewing.words import say
 from core.catalogue import listed
@@ -54,7 +54,7 @@ def _panel(console: Console, shown: Shown, lang: str) -> RenderableType:
         face = _isolated(button.label) + (" ↗" if button.url else "")
         inside.append(Panel(Text(face, justify="center"), style="cyan", padding=0))
     speech = shown.speech
-    words = [CHANNELS.get(speech.channel, speech.channel)]
+    words = [title_of(speech.channel)]
     words += [say(lang, "best")] if speech.best else [say(lang, "otherwise")] if speech.leg == "otherwise" else []
     words += [say(lang, "window_open" if shown.window_open else "window_closed")] if shown.elsewhen else []
     words += [say(lang, "variant", name=speech.variant)] if speech.variant else []
