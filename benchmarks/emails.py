@@ -86,8 +86,11 @@ def write_workspace(folder: Path) -> Path:
     return folder / "shop"
 
 
-async def prepare(folder: Path, url: str, messages: int) -> None:
-    """A store with ``messages`` enrolled customers who are due now."""
+async def prepare(shop: Path, url: str, journeys: int, *, chats: bool = False) -> None:
+    """A store with ``journeys`` customers, enrolled by the workspace ``shop`` and due now.
+
+    With ``chats`` every other one has a chat with our bot too.
+    """
     from campaigns.applying import apply
     from campaigns.starting.scheduler import Scheduler
     from campaigns.workspace.loader import load_workspace
@@ -97,17 +100,23 @@ async def prepare(folder: Path, url: str, messages: int) -> None:
     from storage.migrate import upgrade
     from storage.store import Store
 
-    people = folder / "people.csv"
-    lines = (f"{n},Reader{n},Petrova,reader{n}@example.org,Riga\n" for n in range(messages))
-    people.write_text("id,first name,last name,email,city\n" + "".join(lines))
+    people = shop.parent / "people.csv"
+    lines = (
+        f"{n},Reader{n},Petrova,reader{n}@example.org,{7000000 + n if chats and n % 2 else ''},Riga\n"
+        for n in range(journeys)
+    )
+    people.write_text("id,first name,last name,email,telegram id,city\n" + "".join(lines))
     async with await Store.open(url) as store:
         await upgrade(store)
         grant = ConsentGrant("marketing", "a benchmark", "yes, write to me")
         await import_customers(store, people, CustomerOptions(consent=grant))
         now = machine_now() - timedelta(seconds=1)
-        await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "benchmark"), now)
+        await apply(store, load_workspace(shop), Actor("operator", "benchmark"), now)
         entered = await Scheduler(store, SystemClock()).tick()
-        assert entered == messages, f"{entered} entered"
+        assert entered == journeys, f"{entered} entered"
+        if store.dialect == "postgresql":
+            async with store.write() as connection:
+                await connection.exec_driver_sql("ANALYZE")
 
 
 async def dump(path: Path, messages: int) -> None:
@@ -354,7 +363,7 @@ def run_part(told: argparse.Namespace) -> None:
         case "sink":
             asyncio.run(sink(told.port))
         case "prepare":
-            asyncio.run(prepare(folder, os.environ["OTKLIK_DATABASE_URL"], told.messages))
+            asyncio.run(prepare(write_workspace(folder), os.environ["OTKLIK_DATABASE_URL"], told.messages))
         case "dump":
             asyncio.run(dump(mails, told.messages))
         case "ours":

@@ -16,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emails import Stores
+from emails import Stores, prepare
 
 CAMPAIGN = """
 campaign: letters
@@ -63,35 +63,6 @@ def write_workspace(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return folder / "shop"
-
-
-async def prepare(folder: Path, url: str, journeys: int) -> None:
-    """A store with ``journeys`` enrolled customers who are due now; every other one has a chat with our bot too."""
-    from campaigns.applying import apply
-    from campaigns.starting.scheduler import Scheduler
-    from campaigns.workspace.loader import load_workspace
-    from core.actors import Actor
-    from core.clock import SystemClock, machine_now
-    from storage.imports import ConsentGrant, CustomerOptions, import_customers
-    from storage.migrate import upgrade
-    from storage.store import Store
-
-    people = folder / "people.csv"
-    lines = (
-        f"{n},Reader{n},Petrova,reader{n}@example.org,{7000000 + n if n % 2 else ''},Riga\n" for n in range(journeys)
-    )
-    people.write_text("id,first name,last name,email,telegram id,city\n" + "".join(lines))
-    async with await Store.open(url) as store:
-        await upgrade(store)
-        grant = ConsentGrant("marketing", "a benchmark", "yes, write to me")
-        await import_customers(store, people, CustomerOptions(consent=grant))
-        now = machine_now() - timedelta(seconds=1)
-        await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "benchmark"), now)
-        entered = await Scheduler(store, SystemClock()).tick()
-        assert entered == journeys, f"{entered} entered"
-        if store.dialect == "postgresql":
-            async with store.write() as connection:
-                await connection.exec_driver_sql("ANALYZE")
 
 
 @contextmanager
@@ -217,7 +188,7 @@ def compare(folder: Path, told: argparse.Namespace, server: str) -> None:
     taken: dict[str, list[Taken]] = {"ours": [], "raw": []}
     try:
         stores.make()
-        run_async(prepare(folder, stores.prepared, told.journeys))
+        run_async(prepare(write_workspace(folder), stores.prepared, told.journeys, chats=True))
         batches = run_async(recorded(stores.fresh(), told.batch))
         print(f"{told.journeys:,} due journeys, {told.batch:,} a batch, {stores.kind}", flush=True)
         for number in range(1, told.rounds + 1):
