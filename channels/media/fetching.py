@@ -21,7 +21,7 @@ REDIRECTS = 3
 CHUNK = 64 * 1024
 
 
-class _OncePinned(AbstractResolver):
+class OncePinned(AbstractResolver):
     """Looks a name up once in the life of a fetch; one address that is not public refuses the name."""
 
     def __init__(self, local: Collection[str]) -> None:
@@ -70,7 +70,7 @@ async def fetch(
         PermanentFailure: the address may not be asked, or what is there is gone, refused or too large.
         TransientFailure: nobody answered; ask again later.
     """
-    resolver = _OncePinned({host.name for host in hosts if host.local})
+    resolver = OncePinned({host.name for host in hosts if host.local})
     async with ClientSession(
         connector=TCPConnector(resolver=resolver, limit=1, force_close=True),
         timeout=ClientTimeout(total=timeout),

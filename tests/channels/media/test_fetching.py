@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import encode_basic_auth, web
 
-from channels.media.fetching import fetch
+from channels.media.fetching import OncePinned, fetch
 from channels.media.hosts import Host, allowed, is_public
 from channels.twilio.media import HOSTS, hosts
 from core.errors import PermanentFailure, TransientFailure
@@ -169,6 +169,19 @@ async def test_a_name_is_looked_up_once_and_its_address_pinned(monkeypatch: pyte
         await got(API)
     assert looked == ["api.twilio.com"]
     assert {address[0] for address in dialled} == {"8.8.8.8"}
+
+
+async def test_a_redirect_to_the_same_name_does_not_look_it_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, answers = asyncio.get_running_loop(), ["8.8.8.8", "127.0.0.1"]
+
+    async def look_up(host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", look_up)
+    resolver = OncePinned(())
+    for _ in range(2):
+        (found,) = await resolver.resolve("media.twiliocdn.com", 443)
+        assert found["host"] == "8.8.8.8"
 
 
 @pytest.mark.parametrize(
