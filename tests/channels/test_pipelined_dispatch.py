@@ -203,3 +203,23 @@ async def test_a_fault_gives_back_what_was_announced(journal: Journal) -> None:
     assert len(provider.taken) == 1
     assert set(provider.announced) <= set(provider.abandoned)
     assert outbox.of(OutcomeKind.NOT_SENT) >= set(provider.announced) | set(provider.taken)
+
+
+async def test_a_send_that_outlasts_the_grace_leaves_only_itself_unknown(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.dispatch.GRACE_SECONDS", 0.2)
+    begun = asyncio.Event()
+
+    async def hang(_: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    outbox = Outbox(10)
+    provider = Provider(1, hang)
+    running = asyncio.create_task(dispatcher(provider, outbox, journal).run())
+    await asyncio.wait_for(begun.wait(), SOON)
+    await stopped(running)
+    assert outbox.of(OutcomeKind.UNKNOWN) == set(provider.taken)
+    assert outbox.of(OutcomeKind.NOT_SENT) == set(outbox.attempts.values()) - set(provider.taken)
+    assert set(provider.announced) <= outbox.of(OutcomeKind.NOT_SENT)

@@ -133,3 +133,15 @@ async def test_silence_in_the_envelope_ahead_is_not_sent(mail, adapter):
         with pytest.raises(TransientFailure):
             await out.send_before(second, None)
     assert len(server.saw) == 1
+
+
+async def test_a_session_refuses_content_under_anothers_envelope(mail, adapter):
+    """Whatever its caller mixes up."""
+    first, second, third = mail(), mail(to=Address(EMAIL, "ali@example.net")), mail(text="three")
+    async with scripted(ehlo=PIPELINING) as server, adapter(server.port, sessions=1) as out:
+        await out.send_before(first, second)
+        out._pool._opened[third.id] = out._pool._opened.pop(second.id)
+        await out.send_before(third, None)
+    assert server.connections == 2
+    assert envelopes(server)[-1] == "<mina@example.net>"
+    assert len(server.saw) == 2
