@@ -113,7 +113,7 @@ class EmailAdapter(ReceivesRawMail):
         return await self._signer.signed(raw) if self._signer is not None else raw
 
     def _envelope(self, message: OutboundMessage) -> Envelope:
-        """From the mail's own signed address if bounces go to the mailbox of replies: then they say what they are of."""
+        """From the mail's own signed address if bounces go to the mailbox of replies: they then say what they are."""
         sender = self._envelope_sender
         if self._signs_bounces and is_address(message.reply_to) and message.reply_to.isascii():
             sender = message.reply_to.encode()
