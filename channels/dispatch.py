@@ -83,10 +83,6 @@ class _Started:
     deadline: float
 
 
-_Composed = tuple[Sequence[Claim], Mapping[str, OutboundMessage | str], float]
-"""Claims, what was composed for them, and the machine uptime of the claim."""
-
-
 class ChannelDispatcher:
     """Runs one adapter's messages from claim to record. Start it with :meth:`run`; cancel to stop."""
 
@@ -117,7 +113,9 @@ class ChannelDispatcher:
         self._aside: set[_Started] = set()
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
         self._pipelines = adapter if isinstance(adapter, Pipelines) else None
-        self._composed: asyncio.Queue[_Composed] = asyncio.Queue(maxsize=1)
+        self._composed: asyncio.Queue[tuple[Sequence[Claim], Mapping[str, OutboundMessage | str], float]] = (
+            asyncio.Queue(1)
+        )
         self._feeding = 0
         self._stopping = False
         self._begun = 0
