@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from campaigns.applying.writing import put_in_force
 from campaigns.customers.consents import Proof
 from campaigns.operating import pausing
 from campaigns.operating.unknowns import settle
@@ -24,6 +25,7 @@ from storage.intake import Intake
 from storage.outbox.columns import EMERGENCY_STOP, table
 from storage.statements import lock_customers
 from storage.tables import (
+    CampaignVersion,
     Conversation,
     Enrolment,
     Message,
@@ -173,6 +175,19 @@ class Acts:
         async with self.store.read() as connection:
             rows = await connection.execute(select(messages.c.id, messages.c.state).order_by(messages.c.id))
             return {row.id: row.state for row in rows}
+
+    async def edit(self, campaign: str, *, back: bool) -> None:
+        """The marketer applies another version, or the first again: who is on the way goes as its ``edits`` say."""
+        bodies = self.shop.bodies if back else self.shop.edited
+        body = next(each for each in bodies if each.definition.name == campaign)
+        version, now, id_ = self._version(body), self.clock.now(), self.campaigns[campaign].id
+        versions = table(CampaignVersion)
+        async with self.store.write() as connection:
+            if await connection.scalar(select(versions.c.hash).where(versions.c.hash == version)) is None:
+                new = {"hash": version, "campaign_id": id_, "body": body.as_json(), "applied_by": "", "created_at": now,
+                       "approved_by": ""}  # fmt: skip
+                await connection.execute(versions.insert(), new)
+            await put_in_force(connection, id_, body, now)
 
     async def pause(self, campaign: str) -> None:
         with suppress(Refused):

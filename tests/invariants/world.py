@@ -15,7 +15,6 @@ from sqlalchemy import select, update
 
 from bot.handoffs import Handoffs
 from campaigns.applying import version_hash
-from campaigns.applying.writing import put_in_force
 from campaigns.definition import CampaignBody, CampaignDefinition
 from campaigns.engine import HANDOFF, WEBHOOK
 from campaigns.gates import DISPATCH_GATES
@@ -188,19 +187,6 @@ class World(Acts, Oracles):
                 return
             definition = self.definitions[row.version]
             await enrol_group(connection, row, definition, self.shop.config, [person.id], self.clock.now())
-
-    async def edit(self, campaign: str, *, back: bool) -> None:
-        """The marketer applies another version, or the first again: who is on the way goes as its ``edits`` say."""
-        bodies = self.shop.bodies if back else self.shop.edited
-        body = next(each for each in bodies if each.definition.name == campaign)
-        version, now, id_ = self._version(body), self.clock.now(), self.campaigns[campaign].id
-        versions = table(CampaignVersion)
-        async with self.store.write() as connection:
-            if await connection.scalar(select(versions.c.hash).where(versions.c.hash == version)) is None:
-                new = {"hash": version, "campaign_id": id_, "body": body.as_json(), "applied_by": "", "created_at": now,
-                       "approved_by": ""}  # fmt: skip
-                await connection.execute(versions.insert(), new)
-            await put_in_force(connection, id_, body, now)
 
     async def plan(self) -> None:
         for _ in range(MOST_BATCHES):
