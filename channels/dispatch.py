@@ -15,6 +15,7 @@ import structlog
 
 from channels.adapter import Adapter, Pipelines
 from channels.journal import Journal
+from channels.rates import RateGate
 from core.clock import uptime
 from core.dispatching import Claim, Ended, Ready
 from core.errors import ChannelFault, ConfigurationError, StoreUnavailable, TransactionLost
@@ -56,22 +57,6 @@ class Composer(Protocol):
     """Makes messages out of claims. A claim that cannot be composed maps to the reason, in words."""
 
     async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]: ...
-
-
-class RateGate(Protocol):
-    """Says when one more message may leave. Each may raise StoreUnavailable."""
-
-    def ahead(self, account: str, most: int) -> int:
-        """How many messages, at most ``most``, are worth having ready."""
-        ...
-
-    async def recipient_wait(self, account: str, recipient: str) -> float:
-        """Take the recipient's turn: 0, or the seconds until it comes, and nothing was taken."""
-        ...
-
-    async def acquire(self, account: str) -> None:
-        """Wait for the account's turn."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +167,6 @@ class ChannelDispatcher:
         if uptime() < self._resume_at:
             return False
         self._feeding += 1  # from before the claim: an idle check must not fall between
-        handed = False
         try:
             claims = await self._outbox.claim(self.channel, self._limit())
             if not claims:
@@ -194,9 +178,9 @@ class ChannelDispatcher:
                 await self._unclaim(claims)
                 raise
             await self._composed.put((claims, composed, claimed_at))
-            handed = True
+            self._feeding += 1  # until it is begun
         finally:
-            self._feeding -= not handed
+            self._feeding -= 1
         return True
 
     async def _begin_for_ever(self) -> None:
