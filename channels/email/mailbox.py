@@ -26,6 +26,8 @@ T = TypeVar("T")
 Cursor = dict[str, object]
 """``uidvalidity`` and ``uid``: the last mail that was given. ``since``: the day, by the server, that history ends."""
 
+ASKED_AT_ONCE = 50_000
+"""Mails whose numbers are asked for in one search: eleven bytes each, in a line of a million at most."""
 _FAILURES = (imaplib.IMAP4.error, ImapToolsError, OSError, ssl.SSLError, EOFError, ValueError)
 _SIZE = re.compile(rb"UID (\d+)[^\r\n]*RFC822\.SIZE (\d+)|RFC822\.SIZE (\d+)[^\r\n]*UID (\d+)")
 _DAY = re.compile(rb'INTERNALDATE "\s?(\d{1,2}-[A-Za-z]{3}-\d{4})')
@@ -191,13 +193,13 @@ class ImapMailbox:
         if cursor.get("uidvalidity") == validity:
             last = int(str(cursor.get("uid", 0)))
             criteria = f"UID {last + 1}:*"
-        uids = sorted(uid for uid in map(int, box.uids(criteria, charset=None)) if uid > last)
+        uids = _after(box, last, criteria, following)
         found, last = self._mails(box, validity, uids[: self._settings.batch], last)
         return found, {**cursor, "uidvalidity": validity, "uid": last}
 
     def _starting_point(self, box: BaseMailBox, validity: int, following: int) -> Cursor:
         """Behind all that is there."""
-        uids = [int(uid) for uid in box.uids("ALL", charset=None)]
+        uids = [int(uid) for uid in box.uids(f"UID {following or 1}:*", charset=None)]  # the last one at least
         cursor: Cursor = {"uidvalidity": validity, "uid": max([following - 1, *uids])}
         if uids:
             day = _DAY.search(_flat(_fetched(box, str(max(uids)), "(INTERNALDATE)")))
@@ -256,6 +258,24 @@ class ImapMailbox:
             except _FAILURES:
                 self._drop()  # it was gone already, and its socket is still ours
             self._box = None
+
+
+def _after(box: BaseMailBox, last: int, criteria: str, following: int) -> list[int]:
+    """UIDs over ``last``, in order: all of them, or some of the first where the folder is large.
+
+    An answer with hundreds of thousands of numbers is longer than a line may be, so a large folder is asked in parts.
+    """
+    few = _number(box, "EXISTS") <= ASKED_AT_ONCE
+    if few or following - last <= ASKED_AT_ONCE:
+        parts = [criteria]
+    else:
+        more = criteria if criteria.startswith("SINCE") else ""
+        starts = range(last + 1, following, ASKED_AT_ONCE)
+        parts = [f"UID {start}:{start + ASKED_AT_ONCE - 1} {more}".strip() for start in starts]
+    for part in parts:
+        if uids := sorted(uid for uid in map(int, box.uids(part, charset=None)) if uid > last):
+            return uids
+    return []
 
 
 def _fetched(box: BaseMailBox, uids: str, parts: str) -> list[bytes | tuple[bytes, bytes]]:

@@ -102,6 +102,22 @@ async def test_batches_go_on_where_the_last_one_ended(server):
         assert numbers((await box.poll({}))[0]) == ["0"]
 
 
+async def test_a_large_folder_is_asked_in_parts(server, monkeypatch):
+    monkeypatch.setattr(module, "ASKED_AT_ONCE", 3)
+    await delivered(server, *range(11))
+    async with opened(server.port) as box:
+        seen, cursor = [], {}
+        while found := (answer := await box.poll(cursor))[0]:
+            cursor = answer[1]
+            assert len(found) <= 3
+            seen += numbers(found)
+        assert seen == [str(number) for number in range(11)]
+        await delivered(server, 11)
+        assert numbers((await box.poll(cursor))[0]) == ["11"]
+    async with opened(server.port, history="new") as box:
+        assert (await box.poll({}))[1]["uid"] == cursor["uid"] + 1
+
+
 async def test_a_mail_that_is_too_large_comes_by_its_header(server):
     await delivered(server, 1, size=5_000)
     async with opened(server.port, largest=1_000) as box:
