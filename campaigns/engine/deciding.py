@@ -278,7 +278,20 @@ class _Walk:
             return self._leave(step)
         self._plan.effects.append(Reschedule(message.id, window.opens, window.opens, window.closes))
         self._plan.note("SendDeferred", step.id, journey.leg, opens.deferred_by or "window")
+        self._move_beside(step)
         return Decision(replace(journey, due_at=None), tuple(self._plan.effects))
+
+    def _move_beside(self, step: SendStep) -> None:
+        """Those beside a message that missed their windows with it, as after a pause, are moved with it."""
+        for other in self._facts.beside:
+            if other.state is not MessageState.PLANNED or self._now < other.not_after:
+                continue
+            window = self._plan.opening(step, other.channel, other.planned_at, message_id=other.id).window
+            if window is None:
+                self._plan.effects.append(SkipMessage(other.id, "expired"))
+                self._plan.note("SendExpired", step.id, other.leg)
+            else:
+                self._plan.effects.append(Reschedule(other.id, window.opens, window.opens, window.closes))
 
     # ── ending a decision ────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ from sqlalchemy import and_, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
+from core.machines.campaign import CampaignState
 from core.machines.message import CANCEL, LOSE_SIGHT, SKIP, UNCLAIM
 from core.outcomes import Outcome, OutcomeKind
 from storage.given import IDS, given_ids
@@ -16,11 +17,11 @@ from storage.outbox.columns import is_in_flight, is_planned, table
 from storage.outbox.holds import release
 from storage.outbox.journeys import lock_journeys, wake_after
 from storage.statements import chunks, lease_clock
-from storage.tables import Attempt, Enrolment, Message, Worker
+from storage.tables import Attempt, Campaign, Enrolment, Message, Worker
 
 _OUTBOX = table(Message)
 _ATTEMPTS = table(Attempt)
-_ENROLMENTS = table(Enrolment)
+_ENROLMENTS, _CAMPAIGNS = table(Enrolment), table(Campaign)
 OVER = "answered"
 """Why a message is cancelled whose journey is over: as the gate of dispatch says it."""
 LATE = "expired"
@@ -165,14 +166,18 @@ async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
     """End planned messages that missed their window and that no journey waits for: nobody would look at them again.
 
     A journey's end cancels what is planned, and a journey that goes on takes its message along. What was on its way
-    meanwhile, and proved not to have left, is planned again. Gives the number.
+    meanwhile, and proved not to have left, is planned again. A journey that is due, or stands still with its campaign,
+    still decides about a message beside the one that it follows. Gives the number.
     """
     waits_for_it = _ENROLMENTS.c.message_id == _OUTBOX.c.id
+    is_due = and_(_ENROLMENTS.c.due_at.is_not(None), _ENROLMENTS.c.due_at <= now)
+    beside = and_(not_(waits_for_it), not_(or_(is_due, _CAMPAIGNS.c.state == CampaignState.PAUSED)))
     orphans = (
         select(_OUTBOX.c.id, _ENROLMENTS.c.closed_at)
         .join(_ENROLMENTS, _ENROLMENTS.c.id == _OUTBOX.c.enrolment_id)
+        .join(_CAMPAIGNS, _CAMPAIGNS.c.id == _ENROLMENTS.c.campaign_id)
         .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now)
-        .where(or_(_ENROLMENTS.c.closed_at.is_not(None), _ENROLMENTS.c.message_id.is_(None), not_(waits_for_it)))
+        .where(or_(_ENROLMENTS.c.closed_at.is_not(None), _ENROLMENTS.c.message_id.is_(None), beside))
         # not in id order: for that SQLite would go through every message; what another has locked is passed over
         .with_for_update(of=_OUTBOX, skip_locked=True)
     )

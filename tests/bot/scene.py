@@ -140,12 +140,13 @@ class Scene:
         purpose: Purpose = Purpose.MARKETING,
         provider_id: str | None = None,
         current: bool = True,
+        leg: str = "main",
     ) -> str:
         """A message of ours; with ``current`` it is the one that its journey stands at."""
         row = Message(
             customer_id=person.id, identity_id=person.identities[channel], channel=channel, account=channel,
             purpose=purpose, state=state, campaign_id=campaign[0] if campaign else None, enrolment_id=enrolment_id,
-            version=campaign[1] if campaign else "", step=step, leg="main", send_at=sent_at or NOW, sent_at=sent_at,
+            version=campaign[1] if campaign else "", step=step, leg=leg, send_at=sent_at or NOW, sent_at=sent_at,
             not_before=sent_at or NOW, not_after=NOW + DAY, provider_id=provider_id, created_at=NOW - DAY,
         )  # fmt: skip
         async with self.store.session() as session:

@@ -24,7 +24,7 @@ from core.ids import new_id
 from core.machines.campaign import CampaignState
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
-from core.messages import EMAIL, DeliveryReport
+from core.messages import EMAIL, TELEGRAM, DeliveryReport
 from core.purposes import Purpose
 from core.wakeup import LocalWakeup
 from storage.outbox.outbox import Outbox
@@ -126,6 +126,23 @@ async def test_resuming_moves_everything_by_the_pause(scene: Scene) -> None:
     assert closes > opens
     stage.clock.advance_to(opens)
     assert len(await stage.claim()) == 1
+
+
+async def test_a_message_beside_another_outlives_the_pause(scene: Scene) -> None:
+    stage = await Stage(scene).open()
+    (person,), (journey,) = stage.people, stage.journeys
+    other = await scene.message(
+        person, journey, campaign=stage.campaign, state=MessageState.PLANNED, sent_at=None, channel=TELEGRAM,
+        leg=TELEGRAM, current=False,
+    )  # fmt: skip
+    await stage.do(pause)
+    stage.clock.advance_to(NOW + 2 * DAY)
+    outbox = Outbox(scene.store, stage.clock, DISPATCH_GATES, worker=new_id())
+    await outbox.sweep()
+    assert (await scene.get(Message, other)).state is MessageState.PLANNED
+    await stage.do(resume)
+    await outbox.sweep()
+    assert (await scene.get(Message, other)).state is MessageState.PLANNED
 
 
 async def test_patience_is_frozen_too(scene: Scene) -> None:
@@ -234,7 +251,8 @@ async def test_a_stopped_campaign_is_over(scene: Scene) -> None:
 async def test_nothing_gets_past_the_emergency_stop_but_answers(scene: Scene) -> None:
     stage = await Stage(scene).open(2)
     for purpose in (Purpose.TRANSACTIONAL, Purpose.CONVERSATION):
-        await scene.message(stage.people[0], None, state=MessageState.PLANNED, sent_at=None, purpose=purpose)
+        planned = {"state": MessageState.PLANNED, "sent_at": None, "campaign": stage.campaign}
+        await scene.message(stage.people[0], None, purpose=purpose, **planned)
     held = await stage.claim()
     assert len(held) == 4
     async with scene.store.write() as connection:
