@@ -164,7 +164,12 @@ async def postfix(where, port):
         await listening(port, where / "postfix.log")
         yield
     finally:
-        process.terminate()
+        stop = await asyncio.create_subprocess_exec(
+            "postfix", "-c", str(config), "stop", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )  # its master is in a session of its own, and outlives whoever started it
+        await asyncio.wait_for(stop.wait(), 30)
+        with suppress(ProcessLookupError):
+            process.terminate()
         await asyncio.wait_for(process.wait(), 20)
 
 
