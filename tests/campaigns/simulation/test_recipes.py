@@ -21,7 +21,8 @@ from core.clock import VirtualClock
 from otklik.recipes import RECIPES, written_out
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
-CUSTOMERS, LENGTH = 60, timedelta(days=24)
+CUSTOMERS, LENGTH = 60, timedelta(days=32)
+"""Long enough for what somebody bought to run out."""
 
 
 def _read(folder: Path, recipe: str, lang: str) -> tuple[Workspace, Behaviour]:
