@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while another wants it. At Python's own 5 ms each statement in SQLite's
-thread waits twice for a busy loop, which costs a sixth of what a service sends."""
+thread can wait as long, twice, for a busy loop."""
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
