@@ -21,7 +21,7 @@ from core.clock import VirtualClock
 from otklik.recipes import RECIPES, written_out
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
-CUSTOMERS, LENGTH = 60, timedelta(days=32)
+CUSTOMERS, LENGTH = 36, timedelta(days=32)
 """Long enough for what somebody bought to run out."""
 
 
