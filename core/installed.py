@@ -11,13 +11,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
 from core.errors import ConfigurationError
-from core.messages import CHANNELS, WEBCHAT
+from core.messages import CHANNELS
 
 GROUP = "otklik.channels"
 """The entry points' group."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 """What a channel may be called: its settings are ``OTKLIK_<NAME>_<FIELD>``."""
-_TAKEN = frozenset({*CHANNELS, WEBCHAT, "twilio", "gateway"})
+_TAKEN = frozenset({*CHANNELS, "twilio", "gateway"})
 
 
 class Installed(Protocol):

@@ -12,7 +12,7 @@ SMS = "sms"
 WHATSAPP = "whatsapp"
 TELEGRAM = "telegram"
 WEBCHAT = "webchat"
-CHANNELS = (EMAIL, SMS, WHATSAPP, TELEGRAM)
+CHANNELS = (EMAIL, SMS, WHATSAPP, TELEGRAM, WEBCHAT)
 """Names of the built-in channels; a plugin's channel is any other lower-case word."""
 
 

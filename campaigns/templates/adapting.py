@@ -18,7 +18,7 @@ from campaigns.templates.letters import Action, Foot, button, footer, letter, wi
 from core import catalogue
 from core.catalogue import language_of
 from core.formatting import Formatted, plain, shortened, whatsapp
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Button, Span
+from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP, Button, Span
 from core.values import value
 
 _DIGITS = {"fa": str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")}
@@ -35,7 +35,7 @@ class Capabilities:
 
 CAPABILITIES = {
     TELEGRAM: Capabilities("inline", "spans", 4 * 4096),  # its adapter sends up to four in a row
-    "webchat": Capabilities("inline", "spans", 4096),
+    WEBCHAT: Capabilities("inline", "spans", 4000),
     WHATSAPP: Capabilities("numbered", "signs", 1600),
     SMS: Capabilities("numbered", "plain", 1600),
     EMAIL: Capabilities("links", "html", 512_000),

@@ -27,7 +27,7 @@ class Message(SQLModel, table=True):
     ``send_at`` is the planned business instant after deferrals; it leaves only while
     ``not_before ≤ business time < not_after``. ``retry_at`` is machine time. ``fence`` rises with every claim,
     ``lease_until`` is the database's time. ``sent_at`` is the business
-    instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk).
+    instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk, always a campaign's).
     """
 
     __tablename__ = "messages"

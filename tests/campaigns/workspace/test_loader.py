@@ -8,7 +8,7 @@ from campaigns.definition import CampaignBody, Goal, Leg, SendStep
 from campaigns.periods import Period
 from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.workspace.loader import load_workspace
-from core.messages import CHANNELS
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
 
 CAMPAIGN = """campaign: hello
 audience: everyone
@@ -44,8 +44,8 @@ def test_the_example_is_in_order(folder: Path) -> None:
     assert [step.id for step in campaign.definition.steps] == ["letter", "nudge", "last-call"]
     last = campaign.definition.step("last-call")
     assert last == SendStep(
-        id="last-call", main=Leg(channel="telegram", template="winback", among=CHANNELS),
-        otherwise=Leg(channel="sms", template="winback", among=CHANNELS), wait=Period(2, "d"),
+        id="last-call", main=Leg(channel="telegram", template="winback", among=(EMAIL, SMS, WHATSAPP, TELEGRAM)),
+        otherwise=Leg(channel="sms", template="winback", among=(EMAIL, SMS, WHATSAPP, TELEGRAM)), wait=Period(2, "d"),
     )  # fmt: skip
     assert campaign.definition.goal == Goal(event="order", within=Period(30, "d"))
     assert len(campaign.templates) == 12
