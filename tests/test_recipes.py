@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from campaigns.reading.problems import Problems
 from campaigns.rehearsal import read_cases, rehearse
 from campaigns.simulation.reading import read_behaviour
 from campaigns.workspace.loader import load_workspace
 from core.catalogue import LANGUAGES
+from core.reading.problems import Problems
 from otklik.cli import app
 from otklik.recipes import RECIPES, described
 

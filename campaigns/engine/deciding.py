@@ -28,11 +28,12 @@ from campaigns.engine.doing import do
 from campaigns.engine.effects import (
     Decision,
     Follow,
+    GrantOffer,
     Reschedule,
     SkipMessage,
     TakeQuota,
 )
-from campaigns.engine.journey import Facts, Journey, MessageFacts
+from campaigns.engine.journey import Facts, GrantFacts, Journey, MessageFacts
 from campaigns.engine.planning import Plan, too_late
 from campaigns.engine.waiting import STALE, is_missed, step_ends, wait_ends
 from campaigns.gates import SendFacts, live_chat, not_now
@@ -146,7 +147,13 @@ class _Walk:
         if self._journey.ghost:
             self._plan.note("GhostPassed", step.id)
             return
-        self._plan.effects += do(step, self._facts, self._now)
+        effects = do(step, self._facts, self._now)
+        self._plan.effects += effects
+        granted = tuple(
+            GrantFacts(one.offer, one.product, self._journey.id) for one in effects if isinstance(one, GrantOffer)
+        )
+        if granted:  # the next step of this very walk must not promise the product once more
+            self._facts = replace(self._facts, grants=(*self._facts.grants, *granted))
 
     def _within_quota(self, step: HandoffStep | TaskStep, number: int, since: datetime) -> Decision | None:
         """Do it if today's quota has room; else wait for tomorrow's, for as long as the step is patient."""

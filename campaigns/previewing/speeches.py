@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from campaigns.definition import BEST, CampaignBody, Leg, SendStep
 from campaigns.previewing.shown import Speech
-from campaigns.reading.problems import did_you_mean
 from core.errors import Refused
+from core.reading.problems import did_you_mean
 
 MAIN, OTHERWISE = "main", "otherwise"
 

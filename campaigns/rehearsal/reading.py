@@ -8,14 +8,14 @@ from typing import Any
 from campaigns.definition import CampaignDefinition
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
-from campaigns.reading.problems import Problems, did_you_mean
-from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
 from campaigns.rehearsal.cases import BEGINS, NOT_ENTERED, Case, Expected, Given, PastEvent
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.simulation.reading import read_rules
 from campaigns.workspace.values import local_instant
 from core.installed import channel_names
 from core.machines.enrolment import EnrolmentState
+from core.reading.problems import Problems, did_you_mean
+from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 _EXPECTED = re.compile(
     r"day (?P<day>\d{1,4}) +(?P<clock>([01]\d|2[0-3]):[0-5]\d) +(?P<channel>[a-z]+)(?: +(?P<step>[a-z0-9][a-z0-9_-]*))?"

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields, kind_of
-from campaigns.reading.yaml import Node, Scalar, Sequence
 from campaigns.segments.days import LONGEST_STRETCH, THIS
 from campaigns.segments.syntax import Comparison, Kind, Value, Word
+from core.reading.yaml import Node, Scalar, Sequence
 
 WORDS: tuple[Word, ...] = (
     "is", "is_not", "in", "not_in", "above", "below", "at_least", "at_most", "between", "contains", "starts_with",

@@ -6,9 +6,6 @@ from decimal import Decimal, InvalidOperation
 
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import did_you_mean
-from campaigns.reading.yaml import Mapping as YamlMapping
-from campaigns.reading.yaml import Node, Sequence
 from campaigns.segments.behaviour import JOURNEY_DEEDS, MESSAGE_DEEDS, RESPONSE_DEEDS
 from campaigns.segments.comparisons import (
     AT_LEAST_ONE,
@@ -40,6 +37,9 @@ from campaigns.segments.syntax import (
     Window,
 )
 from core.purposes import Purpose
+from core.reading.problems import did_you_mean
+from core.reading.yaml import Mapping as YamlMapping
+from core.reading.yaml import Node, Sequence
 
 AGGREGATES: tuple[Aggregate, ...] = ("count", "sum", "average", "first", "last")
 DEEDS: tuple[Deed, ...] = (*MESSAGE_DEEDS, *RESPONSE_DEEDS, *JOURNEY_DEEDS)

@@ -5,9 +5,6 @@ from typing import Any
 
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import Problems, did_you_mean
-from campaigns.reading.yaml import Mapping as YamlMapping
-from campaigns.reading.yaml import Node, Scalar, Sequence, from_plain
 from campaigns.segments.leaves import LEAVES
 from campaigns.segments.syntax import (
     Condition,
@@ -21,6 +18,9 @@ from campaigns.segments.syntax import (
 )
 from campaigns.segments.textbook import FILE, TEXTBOOK, textbook
 from core.installed import channel_names
+from core.reading.problems import Problems, did_you_mean
+from core.reading.yaml import Mapping as YamlMapping
+from core.reading.yaml import Node, Scalar, Sequence, from_plain
 
 MAX_CONDITIONS = 200
 MAX_EVENTS = 20

@@ -25,7 +25,6 @@ from sqlalchemy import (
 from sqlalchemy import table as view
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.segments.changes import SLACK, Standing, changed
 from campaigns.segments.compiling import compile_condition, inlined
 from campaigns.segments.membership import Move, both, enter, leave, members, moved, segment_size
@@ -33,6 +32,7 @@ from campaigns.segments.reading import read_stored
 from campaigns.segments.syntax import Condition, InSegment, SegmentDefinition
 from core.clock import machine_now, uptime
 from core.errors import Refused, StoreUnavailable
+from core.reading.problems import WorkspaceInvalid
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_missing

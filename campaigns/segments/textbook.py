@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-from campaigns.reading.yaml import Mapping, read_yaml
+from core.reading.yaml import Mapping, read_yaml
 
 TEXTBOOK = "textbook"
 FILE = "textbook.yaml"

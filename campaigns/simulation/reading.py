@@ -7,8 +7,6 @@ from pathlib import Path
 
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
-from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
-from campaigns.reading.yaml import MAX_BYTES, Mapping, Node, Sequence, read_yaml
 from campaigns.simulation.behaviour import (
     ANY,
     DELAYS,
@@ -26,6 +24,8 @@ from campaigns.simulation.behaviour import (
 )
 from campaigns.workspace.values import share
 from core.installed import channel_names
+from core.reading.problems import Problem, Problems, WorkspaceInvalid
+from core.reading.yaml import MAX_BYTES, Mapping, Node, Sequence, read_yaml
 
 
 def read_behaviour(path: Path, segments: Collection[str] | None = None) -> Behaviour:

@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from campaigns.definition import CampaignDefinition, Start, WorkspaceConfig
 from campaigns.live import workspace_config
 from campaigns.periods import zone_named
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.responding.arrivals import Arrival, arrivals
 from campaigns.segments.days import today
 from campaigns.segments.figures import properties_hold
@@ -30,6 +29,7 @@ from campaigns.versions import definitions
 from core.errors import Refused
 from core.ids import id_floor
 from core.machines.campaign import CampaignState
+from core.reading.problems import WorkspaceInvalid
 from storage.outbox.columns import table
 from storage.statements import chunks
 from storage.store import Store

@@ -1,7 +1,6 @@
 """What a template that works may still get wrong: a reader who cannot leave, a text that costs several SMS."""
 
 from campaigns.definition import Brand
-from campaigns.reading.problems import Problems
 from campaigns.templates.adapting import Adapted, Envelope, adapt
 from campaigns.templates.content import Rendered
 from campaigns.templates.errors import TemplateFailure
@@ -9,6 +8,7 @@ from campaigns.templates.leaving import says_stop
 from campaigns.templates.sources import TemplateSource
 from core.messages import SMS, WHATSAPP
 from core.purposes import NEEDS_CONSENT, Purpose
+from core.reading.problems import Problems
 from core.sms import sms_parts
 
 MANY_PARTS = 3

@@ -6,7 +6,6 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import Leg
-from campaigns.reading.problems import Problems, WorkspaceInvalid, did_you_mean
 from campaigns.templates.advice import advise_on_length, check_adapted, check_leaving
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
@@ -18,6 +17,7 @@ from campaigns.templates.variables import FREE_FORM, GROUPS, HAPPENING, NAMES, i
 from core.installed import channel_names
 from core.messages import EMAIL, WHATSAPP
 from core.purposes import NEEDS_CONSENT, Purpose
+from core.reading.problems import Problems, WorkspaceInvalid, did_you_mean
 
 
 def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:

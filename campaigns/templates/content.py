@@ -9,7 +9,6 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
 
 from campaigns.definition import Leg
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.leaving import says_later, says_stop
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
@@ -29,6 +28,7 @@ from campaigns.templates.sources import (
 from core.formatting import trimmed
 from core.marks import parsed
 from core.messages import EMAIL, SMS, Button, Span
+from core.reading.problems import WorkspaceInvalid
 from core.values import value
 
 MOST = 512_000

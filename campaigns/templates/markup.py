@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from campaigns.reading.problems import did_you_mean
 from campaigns.templates.sandbox import HTML
+from core.reading.problems import did_you_mean
 
 MJML_TAGS = frozenset(
     [

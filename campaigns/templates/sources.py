@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from campaigns.reading.fields import Fields
-from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
-from campaigns.reading.yaml import Scalar, Sequence, read_yaml
 from campaigns.templates.pasted import guarded
 from core.messages import EMAIL, WHATSAPP
+from core.reading.problems import Problem, Problems, WorkspaceInvalid
+from core.reading.yaml import Scalar, Sequence, read_yaml
 
 MESSAGE = "message"
 """In the place of a channel: the one text for all of them."""

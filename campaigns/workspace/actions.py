@@ -21,14 +21,14 @@ from campaigns.definition import (
 from campaigns.periods import Period, zone_named
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import did_you_mean
-from campaigns.reading.yaml import Mapping as YamlMapping
-from campaigns.reading.yaml import Node, Scalar, Sequence
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.locales import locale_code
 from campaigns.workspace.scope import Scope
 from campaigns.workspace.sends import EXPIRES, read_event
 from campaigns.workspace.values import clock, country, day, quota, web_address, weekday
+from core.reading.problems import did_you_mean
+from core.reading.yaml import Mapping as YamlMapping
+from core.reading.yaml import Node, Scalar, Sequence
 
 Made = tuple[str, Step | None]
 Reader = Callable[[Fields, dict[str, Any], Scope], Made]

@@ -7,8 +7,6 @@ from typing import Literal
 from campaigns.definition import DEFAULT_UNTIL, CampaignDefinition, Leg
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import Problems
-from campaigns.reading.yaml import Node
 from campaigns.workspace.choices import read_budget, read_experiment, read_offer, read_pace
 from campaigns.workspace.scope import Reference, Scope
 from campaigns.workspace.sends import Defaults, Speech, read_speech, read_until
@@ -16,6 +14,8 @@ from campaigns.workspace.starts import read_goal, read_period, read_start
 from campaigns.workspace.steps import StepReader
 from campaigns.workspace.values import reentry
 from core.purposes import Purpose
+from core.reading.problems import Problems
+from core.reading.yaml import Node
 
 PURPOSES = (Purpose.MARKETING.value, Purpose.TRANSACTIONAL.value)
 EDITS: tuple[Literal["pin", "migrate", "restart"], ...] = ("pin", "migrate", "restart")

@@ -15,7 +15,6 @@ from campaigns.definition import (
     WorkspaceConfig,
 )
 from campaigns.periods import Period
-from campaigns.reading.problems import Problems
 from campaigns.workspace.campaign import ReadCampaign
 from campaigns.workspace.languages import missing_languages
 from campaigns.workspace.occasions import check_occasions
@@ -23,6 +22,7 @@ from campaigns.workspace.paths import covered, earliest, unreachable
 from core.messages import EMAIL
 from core.money import parse_micros
 from core.purposes import NEEDS_CONSENT
+from core.reading.problems import Problems
 
 CONFIG = "otklik.yaml"
 LONGEST_WAIT = Period(2, "y")

@@ -7,11 +7,11 @@ from campaigns.definition import Budget, Experiment, OfferCandidate, OfferChoice
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.conditions import read_when
 from campaigns.workspace.scope import Scope
 from campaigns.workspace.values import amount, looks_like_money, per_hour, share
+from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 METRICS: tuple[Literal["reply", "click", "goal", "revenue"], ...] = ("reply", "click", "goal", "revenue")
 BUDGET_PERIODS: tuple[Literal["total", "day", "week", "month", "year"], ...] = (

@@ -6,10 +6,10 @@ A condition that stands in the campaign gets a name of its own (``@1``, ``@2`` i
 from campaigns.definition import When
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import WorkspaceInvalid
-from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
 from campaigns.segments.reading import read_condition, read_stored
 from campaigns.workspace.scope import Scope
+from core.reading.problems import WorkspaceInvalid
+from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 _HINT = "write a segment's name, {variant: NAME}, or a condition as in segments.yaml"
 

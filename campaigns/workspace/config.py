@@ -7,8 +7,6 @@ from campaigns.definition import Brand, ChannelPolicy, SendingHours, WorkspaceCo
 from campaigns.periods import Period, zone_named
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import Problems
-from campaigns.reading.yaml import Node
 from campaigns.workspace.locales import locale_code
 from campaigns.workspace.policies import (
     read_budgets,
@@ -22,6 +20,8 @@ from campaigns.workspace.policies import (
 from campaigns.workspace.sends import unknown_channel
 from campaigns.workspace.values import country, currency, share, web_address
 from core.money import parse_micros
+from core.reading.problems import Problems
+from core.reading.yaml import Node
 
 LATER = ("flows", "answers", "locales", "senders")
 MAX_LISTED = 1000

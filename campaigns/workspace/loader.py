@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaigns.definition import CampaignBody, Offer, WorkspaceConfig
-from campaigns.reading.problems import Problem, Problems, WorkspaceInvalid
-from campaigns.reading.yaml import MAX_BYTES, Node, read_yaml
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
@@ -18,6 +16,8 @@ from campaigns.workspace.offers import read_offers
 from campaigns.workspace.references import Known, check_references
 from campaigns.workspace.texts import Wanted, resolved, templates_of
 from core.installed import channel_names
+from core.reading.problems import Problem, Problems, WorkspaceInvalid
+from core.reading.yaml import MAX_BYTES, Node, read_yaml
 
 SEGMENTS = "segments.yaml"
 OFFERS = "offers.yaml"

@@ -6,10 +6,10 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import CampaignBody, CampaignDefinition
-from campaigns.reading.problems import Problems, WorkspaceInvalid
 from campaigns.templates.names import dotted_names
 from campaigns.templates.sandbox import TEXT
 from campaigns.templates.sources import take_apart
+from core.reading.problems import Problems, WorkspaceInvalid
 
 EVENT, OFFER = "event", "offer"
 _NAME = "event.name"

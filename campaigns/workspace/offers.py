@@ -5,8 +5,8 @@ from typing import Literal
 from campaigns.definition import Offer
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import Problems
-from campaigns.reading.yaml import Mapping, Node
+from core.reading.problems import Problems
+from core.reading.yaml import Mapping, Node
 
 KINDS: tuple[Literal["same", "unique", "none"], ...] = ("same", "unique", "none")
 

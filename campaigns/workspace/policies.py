@@ -10,10 +10,10 @@ from campaigns.definition import Budget, Cap, NoSendDays, Rate, SendingHours, St
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
 from campaigns.workspace.choices import read_amount
 from campaigns.workspace.sends import unknown_channel
 from campaigns.workspace.values import amount, clock, country, currency, day, share, weekday
+from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T", int, date)
 EVERYWHERE = "*"

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from campaigns.reading.problems import Problems, did_you_mean
 from campaigns.workspace.campaign import ReadCampaign
 from campaigns.workspace.scope import Kind
+from core.reading.problems import Problems, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from campaigns.definition import Leg
-from campaigns.reading.problems import Problems, did_you_mean
+from core.reading.problems import Problems, did_you_mean
 
 Kind = Literal["segment", "offer", "budget", "handler"]
 

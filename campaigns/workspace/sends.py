@@ -8,9 +8,9 @@ from campaigns.definition import BEST, DEFAULT_UNTIL, EVENT, Leg, SendStep
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import did_you_mean
-from campaigns.reading.yaml import Mapping, Node, Scalar, Sequence
 from campaigns.workspace.scope import Scope
+from core.reading.problems import did_you_mean
+from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 ANSWERS = ("reply", "click", "goal")
 EXPIRES = Period(48, "h")

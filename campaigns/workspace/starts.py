@@ -6,13 +6,13 @@ from campaigns.definition import ActivePeriod, Goal, Start
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import did_you_mean
-from campaigns.reading.yaml import Mapping as YamlMapping
-from campaigns.reading.yaml import Scalar
 from campaigns.segments.reading import read_condition
 from campaigns.segments.syntax import ATTRIBUTE, FIELDS
 from campaigns.workspace.scope import Scope
 from campaigns.workspace.values import clock, crontab, day, local_instant, offset, zone
+from core.reading.problems import did_you_mean
+from core.reading.yaml import Mapping as YamlMapping
+from core.reading.yaml import Scalar
 
 WORDS = ("now", "api")
 _FORMS = "start: now, start: api, or one of at:, cron:, event:, segment: and date: under it"

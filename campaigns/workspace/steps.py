@@ -6,12 +6,12 @@ from typing import Any
 from campaigns.definition import END, Action, Arm, BranchStep, Step, When
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.reading.problems import did_you_mean
-from campaigns.reading.yaml import Node, Sequence
 from campaigns.workspace.actions import CHANGES, READERS
 from campaigns.workspace.conditions import read_when
 from campaigns.workspace.scope import Scope
 from campaigns.workspace.sends import Defaults, read_send
+from core.reading.problems import did_you_mean
+from core.reading.yaml import Node, Sequence
 
 MAX_STEPS = 200
 MAX_DEPTH = 5

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from campaigns.definition import BEST, CampaignDefinition, Leg, SendStep
-from campaigns.reading.problems import Problems
 from campaigns.templates.sources import extensions
 from core.messages import EMAIL, TELEGRAM
+from core.reading.problems import Problems
 
 Available = Mapping[str, Collection[str]]
 """The channels that each template has a file for, in the order of the channels that exist."""

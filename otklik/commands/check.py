@@ -11,9 +11,9 @@ from otklik.commands.folder import workspace_folder
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
-    from campaigns.reading.problems import Problem
     from campaigns.rehearsal import Case
     from campaigns.workspace.loader import Workspace
+    from core.reading.problems import Problem
 
 
 def check(
@@ -28,8 +28,8 @@ def check(
 
     Example: otklik check shop --tests
     """
-    from campaigns.reading.problems import WorkspaceInvalid
     from campaigns.workspace.loader import load_workspace
+    from core.reading.problems import WorkspaceInvalid
     from otklik.commands.problems import summary
 
     with plainly():
@@ -55,8 +55,8 @@ def _cases(workspace: "Workspace") -> "Mapping[str, Sequence[Case]]":
     Raises:
         WorkspaceInvalid: if one cannot be read.
     """
-    from campaigns.reading.problems import Problems
     from campaigns.rehearsal import read_cases
+    from core.reading.problems import Problems
 
     problems = Problems()
     cases = {

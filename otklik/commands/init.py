@@ -70,7 +70,7 @@ def _list(lang: str) -> None:
 
 def _chosen(folder: Path | None, recipe: str) -> Path:
     """The folder to write to; a recipe that does not exist is refused."""
-    from campaigns.reading.problems import did_you_mean
+    from core.reading.problems import did_you_mean
     from otklik.recipes import RECIPES
 
     if recipe and recipe not in RECIPES:

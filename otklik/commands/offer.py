@@ -116,7 +116,7 @@ def _hint(name: str, known: "dict[str, OfferState]") -> str:
 
 
 def _near(name: str, known: "dict[str, OfferState]") -> str:
-    from campaigns.reading.problems import did_you_mean
+    from core.reading.problems import did_you_mean
 
     return did_you_mean(name, known)
 

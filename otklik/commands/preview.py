@@ -105,9 +105,9 @@ def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, Work
     Raises:
         Refused: if there is no such campaign, or the files are not in order.
     """
-    from campaigns.reading.problems import WorkspaceInvalid, did_you_mean
     from campaigns.workspace.loader import load_workspace
     from core.errors import Refused
+    from core.reading.problems import WorkspaceInvalid, did_you_mean
     from otklik.commands.problems import one_each
 
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from campaigns.reading.problems import Problem
+from core.reading.problems import Problem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -97,8 +97,8 @@ async def _refresh(name: str, *, full: bool) -> list[str]:
 
 
 def _require(name: str, segments: "Mapping[str, Any]") -> None:
-    from campaigns.reading.problems import did_you_mean
     from core.errors import Refused
+    from core.reading.problems import did_you_mean
 
     if name not in segments:
         hint = did_you_mean(name, segments) or "; otklik segment list shows all"

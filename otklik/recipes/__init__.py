@@ -10,8 +10,8 @@ from importlib.resources.abc import Traversable
 from string import Template
 from typing import Any
 
-from campaigns.reading.yaml import read_yaml
 from core.catalogue import LANGUAGES
+from core.reading.yaml import read_yaml
 
 RECIPES = ("welcome", "abandoned-cart", "review", "birthday", "replenishment", "win-back")
 _FOLDER = files(__name__)

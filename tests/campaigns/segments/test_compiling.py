@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from sqlalchemy import insert, select, text
 
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.segments.compiling import compile_segment
 from campaigns.segments.reading import read_stored
 from campaigns.segments.syntax import SegmentDefinition
 from core.errors import Refused
 from core.ids import new_id
+from core.reading.problems import WorkspaceInvalid
 from storage import migrate
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table

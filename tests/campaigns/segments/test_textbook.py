@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from campaigns.periods import Period
-from campaigns.reading.problems import Problems
-from campaigns.reading.yaml import read_yaml
 from campaigns.segments.compiling import compile_segment
 from campaigns.segments.reading import read_segments
 from core.ids import new_id
+from core.reading.problems import Problems
+from core.reading.yaml import read_yaml
 from storage.store import Store
 from tests.campaigns.segments.evaluator import Did, Person
 from tests.campaigns.segments.settling import settle

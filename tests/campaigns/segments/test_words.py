@@ -6,10 +6,10 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from campaigns.reading.problems import Problems, WorkspaceInvalid
-from campaigns.reading.yaml import read_yaml
 from campaigns.schema import schema_of
 from campaigns.segments.reading import read_segments, read_stored
+from core.reading.problems import Problems, WorkspaceInvalid
+from core.reading.yaml import read_yaml
 from tests.campaigns.segments.strategies import conditions
 
 VALIDATOR = jsonschema.Draft202012Validator(schema_of("segments"))

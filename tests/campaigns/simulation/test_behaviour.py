@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.reading.problems import Problems, WorkspaceInvalid
-from campaigns.reading.yaml import read_yaml
 from campaigns.rehearsal import read_cases
 from campaigns.simulation.behaviour import KINDS, Behaviour, Deed, Reach, Rule, Shopping
 from campaigns.simulation.reading import read_behaviour
 from campaigns.workspace.campaign import read_campaign
 from core.messages import CHANNELS
+from core.reading.problems import Problems, WorkspaceInvalid
+from core.reading.yaml import read_yaml
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 WHOLE = """\

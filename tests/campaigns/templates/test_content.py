@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from campaigns.definition import Leg
-from campaigns.reading.problems import Problems
 from campaigns.templates.checking import check_file, stray_file
 from campaigns.templates.content import Rendered, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.filters import FILTERS
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
 from campaigns.templates.variables import NAMES, sample
+from core.reading.problems import Problems
 
 LETTER = """---
 subject: "Hello {{ customer.first_name | default('there', true) }}"

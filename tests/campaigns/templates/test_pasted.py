@@ -6,11 +6,11 @@ import pytest
 
 from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import Leg
-from campaigns.reading.problems import Problems
 from campaigns.templates.checking import check_file
 from campaigns.templates.content import render_templates
 from campaigns.templates.pasted import PREVIEW, guarded, with_place_for_preview
 from campaigns.templates.variables import sample
+from core.reading.problems import Problems
 
 OUTLOOK = """<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml" xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office">

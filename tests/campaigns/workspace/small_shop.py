@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.workspace.loader import load_workspace
+from core.reading.problems import WorkspaceInvalid
 
 HEAD = """campaign: hello
 audience: everyone

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.workspace.loader import load_workspace
+from core.reading.problems import WorkspaceInvalid
 from otklik.commands.check import check
 from otklik.commands.problems import by_file, summary
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.reading.problems import Problems
-from campaigns.reading.yaml import read_yaml
 from campaigns.schema import schema_of
 from campaigns.workspace.campaign import read_campaign
 from campaigns.workspace.config import read_config
 from campaigns.workspace.offers import read_offers
 from core.messages import CHANNELS
+from core.reading.problems import Problems
+from core.reading.yaml import read_yaml
 
 PAGE = (Path(__file__).parents[3] / "docs" / "campaigns.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -6,9 +6,9 @@ import pytest
 
 from campaigns.definition import CampaignBody, Goal, Leg, SendStep
 from campaigns.periods import Period
-from campaigns.reading.problems import WorkspaceInvalid
 from campaigns.workspace.loader import load_workspace
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
+from core.reading.problems import WorkspaceInvalid
 
 CAMPAIGN = """campaign: hello
 audience: everyone

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.definition import END, CampaignBody, CampaignDefinition
-from campaigns.reading.problems import Problems, WorkspaceInvalid
-from campaigns.reading.yaml import from_plain, read_yaml
 from campaigns.workspace.campaign import read_campaign
 from campaigns.workspace.checking import check_campaign
 from campaigns.workspace.config import read_config
@@ -19,6 +17,8 @@ from campaigns.workspace.loader import Workspace, load_workspace
 from campaigns.workspace.offers import read_offers
 from campaigns.workspace.paths import ways_on
 from core.messages import CHANNELS
+from core.reading.problems import Problems, WorkspaceInvalid
+from core.reading.yaml import from_plain, read_yaml
 
 SHOP = Path(__file__).parent / "shop"
 FILES = ("campaigns/autumn.yaml", "campaigns/cart.yaml", "otklik.yaml", "offers.yaml")

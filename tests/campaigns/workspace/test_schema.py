@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from campaigns.reading.yaml import read_yaml
 from campaigns.schema import schema_of
 from campaigns.segments.comparisons import WORDS
 from campaigns.segments.reading import read_stored
+from core.reading.yaml import read_yaml
 from tests.campaigns.workspace.conftest import EXAMPLE
 from tests.campaigns.workspace.small_shop import HEAD
 from tests.campaigns.workspace.test_mutations import SHOP as EVERYTHING

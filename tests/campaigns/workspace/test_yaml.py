@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from campaigns.reading.problems import WorkspaceInvalid
-from campaigns.reading.yaml import Mapping, Scalar, read_yaml
+from core.reading.problems import WorkspaceInvalid
+from core.reading.yaml import Mapping, Scalar, read_yaml
 
 BILLION = "a: &a [x,x]\n" + "".join(f"b{n}: &b{n} [*a,*a]\n" for n in range(30))
 MERGE = "a: &a {k: v}\n" + "".join(f"m{n}: &m{n}\n  <<: [{', '.join(['*a'] * 40)}]\n" for n in range(12))
