@@ -8,6 +8,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.choices import Choice, chosen
+from bot.contacts import prove_phone
 from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
 from bot.deeplinks import join
@@ -50,6 +51,8 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
     sender = await resolve(connection, inbound, context)
     if sender is None:
         return None
+    if inbound.phone:
+        sender = await prove_phone(connection, inbound, sender, context)
     await lock_customers(connection, [sender.customer_id], shared=False)
     await touch(connection, inbound, sender, context)
     inbound, choice = await chosen(connection, inbound, sender, context)
