@@ -18,7 +18,7 @@ _ROBOTS = re.compile(
     r"(?:mailer-daemon|postmaster|bounces?|no-?reply|do-?not-?reply|autoreply)(?:[+=-].*)?@", re.IGNORECASE
 )
 _OUT_OF_OFFICE = re.compile(
-    r"\s{0,20}(?:out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response|responder)\b"
+    r"\A\s{0,20}(?:out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response|responder)\b"
     r"|i am (?:out of office|on (?:leave|vacation))|away from (?:the )?office|on vacation|vacation reply"
     r"|автоответ|автоматический ответ|автоматическое уведомление|нет на месте|вне офиса|я в отпуске"
     r"|отсутствую на работе"

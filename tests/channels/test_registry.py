@@ -1,11 +1,14 @@
 """Accounts by kind, and complaints that name the setting."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from channels import registry
 from channels.registry import kinds, make, make_mailbox
+from core import installed
 from core.errors import ConfigurationError
 
 TWILIO = {"account_sid": "AC" + "0" * 32, "auth_token": "secret-value", "sender": "+12025550100"}
@@ -50,18 +53,49 @@ def test_mail_without_an_imap_host_has_no_mailbox() -> None:
     assert make_mailbox("mail", {"host": "127.0.0.1", "sender": "shop@example.com"}) is None
 
 
-def _plugin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    entries = EntryPoints([EntryPoint("carrier-pigeon", value, registry.GROUP)])
-    monkeypatch.setattr(registry, "entry_points", entries.select)
+@dataclass(frozen=True)
+class PigeonSettings:
+    account: str
+    loft: str
 
 
-def test_a_plugins_kind_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    _plugin(monkeypatch, "channels.registry:_sms")
-    assert make("carrier-pigeon", "shop", TWILIO).account == "shop"
-    assert "carrier-pigeon" in kinds()
+@dataclass(frozen=True)
+class Pigeon:
+    settings: PigeonSettings
+
+    @property
+    def account(self) -> str:
+        return self.settings.account
 
 
-def test_a_plugin_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    _plugin(monkeypatch, "no_such_package:factory")
-    with pytest.raises(ConfigurationError, match="channel carrier-pigeon: its plugin no_such_package:factory"):
-        make("carrier-pigeon", "shop", {})
+PIGEON = registry.Channel(PigeonSettings, Pigeon)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Installs a plugin of the kind ``carrier_pigeon`` by its entry point's value."""
+    caches = (installed.plugins, installed.channel_names, installed.installed)
+
+    def install(value: str) -> None:
+        entries = EntryPoints([EntryPoint("carrier_pigeon", value, installed.GROUP)])
+        monkeypatch.setattr(installed, "entry_points", entries.select)
+        for cache in caches:
+            cache.cache_clear()
+
+    yield install
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_plugins_kind_is_found_by_its_entry_point(plugin: Callable[[str], None]) -> None:
+    plugin(f"{__name__}:PIGEON")
+    assert make("carrier_pigeon", "shop", {"loft": "north"}).account == "shop"
+    assert "carrier_pigeon" in kinds()
+    with pytest.raises(ConfigurationError, match=r"shop\.loft: is missing"):
+        make("carrier_pigeon", "shop", {})
+
+
+def test_a_plugin_that_does_not_load_is_named(plugin: Callable[[str], None]) -> None:
+    plugin("no_such_package:factory")
+    with pytest.raises(ConfigurationError, match="channel carrier_pigeon: its plugin no_such_package:factory"):
+        make("carrier_pigeon", "shop", {})

@@ -111,7 +111,7 @@ def test_a_bomb_is_read_in_time(raw):
 
 
 SCRIPT = """
-import json, resource, sys, time
+import json, time
 from channels.email.inbound import parse
 from tests.channels.email.test_hostile import BOMBS
 slowest = 0
@@ -119,12 +119,17 @@ for raw in BOMBS.values():
     started = time.thread_time()
     parse(raw, "email")
     slowest = max(slowest, time.thread_time() - started)
-print(json.dumps([slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")]
+print(json.dumps([slowest, int(peak) // 1024]))
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a program's own peak of memory is read from /proc")
 def test_all_of_them_fit_into_the_memory_of_one_process():
-    """In 256 MB, the interpreter, the test's own 60 MB of bombs and its libraries counted."""
+    """In 256 MB, the interpreter, the test's own 60 MB of bombs and its libraries counted.
+
+    The system tells a program's own peak there; getrusage begins with that of whoever started it.
+    """
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=True)
     slowest, megabytes = json.loads(done.stdout)
     assert slowest < 2
