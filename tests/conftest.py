@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -19,8 +19,9 @@ from storage.store import Store, engine_url
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
 # The gate draws the same examples each time: whether a change may land is no matter of luck. Who hunts draws new ones.
-settings.register_profile("gate", derandomize=True)
-settings.register_profile("hunt", derandomize=False)
+_AT_ITS_PACE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # a busy machine breaks nothing
+settings.register_profile("gate", derandomize=True, **_AT_ITS_PACE)
+settings.register_profile("hunt", derandomize=False, **_AT_ITS_PACE)
 settings.load_profile("hunt" if os.environ.get("OTKLIK_TEST_HUNT") else "gate")
 
 
