@@ -19,17 +19,16 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from sides import Taken, begin, free_port, in_process, parser, take_turns, tell
 from sink import sink
 
-ROOT = Path(__file__).parents[1]
 SESSIONS = 5
 SENDER = "vera@shop.example.com"
 CLAIM = 500
@@ -51,21 +50,6 @@ LETTER = (
     '<p>{{ brand.name }}, {{ brand.postal_address }} · <a href="{{ links.unsubscribe }}">Unsubscribe</a></p>\n'
     "</body></html>\n"
 )
-
-
-class Taken(NamedTuple):
-    """Seconds on the wall's clock and of the process's CPU."""
-
-    seconds: float
-    cpu: float
-
-    @classmethod
-    def now(cls) -> "Taken":
-        return cls(time.perf_counter(), time.process_time())
-
-    def since(self) -> "Taken":
-        now = self.now()
-        return Taken(now.seconds - self.seconds, now.cpu - self.cpu)
 
 
 def write_workspace(folder: Path) -> Path:
@@ -297,60 +281,30 @@ class Stores:
         asyncio.run(run())
 
 
-def in_process(folder: Path, part: str, url: str, told: argparse.Namespace, port: int) -> Taken:
-    """Run one part in a process of its own; what it measured."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("OTKLIK_")},
-        "PYTHONPATH": str(ROOT),
-        "OTKLIK_DATABASE_URL": url,
-        "OTKLIK_DATA_DIR": str(folder / "data"),
-        "OTKLIK_SECRET": "a benchmark signs its links with this",
-        "OTKLIK_LOG_LEVEL": "warning",
-        "OTKLIK_EMAIL_HOST": "127.0.0.1",
-        "OTKLIK_EMAIL_PORT": str(port),
-        "OTKLIK_EMAIL_TLS": "none",
-        "OTKLIK_EMAIL_SENDER": SENDER,
-        "OTKLIK_EMAIL_SESSIONS": str(SESSIONS),
-    }
-    profiler = ["-m", "cProfile", "-o", told.profile] if told.profile and part == "ours" else []
-    command = [sys.executable, *profiler, __file__, "--part", part, "--folder", str(folder), "--port", str(port)]
-    command += ["--messages", str(told.messages)]
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=900)
-    return Taken(*json.loads(done.stdout or b"[0, 0]"))
-
-
 def compare(folder: Path, told: argparse.Namespace) -> None:
     """Prepare, run the rounds, print the medians."""
-    stores = Stores(folder, told.database)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    taken: dict[str, list[Taken]] = {"ours": [], "bare": [], "bare-uvloop": []}
+    stores, port = Stores(folder, told.database), free_port()
+
+    def run(part: str, url: str) -> Taken:
+        settings = {
+            "OTKLIK_DATABASE_URL": url, "OTKLIK_EMAIL_HOST": "127.0.0.1", "OTKLIK_EMAIL_PORT": str(port),
+            "OTKLIK_EMAIL_TLS": "none", "OTKLIK_EMAIL_SENDER": SENDER, "OTKLIK_EMAIL_SESSIONS": str(SESSIONS),
+        }  # fmt: skip
+        return in_process(__file__, part, folder, told, port, settings)
+
     try:
         with running_sink(told.sink, port) as name:
             stores.make()
-            in_process(folder, "prepare", stores.prepared, told, port)
-            in_process(folder, "dump", stores.fresh(), told, port)
+            run("prepare", stores.prepared)
+            run("dump", stores.fresh())
             size = statistics.mean(len(raw) for _, raw in pickle.loads((folder / "mails").read_bytes()))  # noqa: S301
             print(
                 f"{told.messages:,} mails of {size:,.0f} bytes, {SESSIONS} sessions, {stores.kind}, {name}", flush=True
             )
-            for number in range(1, told.rounds + 1):
-                for part, rounds in taken.items():
-                    url = stores.fresh() if part == "ours" else stores.prepared
-                    rounds.append(in_process(folder, part, url, told, port))
-                rates = "   ".join(
-                    f"{part} {told.messages / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items()
-                )
-                print(f"round {number}: {rates}", flush=True)
+            taken = take_turns(told, lambda part: run(part, stores.fresh() if part == "ours" else stores.prepared))
     finally:
         stores.drop()
-    rate = {part: told.messages / statistics.median(one.seconds for one in rounds) for part, rounds in taken.items()}
-    cpu = {part: 1000 * statistics.median(one.cpu for one in rounds) / told.messages for part, rounds in taken.items()}
-    print(f"ours, end to end, on uvloop   {rate['ours']:>8,.0f}/s   {cpu['ours']:.2f} ms of CPU each")
-    for part, loop in (("bare", "asyncio"), ("bare-uvloop", "uvloop")):
-        words = f"{rate[part]:>8,.0f}/s   {cpu[part]:.2f} ms of CPU each"
-        print(f"bare aiosmtplib on {loop:<10} {words}   ratio {rate['ours'] / rate[part]:.2f}")
+    tell(taken, told.messages, "bare aiosmtplib")
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -375,23 +329,9 @@ def run_part(told: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--database", default="", help="a PostgreSQL server's URL; databases are made and dropped there"
-    )
-    parser.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
-    parser.add_argument("--profile", default="", help="write a cProfile of our side to this file")
-    parser.add_argument("--part", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, default=Path(), help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.part:
-        run_part(told)
-        return
-    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as name:
-        compare(Path(name), told)
+    taking = parser(__doc__, 5000)
+    taking.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
+    begin(taking.parse_args(), run_part, compare)
 
 
 if __name__ == "__main__":

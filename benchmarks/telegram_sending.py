@@ -14,10 +14,8 @@ import json
 import os
 import pickle
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from botapi import serve
-from emails import ROOT, Stores, Taken, ours
+from emails import Stores, ours
+from sides import ROOT, Taken, begin, free_port, in_process, parser, take_turns, tell
 
 SESSIONS = 8
 TOKEN = "100001:a-benchmark"  # noqa: S105 - the fake server takes any
@@ -164,59 +163,30 @@ def running_server(port: int) -> Iterator[None]:
             process.terminate()
 
 
-def in_process(folder: Path, part: str, url: str, told: argparse.Namespace, port: int) -> Taken:
-    """Run one part in a process of its own; what it measured."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("OTKLIK_")},
-        "PYTHONPATH": str(ROOT),
-        "OTKLIK_DATABASE_URL": url,
-        "OTKLIK_DATA_DIR": str(folder / "data"),
-        "OTKLIK_SECRET": "a benchmark signs its links with this",
-        "OTKLIK_LOG_LEVEL": "warning",
-        "OTKLIK_TELEGRAM_TOKEN": TOKEN,
-        "OTKLIK_TELEGRAM_CLIENT": told.client,
-        "OTKLIK_TELEGRAM_BASE_URL": f"http://127.0.0.1:{port}",
-        "OTKLIK_TELEGRAM_MODE": "webhook",  # nothing comes in here, and nobody polls
-        "OTKLIK_TELEGRAM_WEBHOOK_SECRET": "benchmark",
-        "OTKLIK_TELEGRAM_SESSIONS": str(SESSIONS),
-        "OTKLIK_TELEGRAM_RATE": "0",
-        "OTKLIK_TELEGRAM_CHAT_RATE": "0",
-    }
-    profiler = ["-m", "cProfile", "-o", told.profile] if told.profile and part == "ours" else []
-    command = [sys.executable, *profiler, __file__, "--part", part, "--folder", str(folder), "--port", str(port)]
-    done = subprocess.run(
-        [*command, "--messages", str(told.messages)], env=environment, check=True, stdout=subprocess.PIPE, timeout=900
-    )
-    return Taken(*json.loads(done.stdout or b"[0, 0]"))
-
-
 def compare(folder: Path, told: argparse.Namespace) -> None:
     """Prepare, run the rounds, print the medians."""
-    stores = Stores(folder, told.database)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    taken: dict[str, list[Taken]] = {"ours": [], "bare": [], "bare-uvloop": []}
+    stores, port = Stores(folder, told.database), free_port()
+
+    def run(part: str, url: str) -> Taken:
+        settings = {
+            "OTKLIK_DATABASE_URL": url, "OTKLIK_TELEGRAM_TOKEN": TOKEN, "OTKLIK_TELEGRAM_CLIENT": told.client,
+            "OTKLIK_TELEGRAM_BASE_URL": f"http://127.0.0.1:{port}",
+            "OTKLIK_TELEGRAM_MODE": "webhook",  # nothing comes in here, and nobody polls
+            "OTKLIK_TELEGRAM_WEBHOOK_SECRET": "benchmark", "OTKLIK_TELEGRAM_SESSIONS": str(SESSIONS),
+            "OTKLIK_TELEGRAM_RATE": "0", "OTKLIK_TELEGRAM_CHAT_RATE": "0",
+        }  # fmt: skip
+        return in_process(__file__, part, folder, told, port, settings)
+
     try:
         with running_server(port):
             stores.make()
-            in_process(folder, "prepare", stores.prepared, told, port)
-            in_process(folder, "dump", stores.fresh(), told, port)
+            run("prepare", stores.prepared)
+            run("dump", stores.fresh())
             print(f"{told.messages:,} messages, {SESSIONS} sessions, {stores.kind}, {told.client}", flush=True)
-            for number in range(1, told.rounds + 1):
-                for part, rounds in taken.items():
-                    url = stores.fresh() if part == "ours" else stores.prepared
-                    rounds.append(in_process(folder, part, url, told, port))
-                rates = (f"{part} {told.messages / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items())
-                print(f"round {number}: {'   '.join(rates)}", flush=True)
+            taken = take_turns(told, lambda part: run(part, stores.fresh() if part == "ours" else stores.prepared))
     finally:
         stores.drop()
-    rate = {part: told.messages / statistics.median(one.seconds for one in rounds) for part, rounds in taken.items()}
-    cpu = {part: 1000 * statistics.median(one.cpu for one in rounds) / told.messages for part, rounds in taken.items()}
-    print(f"ours, end to end, on uvloop  {rate['ours']:>8,.0f}/s   {cpu['ours']:.2f} ms of CPU each")
-    for part, loop in (("bare", "asyncio"), ("bare-uvloop", "uvloop")):
-        words = f"{rate[part]:>8,.0f}/s   {cpu[part]:.2f} ms of CPU each"
-        print(f"bare aiogram on {loop:<12} {words}   ratio {rate['ours'] / rate[part]:.2f}")
+    tell(taken, told.messages, "bare aiogram")
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -242,23 +212,9 @@ def run_part(told: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--client", choices=("aiogram", "ptb"), default="aiogram", help="what our side sends by")
-    parser.add_argument(
-        "--database", default="", help="a PostgreSQL server's URL; databases are made and dropped there"
-    )
-    parser.add_argument("--profile", default="", help="write a cProfile of our side to this file")
-    parser.add_argument("--part", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, default=Path(), help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.part:
-        run_part(told)
-        return
-    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as name:
-        compare(Path(name), told)
+    taking = parser(__doc__, 5000)
+    taking.add_argument("--client", choices=("aiogram", "ptb"), default="aiogram", help="what our side sends by")
+    begin(taking.parse_args(), run_part, compare)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from emails import ROOT, Stores, Taken
+from emails import Stores
+from sides import ROOT, Taken, begin, free_port
 
 CONNECTIONS = 40
 SECRET = "a-benchmark"  # noqa: S105 - of this benchmark
@@ -181,9 +181,7 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 def compare(folder: Path, told: argparse.Namespace) -> None:
     stores = Stores(folder, told.database)
     taken: dict[str, list[Taken]] = {"ours": [], "bare": [], "process": []}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     try:
         stores.make()
         measured("prepare", stores.prepared, port, told, folder)
@@ -235,12 +233,7 @@ def main() -> None:
     parser.add_argument("--part", default="", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, default=Path(), help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.part:
-        run_part(told)
-        return
-    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as name:
-        compare(Path(name), told)
+    begin(parser.parse_args(), run_part, compare)
 
 
 if __name__ == "__main__":
