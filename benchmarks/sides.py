@@ -1,4 +1,4 @@
-"""What the benchmarks share: sides whose parts are processes of their own, rounds that alternate, medians and ratios."""
+"""What the benchmarks share: sides in processes of their own, rounds that alternate, medians and their ratios."""
 
 import argparse
 import json

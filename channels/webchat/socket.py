@@ -62,7 +62,10 @@ class ChatSocket:
             return
         await socket.accept()
         with contextlib.suppress(WebSocketDisconnect):
-            code = await self._talk(socket)
+            try:
+                code = await self._talk(socket)
+            except TimeoutError:
+                code = TOO_SLOW  # the window takes nothing more; it comes back and reads what it missed
             await socket.close(code)
 
     async def _talk(self, socket: WebSocket) -> int:

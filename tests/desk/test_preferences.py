@@ -11,15 +11,17 @@ from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.customers.consents import Proof, refuse_topic
 from campaigns.definition import SendingHours
 from campaigns.limits.hours import chosen_hours, parts_of_hours
+from campaigns.running.runner import Runner
 from core.actors import Actor
 from core.clock import VirtualClock
+from core.machines.campaign import CampaignState
 from core.machines.enrolment import EnrolmentState
 from core.messages import EMAIL, SMS, TELEGRAM
 from core.wakeup import LocalWakeup
 from desk.preferences.choices import masked
 from desk.preferences.routes import preferences_router
 from storage.store import Store
-from storage.tables import Audit, Consent, ConsentRecord, Customer
+from storage.tables import Audit, Campaign, Consent, ConsentRecord, Customer, Enrolment, Message
 from tests.bot.scene import SECRET, Person, Scene, body
 from tests.channels.asgi import Answer, call
 from tests.conftest import NOW
@@ -126,6 +128,21 @@ async def test_language_and_hours_are_kept_if_they_were_offered(visit: Visit) ->
     await visit.press(EMAIL, TELEGRAM, language="xx", hours="00:00-24:00")
     customer = await visit.customer()
     assert (customer.locale, customer.hours) == ("fa", "")
+
+
+async def test_campaigns_keep_the_hours_that_were_chosen(visit: Visit, store: Store, clock: VirtualClock) -> None:
+    campaign = await visit.scene.campaign(body())
+    await visit.press(EMAIL, TELEGRAM, hours="17:00-21:00")
+    journey = await visit.scene.enrol(visit.person, campaign)
+    async with store.session() as session:
+        enrolment = await session.get_one(Enrolment, journey)
+        enrolment.due_at = NOW
+        running = await session.get_one(Campaign, campaign[0])
+        running.state = CampaignState.ACTIVE
+        session.add_all([enrolment, running])
+    await Runner(store, clock, LocalWakeup()).run_once()
+    (planned,) = await visit.scene.all(Message, enrolment_id=journey)
+    assert (planned.not_before, planned.not_after) == (NOW.replace(hour=17), NOW.replace(hour=21))
 
 
 async def test_what_was_not_offered_is_left_out(visit: Visit) -> None:
