@@ -223,7 +223,8 @@ class ChannelDispatcher:
             while (room := self._ahead - self._ready.qsize()) < enough and uptime() <= last_start:
                 self._room.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._room.wait(), GROUP_SECONDS)
+                    async with asyncio.timeout(GROUP_SECONDS):
+                        await self._room.wait()
             if uptime() > last_start or self._resume_at > uptime():
                 await self._outbox.unclaim([held for held, _ in sendable[at:]])
                 break

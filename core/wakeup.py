@@ -31,7 +31,8 @@ class LocalWakeup:
     async def wait(self, topic: str, seconds: float) -> bool:
         event = self._events[topic]
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return False
         event.clear()

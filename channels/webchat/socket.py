@@ -137,7 +137,8 @@ class _Window:
         """Show what is new, until the store is away for good or the window is gone."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await news.wait()
             news.clear()
             since, looked_at = id_floor(self._looked_at - OVERLAP), machine_now()
             try:

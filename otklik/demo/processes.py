@@ -42,7 +42,8 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
             try:
-                await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.process.wait()
             except TimeoutError:
                 await self.kill()
 
@@ -64,7 +65,8 @@ async def start_child(arguments: list[str], log: Path, environment: Mapping[str,
     if output_of is None:
         raise OtklikError(f"{arguments[0]} has no output to announce itself by")
     try:
-        line = await asyncio.wait_for(output_of.readline(), READY_SECONDS)
+        async with asyncio.timeout(READY_SECONDS):
+            line = await output_of.readline()
         announced = orjson.loads(line)
     except (TimeoutError, orjson.JSONDecodeError):
         _kill(process)
