@@ -48,13 +48,14 @@ class Span:
 class Button:
     """One choice under a message. ``url`` opens a page; otherwise pressing sends ``value`` back (≤ 64 bytes).
 
-    ``asks`` is for what only the reader's own app can answer: ``contact`` is their own phone number (Telegram).
+    ``asks`` is for what only the reader's own app can answer: ``contact`` is their own phone number, ``location`` where
+    they are (Telegram).
     """
 
     label: str
     value: str = ""
     url: str = ""
-    asks: Literal["", "contact"] = ""
+    asks: Literal["", "contact", "location"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def finished(
     else:
         said = Formatted(links.tracked_text(rendered.text, id_, targets, tags))
     buttons = tuple(
-        Button(one.label, one.value, links.tracked_url(one.url, id_, targets, tags)) for one in rendered.buttons
+        replace(one, url=links.tracked_url(one.url, id_, targets, tags)) if one.url else one for one in rendered.buttons
     )
     html = links.tracked_html(rendered.html, id_, targets, tags) if rendered.html else ""
     leaves = occasion.marketing and not rendered.manner.own_footer

@@ -136,6 +136,7 @@ def marked(message: OutboundMessage) -> dict[str, Any]:
         "html": message.html,
         "subject": message.subject,
         "buttons": [asdict(button) for button in message.buttons],
+        "keyboard": message.keyboard,
         "unsubscribe_url": message.unsubscribe_url,
         "template": {"id": message.template.id, "variables": dict(message.template.variables)}
         if message.template

@@ -15,6 +15,7 @@ from campaigns.templates.content import Rendered
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.leaving import LATER, STOP
 from campaigns.templates.letters import Action, Foot, button, footer, letter, with_block
+from campaigns.templates.sources import Keyboard
 from core import catalogue
 from core.catalogue import language_of
 from core.formatting import Formatted, plain, shortened, whatsapp
@@ -26,19 +27,24 @@ _DIGITS = {"fa": str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")}
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a channel can show. ``characters`` of one message, as its provider counts them."""
+    """What a channel can show. ``characters`` of one message, as its provider counts them.
+
+    ``asks``: its app can ask the reader for their own phone number or place, from a keyboard in the place of theirs.
+    """
 
     buttons: Literal["inline", "numbered", "links"] = "numbered"
+    asks: bool = False
     look: Literal["spans", "signs", "plain", "html"] = "plain"
     characters: int = 4096
 
 
 CAPABILITIES = {
-    TELEGRAM: Capabilities("inline", "spans", 4 * 4096),  # its adapter sends up to four in a row
-    WEBCHAT: Capabilities("inline", "spans", 4000),
-    WHATSAPP: Capabilities("numbered", "signs", 1600),
-    SMS: Capabilities("numbered", "plain", 1600),
-    EMAIL: Capabilities("links", "html", 512_000),
+    # Telegram's adapter sends up to four in a row
+    TELEGRAM: Capabilities("inline", asks=True, look="spans", characters=4 * 4096),
+    WEBCHAT: Capabilities("inline", look="spans", characters=4000),
+    WHATSAPP: Capabilities("numbered", look="signs", characters=1600),
+    SMS: Capabilities("numbered", look="plain", characters=1600),
+    EMAIL: Capabilities("links", look="html", characters=512_000),
 }
 OTHERS = Capabilities()
 """What is expected of a plugin's channel."""
@@ -71,6 +77,7 @@ class Adapted:
     spans: tuple[Span, ...] = ()
     buttons: tuple[Button, ...] = ()
     choices: tuple[Button, ...] = ()
+    keyboard: Keyboard = "inline"
 
 
 def adapt(rendered: Rendered, envelope: Envelope) -> Adapted:
@@ -87,13 +94,20 @@ def adapt(rendered: Rendered, envelope: Envelope) -> Adapted:
     if can.buttons == "links":
         return _letter(rendered, envelope, can, choices)
     ways_out = _leaves(rendered, envelope)
+    language = language_of(rendered.locale)
+    if can.asks and (rendered.manner.keyboard == "reply" or any(one.asks for one in rendered.buttons)):
+        # a key only says its own words: the way out is a line of the text
+        line = ways_out and not rendered.manner.says_stop
+        out = "\n\n" + catalogue.text(language, "leaving.line") if line else ""
+        said = _fitting(rendered, can.characters - len(out))
+        return Adapted(said.text + out, "", said.spans, rendered.buttons, choices, "reply")
     if can.buttons == "inline":
-        buttons = (*rendered.buttons, *_buttons_out(rendered)) if ways_out else rendered.buttons
         said = _fitting(rendered, can.characters)
+        shown = tuple(one for one in rendered.buttons if not one.asks)
+        buttons = (*shown, *_buttons_out(rendered)) if ways_out else shown
         if can.look == "spans":
             return Adapted(said.text, spans=said.spans, buttons=buttons, choices=choices)
         return Adapted(plain(said), buttons=buttons, choices=choices)
-    language = language_of(rendered.locale)
     below = numbered(rendered.buttons, language)
     if ways_out and not rendered.manner.says_stop:
         below += [catalogue.text(language, "leaving.line")]

@@ -1,7 +1,7 @@
 """What a template that works may still get wrong: a reader who cannot leave, a text that costs several SMS."""
 
 from campaigns.definition import Brand
-from campaigns.templates.adapting import Adapted, Envelope, adapt
+from campaigns.templates.adapting import CAPABILITIES, OTHERS, Adapted, Envelope, adapt
 from campaigns.templates.content import Rendered
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.leaving import says_stop
@@ -15,6 +15,20 @@ MANY_PARTS = 3
 """SMS that one message may be without a word about it."""
 _EXAMPLE_BRAND = Brand(name="Lantern Books", url="https://shop.example.com", postal_address="1 Harbour Lane")
 _EXAMPLE_LINK = "https://shop.example.com/u/" + "0" * 42
+
+
+def check_buttons(channel: str, source: TemplateSource, problems: Problems) -> None:
+    """Note buttons that cannot stand on the channel."""
+    file, asks = f"templates/{source.path}", CAPABILITIES.get(channel, OTHERS).asks
+    in_place = asks and (source.keyboard == "reply" or any(button.asks for button in source.buttons))
+    for button in source.buttons:
+        if button.asks and not asks:
+            able = " or ".join(name for name, can in CAPABILITIES.items() if can.asks)
+            hint = f"remove it, or give {able} a file of its own"
+            problems.add(file, button.label.line, f"no app of {channel} is asked for what its reader has; {hint}")
+        if in_place and button.url.source:
+            why = "a keyboard in the place of the reader's own opens no pages"
+            problems.add(file, button.url.line, f"{why}; put the address into the text")
 
 
 def check_leaving(channel: str, source: TemplateSource, problems: Problems) -> None:

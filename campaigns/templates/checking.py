@@ -6,7 +6,7 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from campaigns.definition import Leg
-from campaigns.templates.advice import advise_on_length, check_adapted, check_leaving
+from campaigns.templates.advice import advise_on_length, check_adapted, check_buttons, check_leaving
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
@@ -99,6 +99,7 @@ def _check_content(purpose: Purpose, leg: Leg, sources: list[TemplateSource], pr
         if leg.channel == WHATSAPP and not source.content_sid:
             hint = "begin the file with ---, content_sid: HX…, ---"
             problems.add(file, 1, f"outside 24 hours WhatsApp takes approved templates only; {hint}")
+        check_buttons(leg.channel, source, problems)
         if leg.channel != EMAIL and marketing:
             check_leaving(leg.channel, source, problems)
 

@@ -19,6 +19,8 @@ from campaigns.templates.sources import (
     FORMATTED,
     HTML_EXTENSIONS,
     MESSAGE,
+    Asked,
+    Keyboard,
     Long,
     TemplateSource,
     Text,
@@ -48,12 +50,14 @@ _HIDDEN = (
 class Manner:
     """What a template's file settles for all of its readers.
 
-    ``is_formatted``: its text is in our markup, so that a letter is still to be made of it. ``says_stop`` and
+    ``is_formatted``: its text is in our markup, so that a letter is still to be made of it. ``keyboard`` is where its
+    buttons stand on a channel that puts them in the place of the reader's own. ``says_stop`` and
     ``says_later``: it names these ways out itself; ``own_footer``: none is to be added.
     """
 
     path: str = ""
     is_formatted: bool = False
+    keyboard: Keyboard = "inline"
     long: Long = ""
     own_footer: bool = False
     says_stop: bool = False
@@ -89,7 +93,7 @@ class _File:
     preview: Compiled
     content_sid: str
     variables: tuple[tuple[str, Compiled], ...]
-    buttons: tuple[tuple[Compiled, Compiled, Compiled], ...]
+    buttons: tuple[tuple[Compiled, Compiled, Compiled, Asked], ...]
     asks: Asks
     manner: Manner
 
@@ -143,7 +147,8 @@ class Letter:
             html=html,
             preview=preview,
             buttons=tuple(
-                Button(label=line(label), value=line(value), url=line(url)) for label, value, url in main.buttons
+                Button(label=line(label), value=line(value), url=line(url), asks=asks)
+                for label, value, url, asks in main.buttons
             ),
             template_id=main.content_sid,
             template_variables={key: line(template) for key, template in main.variables},
@@ -253,6 +258,7 @@ def compiled(path: str, text: str) -> _File:
                 TEXT.compile_checked(button.label.source),
                 TEXT.compile_checked(button.value.source),
                 TEXT.compile_checked(button.url.source),
+                button.asks,
             )
             for button in source.buttons
         ),
@@ -260,6 +266,7 @@ def compiled(path: str, text: str) -> _File:
         manner=Manner(
             path=path,
             is_formatted=source.is_formatted,
+            keyboard=source.keyboard,
             long=source.long,
             own_footer=source.own_footer,
             says_stop=says_stop(source),

@@ -2,7 +2,8 @@
 
 A file is ``NAME/CHANNEL[.LOCALE].EXTENSION``; ``NAME/message[.LOCALE].md`` speaks on every channel that has no file of
 its own. It may begin with YAML between two lines of ``---``: ``subject`` and ``preview`` (email), ``content_sid`` and
-``variables`` (whatsapp), ``buttons``, ``long`` and ``footer`` (all). Each value is a template too, but the last two.
+``variables`` (whatsapp), ``buttons``, ``keyboard``, ``long`` and ``footer`` (all). Each value is a template too, but
+``content_sid`` and the last three.
 """
 
 import re
@@ -21,7 +22,11 @@ MESSAGE = "message"
 FORMATTED = "md"
 HTML_EXTENSIONS = ("mjml", "html")
 Long = Literal["", "shorten", "refuse"]
+Keyboard = Literal["inline", "reply"]
+Asked = Literal["", "contact", "location"]
 """What becomes of a text that is too long for its channel; empty: what is usual there."""
+_ASKED: Mapping[str, Asked] = {"phone": "contact", "location": "location"}
+"""What a button may ask of the reader's own app, by the word for it in a file."""
 _FILE = re.compile(r"(?P<channel>[a-z0-9_]+)(?:\.(?P<locale>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})?))?\.(?P<ext>[a-z]+)")
 
 
@@ -47,6 +52,7 @@ class ButtonSource:
     label: Text
     value: Text
     url: Text
+    asks: Asked = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class TemplateSource:
     content_sid: str = ""
     variables: Mapping[str, Text] | None = None
     buttons: tuple[ButtonSource, ...] = ()
+    keyboard: Keyboard = "inline"
     long: Long = ""
     own_footer: bool = False
 
@@ -126,12 +133,14 @@ def take_apart(path: str, text: str) -> TemplateSource:
         listed = fields.mapping("variables")
         variables = {key: _text(listed, key) or Text("") for key in listed.node.entries} if listed else {}
     buttons = _buttons(fields, problems)
+    keyboard: Keyboard = fields.parsed("keyboard", _keyboard, "inline")
     long: Long = fields.parsed("long", _long, "")
     own_footer = fields.parsed("footer", _footer, default=False)
     fields.finish()
     problems.raise_if_any()
     return TemplateSource(
-        path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons, long, own_footer
+        path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons, keyboard, long,
+        own_footer,
     )  # fmt: skip
 
 
@@ -186,12 +195,27 @@ def _buttons(fields: Fields, problems: Problems) -> tuple[ButtonSource, ...]:
         if button is None:
             continue
         label, value, url = _text(button, "label"), _text(button, "value"), _text(button, "url")
+        asks: Asked = button.parsed("asks", _asks, "")
         button.finish()
-        if label is None or (value is None) == (url is None):
-            button.problem("", "a button has a label, and either a url or a value")
+        if label is None or sum((value is not None, url is not None, button.get("asks") is not None)) != 1:
+            button.problem("", "a button has a label, and one of: a url, a value, asks")
             continue
-        made.append(ButtonSource(label, value or Text(""), url or Text("")))
+        made.append(ButtonSource(label, value or Text(""), url or Text(""), asks))
     return tuple(made)
+
+
+def _asks(text: str) -> Asked:
+    if text not in _ASKED:
+        raise ValueError(f"{text[:40]!r} is nothing that a button asks for; write phone or location")
+    return _ASKED[text]
+
+
+def _keyboard(text: str) -> Keyboard:
+    if text == "reply":
+        return "reply"
+    if text == "inline":
+        return "inline"
+    raise ValueError(f"{text[:40]!r} is no keyboard; write reply for one in the place of the reader's own, or nothing")
 
 
 def _long(text: str) -> Long:

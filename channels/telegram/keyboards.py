@@ -10,7 +10,8 @@ from core.messages import Button, OutboundMessage
 def keyboard(message: OutboundMessage, dialect: Dialect) -> dict[str, Any] | None:
     """The ``reply_markup`` of ``message``, one button a row; None where it has no buttons.
 
-    A button that asks for the reader's own number stands in a reply keyboard only, so it makes the whole one of these.
+    A button that asks for the reader's own number, or where they are, stands in a reply keyboard only, so it makes the
+    whole one of these.
 
     Raises:
         PermanentFailure: buttons that the server would refuse, or that this kind of keyboard cannot have.
@@ -46,4 +47,4 @@ def _key(button: Button) -> dict[str, Any]:
     """A key sends its label as the reader's own words."""
     if button.url:
         raise refused(f"button {button.label!r} opens a page; only buttons under the message can")
-    return {"text": button.label, "request_contact": True} if button.asks == "contact" else {"text": button.label}
+    return {"text": button.label, f"request_{button.asks}": True} if button.asks else {"text": button.label}

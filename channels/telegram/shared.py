@@ -1,4 +1,4 @@
-"""What customers send beside words: files, and a phone number. Pure."""
+"""What customers send beside words: files, a phone number, a place. Pure."""
 
 from typing import Any
 
@@ -57,6 +57,17 @@ def words_of_contact(message: dict[str, Any]) -> str:
     contact = mapping(message.get("contact"))
     parts = (text(contact.get(name)) for name in ("first_name", "last_name", "phone_number"))
     return clipped(" ".join(filter(None, parts)), 300)
+
+
+def words_of_place(message: dict[str, Any]) -> str:
+    """A place in words: its name and address where it has them, latitude and longitude; empty where there is none."""
+    venue = mapping(message.get("venue"))
+    location = mapping(message.get("location")) or mapping(venue.get("location"))
+    latitude, longitude = location.get("latitude"), location.get("longitude")
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return ""
+    named = (text(venue.get(name)) for name in ("title", "address"))
+    return clipped(", ".join([*filter(None, named), f"{latitude:.6g}, {longitude:.6g}"]), 300)
 
 
 def _id(file: dict[str, Any]) -> str:

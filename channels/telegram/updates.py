@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from channels.telegram.plain import mapping, text
-from channels.telegram.shared import files_of, own_phone, words_of_contact
+from channels.telegram.shared import files_of, own_phone, words_of_contact, words_of_place
 from core.messages import (
     TELEGRAM,
     Address,
@@ -63,7 +63,8 @@ def _message(raw: RawInbound, message: dict[str, Any], scope: str, replaces: str
     if not chat:
         return None
     sender = mapping(message.get("from"))
-    words = text(message.get("text")) or text(message.get("caption")) or words_of_contact(message)
+    said = text(message.get("text")) or text(message.get("caption"))
+    words = said or words_of_contact(message) or words_of_place(message)
     command, _, payload = words.partition(" ")
     starts = command == "/start" or command.startswith("/start@")
     replied = mapping(message.get("reply_to_message")).get("message_id")

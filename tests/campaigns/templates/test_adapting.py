@@ -9,7 +9,7 @@ from campaigns.templates.adapting import CAPABILITIES, Adapted, Envelope, adapt
 from campaigns.templates.content import Rendered, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.variables import sample
-from core.messages import CHANNELS, EMAIL, SMS, TELEGRAM, WHATSAPP
+from core.messages import CHANNELS, EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP
 from core.sms import sms_parts
 
 BRAND = Brand(name="Paper Boat", url="https://shop.example.com", postal_address="1 Harbour Lane")
@@ -45,6 +45,25 @@ def test_telegram_has_spans_and_buttons() -> None:
     assert [(one.label, one.value or one.url[:20]) for one in said.buttons] == [
         ("Yes, please", "yes"), ("Shop", "https://l.example/c/"), ("No", "no"), ("Stop", "stop"), ("Not now", "later")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("front", ["keyboard: reply", 'buttons: [{label: "My number", asks: phone}]'])
+def test_a_keyboard_in_the_place_of_the_readers_own_says_the_way_out_in_words(front: str) -> None:
+    text = ASK.replace("---\n", f"---\n{front}\n", 1)
+    if front.startswith("buttons"):
+        text = "\n".join(line for line in text.splitlines() if not line.startswith('buttons: [{label: "Yes'))
+    said = made(TELEGRAM, text)
+    assert said.keyboard == "reply"
+    assert said.text.endswith("\n\nSTOP to end, LATER to pause")
+    assert {span.kind: said.text[span.start : span.end] for span in said.spans}["quote"] == "or not"
+    assert not {"stop", "later"} & {one.value for one in said.buttons}
+    if front.startswith("buttons"):
+        assert [(one.label, one.asks) for one in said.buttons] == [("My number", "contact")]
+        assert said.choices == ()
+    long = text.replace("or not", "word " * 4000).replace("---\n", "---\nlong: shorten\n", 1)
+    assert len(made(TELEGRAM, long).text) <= CAPABILITIES[TELEGRAM].characters
+    for channel in (SMS, WHATSAPP, EMAIL, WEBCHAT):
+        assert made(channel, text).keyboard == "inline"
 
 
 def test_sms_has_numbers_and_the_way_out() -> None:

@@ -156,6 +156,28 @@ def test_one_text_for_every_channel(folder: Path) -> None:
     expect(folder, "unknown key 'subjct' in the front matter", place="templates/warm/message.md:2:")
 
 
+KEYBOARDS = [
+    ("sms", "buttons: [{label: Mine, asks: phone}]", "no app of sms is asked for what its reader has"),
+    ("sms", "keyboard: reply\nbuttons: [{label: Shop, url: 'https://a.example'}]", ""),
+    ("telegram", "buttons: [{label: Mine, asks: phone}, {label: Here, asks: location}]", ""),
+    ("telegram", "buttons: [{label: Mine, asks: fax}]", "'fax' is nothing that a button asks for"),
+    ("telegram", "buttons: [{label: Mine, asks: phone, value: x}]", "one of: a url, a value, asks"),
+    ("telegram", "keyboard: reply\nbuttons: [{label: Shop, url: 'https://a.example'}]", "opens no pages"),
+    ("telegram", "buttons: [{label: Mine, asks: phone}, {label: Shop, url: 'https://a.example'}]", "opens no pages"),
+    ("telegram", "keyboard: big", "'big' is no keyboard; write reply"),
+]
+
+
+@pytest.mark.parametrize(("channel", "front", "words"), KEYBOARDS)
+def test_buttons_are_checked_for_their_channel(folder: Path, channel: str, front: str, words: str) -> None:
+    (folder / "campaigns" / "hello.yaml").write_text(HEAD.replace("send: sms", f"send: {channel}"))
+    for template in ("hello", "warm"):
+        (folder / "templates" / template / "sms.txt").rename(folder / "templates" / template / f"{channel}.txt")
+    (folder / "templates" / "warm" / f"{channel}.txt").write_text(f"---\n{front}\n---\nHello. STOP to stop\n")
+    line = 3 if front.startswith("keyboard: reply") else 2
+    expect(folder, words, place=f"templates/warm/{channel}.txt:{line}:")
+
+
 def test_mail_without_a_postal_address(folder: Path) -> None:
     letter = "---\nsubject: Hello\n---\n{{ links.unsubscribe }}\n"
     for template in ("hello", "warm"):

@@ -145,6 +145,8 @@ def test_a_reply_keyboard_can_ask_for_the_readers_own_number() -> None:
         "resize_keyboard": True,
         "one_time_keyboard": True,
     }
+    place = replace(MESSAGE, buttons=(Button("I am here", asks="location"),))
+    assert only(place).fields["reply_markup"]["keyboard"] == [[{"text": "I am here", "request_location": True}]]
     plain = replace(MESSAGE, buttons=(Button("Yes", "1"),), keyboard="reply")
     assert only(plain).fields["reply_markup"]["keyboard"] == [[{"text": "Yes"}]]
     with pytest.raises(PermanentFailure, match="only buttons under the message"):

@@ -81,6 +81,10 @@ def test_only_the_senders_own_contact_proves_a_phone() -> None:
         assert (event.phone, event.text) == ("", text)
 
 
+def test_a_place_comes_in_words() -> None:
+    assert read_message("place").text == "Dom Square, Old Town, 56.9463, 24.1051"
+
+
 def test_a_photo_is_metadata_with_its_caption_as_text() -> None:
     event = read_message("photo")
     assert event.text == "вот чек"
