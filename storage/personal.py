@@ -21,6 +21,7 @@ from storage.tables import (
     Consent,
     ConsentRecord,
     Conversation,
+    ConversationEvent,
     Customer,
     CustomerTag,
     Enrolment,
@@ -44,7 +45,8 @@ SEARCHED = frozenset({"inbound", "blobs", "links", "commands", "audit", "api_res
 """Tables without a column for the customer that may mention them."""
 IMPERSONAL = frozenset(
     {
-        "api_keys", "budget_uses", "campaign_versions", "campaigns", "cursors", "experiment_weights", "occurrences",
+        "agent_sessions", "agents",  # people of ours, who are told of by name in what they did
+        "api_keys", "budget_uses", "canned_replies", "campaign_versions", "campaigns", "cursors", "experiment_weights", "occurrences",
         "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
         "suppressions",  # hashes, kept on purpose: who was erased must not be written to again
     }
@@ -106,6 +108,7 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding(table(ConsentRecord), _own(ConsentRecord)),
     Holding(table(CustomerTag), _own(CustomerTag)),
     Holding(table(SegmentMembership), _own(SegmentMembership)),
+    Holding(table(ConversationEvent), _own(ConversationEvent)),
     Holding(table(Conversation), _own(Conversation)),
     Holding(table(Task), _own(Task)),
     Holding(table(ReceiptRow), _of_messages(table(ReceiptRow).c.message_id)),
@@ -184,7 +187,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "subject": "", "body": "", "content": None, "raw_blob": "",
         },
         kept=("id", "direction", "channel", "account", "purpose", "state", "campaign_id", "enrolment_id", "version",
-              "template", "step", "leg", "lane", "send_at", "not_before", "not_after", "retry_at", "tries", "fence",
+              "template", "step", "leg", "owner_token", "lane", "send_at", "not_before", "not_after", "retry_at", "tries", "fence",
               "lease_until", "worker", "sent_at", "settled_at", "created_at"),
     ),
     Holding(

@@ -13,6 +13,7 @@ from campaigns.gates import (
     live_chat,
     not_now,
     offer,
+    ownership,
     paused,
     reachability,
     sending_hours,
@@ -33,6 +34,7 @@ from campaigns.gates.gate import (
 
 DISPATCH_GATES: tuple[Gate, ...] = (
     answered.GATE,
+    ownership.GATE,
     emergency_stop.GATE,
     paused.GATE,
     consent.GATE,

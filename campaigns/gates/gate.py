@@ -48,6 +48,7 @@ class SendFacts:
     suppressed: bool = False
     reachable: bool = True
     live_chat: bool = False
+    still_owned: bool | None = None  # None: whoever has the conversation, it may leave
     quiet_until: datetime | None = None
     not_now_until: datetime | None = None
 

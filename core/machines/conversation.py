@@ -20,13 +20,26 @@ LIVE_CHAT = frozenset({_S.QUEUED, _S.ASSIGNED, _S.SNOOZED})
 
 QUEUE = Transition("queue", "HandoffRequested", frozenset({_S.BOT}), _S.QUEUED)
 ASSIGN = Transition(
-    "assign", "AgentAssigned", frozenset({_S.BOT, _S.QUEUED, _S.ASSIGNED}), _S.ASSIGNED, effect="issues a new token"
+    "assign",
+    "AgentAssigned",
+    frozenset({_S.BOT, _S.QUEUED, _S.ASSIGNED, _S.SNOOZED}),
+    _S.ASSIGNED,
+    effect="issues a new token",
 )
-UNASSIGN = Transition("unassign", "AgentLeft", frozenset({_S.ASSIGNED}), _S.QUEUED, effect="the token is void")
+UNASSIGN = Transition(
+    "unassign", "AgentLeft", frozenset({_S.ASSIGNED, _S.SNOOZED}), _S.QUEUED, effect="the token is void"
+)
 SNOOZE = Transition("snooze", "ConversationSnoozed", frozenset({_S.ASSIGNED}), _S.SNOOZED)
 WAKE = Transition("wake", "SnoozeEnded", frozenset({_S.SNOOZED}), _S.ASSIGNED)
 RESOLVE = Transition(
     "resolve", "ConversationResolved", frozenset({_S.BOT, _S.QUEUED, _S.ASSIGNED, _S.SNOOZED}), _S.RESOLVED
+)
+RETURN = Transition(
+    "return",
+    "ConversationReturned",
+    frozenset({_S.QUEUED, _S.ASSIGNED, _S.SNOOZED}),
+    _S.BOT,
+    effect="the agent's token is void",
 )
 REOPEN_TO_BOT = Transition(
     "reopen",
@@ -42,5 +55,5 @@ CONVERSATION = Machine(
     "conversation",
     ConversationState,
     _S.BOT,
-    (QUEUE, ASSIGN, UNASSIGN, SNOOZE, WAKE, RESOLVE, REOPEN_TO_BOT, REOPEN),
+    (QUEUE, ASSIGN, UNASSIGN, SNOOZE, WAKE, RETURN, RESOLVE, REOPEN_TO_BOT, REOPEN),
 )

@@ -17,6 +17,7 @@ from storage.tables.chat import ChatLine
 from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCode, QuotaUse, Task
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
+from storage.tables.desk import Agent, AgentSession, CannedReply, ConversationEvent
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateSlot, Setting, Worker
@@ -24,6 +25,8 @@ from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateS
 metadata = SQLModel.metadata
 
 __all__ = [
+    "Agent",
+    "AgentSession",
     "ApiKey",
     "ApiResponse",
     "Attempt",
@@ -33,11 +36,13 @@ __all__ = [
     "BudgetUse",
     "Campaign",
     "CampaignVersion",
+    "CannedReply",
     "ChatLine",
     "Command",
     "Consent",
     "ConsentRecord",
     "Conversation",
+    "ConversationEvent",
     "Cursor",
     "Customer",
     "CustomerTag",

@@ -14,7 +14,10 @@ from storage.types import Id, Instant, Json, Word
 class Conversation(SQLModel, table=True):
     """The thread with one customer over all channels; one unresolved at a time.
 
-    ``verified`` is false while its only tie to the customer is a mail's ``From:``. ``token`` is the owner's fence.
+    ``verified`` is false while its only tie to the customer is a mail's ``From:``. ``token`` is the owner's fence: it
+    rises with every change of owner. ``priority`` is 0 (low) to 3 (urgent). ``waiting_since`` is the first message of
+    theirs that nobody has answered; ``answer_due`` and ``resolve_due`` are what was promised, empty once kept;
+    ``alerted_at`` when the desk was told that a promise broke. ``language`` is the customer's in this conversation.
     """
 
     __tablename__ = "conversations"
@@ -22,6 +25,7 @@ class Conversation(SQLModel, table=True):
         Index("ux_conversations_open", "customer_id", "verified", unique=True,
               sqlite_where=text("state <> 'resolved'"), postgresql_where=text("state <> 'resolved'")),
         Index("ix_conversations_state", "state", "last_at"),
+        Index("ix_conversations_agent", "agent", "state", "last_at"),
     )  # fmt: skip
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
@@ -34,6 +38,17 @@ class Conversation(SQLModel, table=True):
     opened_at: datetime = Field(sa_type=Instant)
     last_at: datetime = Field(sa_type=Instant)
     last_text: str = ""
+    queue: str = ""
+    priority: int = 1
+    language: str = ""
+    queued_at: datetime | None = Field(default=None, sa_type=Instant)
+    waiting_since: datetime | None = Field(default=None, sa_type=Instant)
+    answer_due: datetime | None = Field(default=None, sa_type=Instant)
+    resolve_due: datetime | None = Field(default=None, sa_type=Instant)
+    answered_at: datetime | None = Field(default=None, sa_type=Instant)
+    alerted_at: datetime | None = Field(default=None, sa_type=Instant)
+    snoozed_until: datetime | None = Field(default=None, sa_type=Instant)
+    blocked_at: datetime | None = Field(default=None, sa_type=Instant)
     resolved_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

@@ -25,7 +25,8 @@ class Message(SQLModel, table=True):
 
     Unique by (enrolment, step, leg), by (conversation, client token) and by the provider's id within its account.
     ``send_at`` is the planned business instant after deferrals; it leaves only while
-    ``not_before ≤ business time < not_after``. ``retry_at`` is machine time. ``fence`` rises with every claim,
+    ``not_before ≤ business time < not_after``. ``owner_token`` is the conversation's when it was written by the owner
+    then; it leaves only while that is still so. ``retry_at`` is machine time. ``fence`` rises with every claim,
     ``lease_until`` is the database's time. ``sent_at`` is the business
     instant at which its attempt began. ``lane`` 0 (replies) goes before 1 (bulk, always a campaign's).
     """
@@ -65,6 +66,7 @@ class Message(SQLModel, table=True):
     template: str = ""
     conversation_id: str | None = Field(default=None, sa_type=Id)
     client_token: str | None = None
+    owner_token: int | None = None
 
     lane: int = 1
     send_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -97,16 +97,27 @@ class Rows:
             name = self._names.get(refused, refused)
             self._put(Consent(identity_id=identity.id, purpose=topic_of(name), granted=granted, at=NOW))
             consented &= granted or refused != campaign_id
+        conversation_id, owner_token, still_owned = self._ownership(customer.id)
         message = self._put(
             Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
                     state=MessageState.CLAIMED, campaign_id=campaign_id, enrolment_id=enrolment_id,
-                    step="s", leg="main", not_before=not_before, not_after=not_after, created_at=NOW)
+                    step="s", leg="main", conversation_id=conversation_id, owner_token=owner_token, not_before=not_before, not_after=not_after, created_at=NOW)
         )  # fmt: skip
         self.facts[message.id] = SendFacts(
             purpose=purpose, now=NOW, not_before=not_before, not_after=not_after, enrolment_open=is_open,
             campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
             reachable=reachable, live_chat=live, quiet_until=quiet_until, not_now_until=not_now_until,
+            still_owned=still_owned,
         )  # fmt: skip
+
+    def _ownership(self, customer_id: str) -> tuple[str | None, int | None, bool | None]:
+        chance = self._chance
+        token = chance.choice([None, 0, 1, 2])
+        held = [row for row in self.rows[Conversation] if row["customer_id"] == customer_id]
+        if not held or chance.random() < 0.2:
+            return None, token, None if token is None else False
+        held[0]["token"] = chance.choice([0, 1, 2])
+        return held[0]["id"], token, None if token is None else token == held[0]["token"]
 
     def _journey(self, customer_id: str) -> tuple[str | None, str | None, CampaignState | None, bool | None]:
         chance = self._chance
