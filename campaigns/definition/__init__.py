@@ -5,6 +5,8 @@ The loader (:mod:`campaigns.workspace`) turns a marketer's short forms into thes
 
 from campaigns.definition.campaign import CampaignBody, CampaignDefinition
 from campaigns.definition.choices import Budget, Experiment, OfferCandidate, OfferChoice
+from campaigns.definition.desk import Desk
+from campaigns.definition.files import KeptFile
 from campaigns.definition.offers import Offer
 from campaigns.definition.starts import ActivePeriod, Goal, Start
 from campaigns.definition.steps import (
@@ -57,6 +59,7 @@ __all__ = [
     "CampaignDefinition",
     "Cap",
     "ChannelPolicy",
+    "Desk",
     "EndStep",
     "Experiment",
     "FlowStep",

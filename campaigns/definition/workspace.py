@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from campaigns.definition.choices import Budget
+from campaigns.definition.desk import Desk
 from campaigns.definition.values import Amount, Clock, Currency, Share, Value, Words
 from campaigns.periods import Period
 
@@ -64,11 +65,17 @@ class NoSendDays(Value):
 
 
 class Staff(Value):
-    """Who answers: for forecasts, and for a pace that follows the desk. ``reply_rate`` is of messages sent."""
+    """Who answers, and when: for promises, for forecasts, and for a pace that follows the desk.
+
+    ``hours`` are the organisation's wall clock on ``weekdays`` (Monday = 0), but not on ``holidays``. ``reply_rate`` is
+    of messages sent.
+    """
 
     agents: int = Field(default=0, ge=0)
     answers_per_hour: int = Field(default=12, ge=1)
     hours: SendingHours = SendingHours(opens="09:00", closes="18:00")
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)
+    holidays: tuple[date, ...] = ()
     reply_rate: Share = Decimal("0.05")
 
 
@@ -104,6 +111,7 @@ class WorkspaceConfig(Value):
     rates: tuple[Rate, ...] = ()
     holdout: Share = Decimal(0)
     staff: Staff = Staff()
+    desk: Desk = Desk()
     utm: Utm = Utm()
     mode: Literal["live", "allowlist"] = "live"
     allowlist: Words = frozenset()

@@ -16,6 +16,7 @@ from campaigns.schemas.parts import (
     mapping,
     one_or_more,
 )
+from campaigns.workspace.desk import ASSIGNMENTS, PRIORITIES
 from campaigns.workspace.offers import KINDS
 from campaigns.workspace.values import WEEKDAYS
 from core.installed import channel_names
@@ -43,7 +44,8 @@ def workspace() -> Schema:
             },
             "rates": _rates(),
             "holdout": {**SHARE, "description": "customers who hear no marketing at all, to compare with"},
-            "staff": mapping({"agents": _COUNT, "answers_per_hour": _COUNT, "hours": HOURS, "reply_rate": SHARE}),
+            "staff": _staff(),
+            "desk": _desk(),
             "utm": {"oneOf": [{"type": "boolean"}, mapping({"source": TEXT, "medium": TEXT})]},
             "mode": {"enum": ["live", "allowlist"]},
             "allowlist": one_or_more({"type": ["string", "integer"]}),
@@ -92,8 +94,46 @@ def _no_send() -> Schema:
         listed = one_or_more(item)
         return {"anyOf": [listed, {"type": "object", "propertyNames": keys, "additionalProperties": listed}]}
 
-    weekday: Schema = {"type": "string", "pattern": f"^({'|'.join(WEEKDAYS)})[a-z]*$"}
-    return mapping({"weekdays": by_country(weekday), "days": by_country(DAY)})
+    return mapping({"weekdays": by_country(_WEEKDAY), "days": by_country(DAY)})
+
+
+def _staff() -> Schema:
+    return mapping(
+        {
+            "agents": _COUNT,
+            "answers_per_hour": _COUNT,
+            "hours": HOURS,
+            "weekdays": one_or_more(_WEEKDAY),
+            "holidays": one_or_more(DAY),
+            "reply_rate": SHARE,
+        }
+    )
+
+
+def _desk() -> Schema:
+    queue = mapping(
+        {
+            "answer": {**PERIOD, "description": "a first answer comes within it, in working time"},
+            "resolve": {**PERIOD, "description": "it is done within it, in working time"},
+            "priority": {"enum": list(PRIORITIES)},
+        }
+    )
+    return mapping(
+        {
+            "queues": {
+                "type": "object", "propertyNames": NAME, "additionalProperties": {"oneOf": [queue, {"type": "null"}]},
+            },
+            "assignment": {"enum": list(ASSIGNMENTS)},
+            "sticky": {**PERIOD, "description": "who comes back within it gets the agent they had"},
+            "patience": {**PERIOD, "description": "how long a customer waits while nobody is online"},
+            "nobody": {"enum": ["bot", "wait"]},
+            "reopen": {**PERIOD, "description": "who writes so soon after the end comes back to people"},
+            "vip": {**NAME, "description": "a segment whose customers go first"},
+            "human": one_or_more(TEXT),
+            "angry": one_or_more(TEXT),
+            "rating": {"type": "boolean", "description": "ask how it was when a chat is over"},
+        }
+    )  # fmt: skip
 
 
 def offers() -> Schema:

@@ -7,6 +7,7 @@ from campaigns.definition import Brand, ChannelPolicy, SendingHours, WorkspaceCo
 from campaigns.periods import Period, zone_named
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.workspace.desk import read_desk, read_staff
 from campaigns.workspace.locales import locale_code
 from campaigns.workspace.policies import (
     read_budgets,
@@ -14,7 +15,6 @@ from campaigns.workspace.policies import (
     read_hours,
     read_no_send,
     read_rates,
-    read_staff,
     read_utm,
 )
 from campaigns.workspace.sends import unknown_channel
@@ -48,6 +48,7 @@ def read_config(node: Node | None, file: str, problems: Problems, channels: Coll
         rates=read_rates(fields, own),
         holdout=fields.parsed("holdout", share, Decimal(0)),
         staff=read_staff(fields),
+        desk=read_desk(fields),
         utm=read_utm(fields),
         mode="allowlist" if fields.choice("mode", ("live", "allowlist"), "live") == "allowlist" else "live",
         allowlist=_allowlist(fields),

@@ -1,4 +1,4 @@
-"""The bounds of ``otklik.yaml``: caps, budgets, rates, days without sending, staff, link tags."""
+"""The bounds of ``otklik.yaml``: caps, budgets, rates, days without sending, link tags."""
 
 import re
 from collections.abc import Callable, Collection
@@ -6,13 +6,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from campaigns.definition import Budget, Cap, NoSendDays, Rate, SendingHours, Staff, Utm
+from campaigns.definition import Budget, Cap, NoSendDays, Rate, SendingHours, Utm
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
 from campaigns.workspace.choices import read_amount
 from campaigns.workspace.sends import unknown_channel
-from campaigns.workspace.values import amount, clock, country, currency, day, share, weekday
+from campaigns.workspace.values import amount, clock, country, currency, day, weekday
 from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 T = TypeVar("T", int, date)
@@ -47,7 +47,7 @@ def _cap(node: Node, fields: Fields, channels: Collection[str]) -> Cap | None:
     for key, hint in (("max", "max: 3"), ("per", "per: 1w")):
         if cap.get(key) is None:
             cap.problem("", f"the cap has no {key!r}; add {hint}")
-    most, stretch, channel = cap.parsed("max", _most, 0), cap.period("per"), cap.text("channel")
+    most, stretch, channel = cap.parsed("max", count, 0), cap.period("per"), cap.text("channel")
     if channel and channel not in channels:
         cap.problem("channel", unknown_channel(channel, channels))
     cap.finish()
@@ -58,10 +58,10 @@ def _rate(text: str) -> tuple[int, Period]:
     match = _CAP.fullmatch(text.strip().lower())
     if match is None or match[2] == "0":
         raise ValueError(f"{text[:40]!r} is no cap; write how many in which time, such as 3/w or 1/d")
-    return _most(match[1]), Period(int(match[2] or 1), _LONG.get(match[3], match[3]))
+    return count(match[1]), Period(int(match[2] or 1), _LONG.get(match[3], match[3]))
 
 
-def _most(text: str) -> int:
+def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_CAP:
         raise ValueError(f"{text[:40]!r} is no number of messages; write one from 1 to {MAX_CAP}")
     return int(text)
@@ -174,26 +174,6 @@ def _by_country(fields: Fields, key: str, parse: Callable[[str], T]) -> dict[str
                 inner.problem(where, f"{key}: {error}")
         found[where] = tuple(sorted(listed))
     return found
-
-
-def read_staff(fields: Fields) -> Staff:
-    """Who answers."""
-    staff = fields.mapping("staff")
-    if staff is None:
-        return Staff()
-    default = Staff()
-    made = Staff(
-        agents=staff.parsed("agents", _number, default.agents),
-        answers_per_hour=staff.parsed("answers_per_hour", _most, default.answers_per_hour),
-        hours=read_hours(staff, "hours", default.hours),
-        reply_rate=staff.parsed("reply_rate", share, default.reply_rate),
-    )
-    staff.finish()
-    return made
-
-
-def _number(text: str) -> int:
-    return 0 if text == "0" else _most(text)
 
 
 def read_hours(fields: Fields, key: str, default: SendingHours) -> SendingHours:
