@@ -27,6 +27,7 @@ from storage.tables import (
     Identity,
     Inbound,
     Link,
+    MergedCustomer,
     Message,
     Suppression,
 )
@@ -50,6 +51,9 @@ async def erase_rows(connection: AsyncConnection, customer_id: str, traces: Trac
     nobody = Customer(id=anonymous, draw=customer_draw(anonymous), created_at=now, updated_at=now)
     await connection.execute(insert(_CUSTOMERS), nobody.model_dump())
     await _anonymous_addresses(connection, customer_id, anonymous, now)
+    tombstones = table(MergedCustomer)
+    became = await connection.scalars(select(tombstones.c.id).where(tombstones.c.survivor_id == customer_id))
+    ids = [customer_id, *became]
     for holding in holdings_by_customer():
         mine = holding.find(customer_id)
         if holding.removed:
@@ -61,7 +65,7 @@ async def erase_rows(connection: AsyncConnection, customer_id: str, traces: Trac
             if name != "identity_id"  # has been set to an anonymous address
         }
         await connection.execute(update(holding.table).where(mine).values(**values))
-    await _erase_traces(connection, customer_id, anonymous, traces)
+    await _erase_traces(connection, ids, anonymous, traces)
     await _drop_unowned(connection, [*blobs, *traces.blobs])
     return anonymous
 
@@ -94,26 +98,26 @@ async def _anonymous_addresses(connection: AsyncConnection, customer_id: str, an
         )
 
 
-async def _erase_traces(connection: AsyncConnection, customer_id: str, anonymous: str, traces: Traces) -> None:
-    for ids in chunks(traces.inbound):
+async def _erase_traces(connection: AsyncConnection, ids: list[str], anonymous: str, traces: Traces) -> None:
+    for part in chunks(traces.inbound):
         await connection.execute(
-            update(_INBOUND).where(_INBOUND.c.id.in_(ids), _INBOUND.c.state != "stored").values(
+            update(_INBOUND).where(_INBOUND.c.id.in_(part), _INBOUND.c.state != "stored").values(
                 payload=b"", meta={}, error="", key=literal(f"{ERASED}:").concat(_INBOUND.c.id))
         )  # fmt: skip
-    for ids in chunks(traces.links):
-        await connection.execute(delete(table(Link)).where(table(Link).c.id.in_(ids)))
-    for ids in chunks(traces.commands):
-        await connection.execute(delete(table(Command)).where(table(Command).c.id.in_(ids)))
+    for part in chunks(traces.links):
+        await connection.execute(delete(table(Link)).where(table(Link).c.id.in_(part)))
+    for part in chunks(traces.commands):
+        await connection.execute(delete(table(Command)).where(table(Command).c.id.in_(part)))
     responses = table(ApiResponse)
     for key_id, key in traces.api_responses:
         await connection.execute(
             delete(responses).where(responses.c.key_id == key_id, responses.c.idempotency_key == key)
         )
-    subject = (_AUDIT.c.subject == "customer") & (_AUDIT.c.subject_id == customer_id)
-    author = _AUDIT.c.actor == f"customer:{customer_id}"
+    subject = (_AUDIT.c.subject == "customer") & (_AUDIT.c.subject_id.in_(ids))
+    author = _AUDIT.c.actor.in_([f"customer:{id_}" for id_ in ids])
     emptied: dict[str, Any] = {"detail": {}}
-    for ids in chunks(traces.audit):
-        await connection.execute(update(_AUDIT).where(_AUDIT.c.id.in_(ids)).values(**emptied))
+    for part in chunks(traces.audit):
+        await connection.execute(update(_AUDIT).where(_AUDIT.c.id.in_(part)).values(**emptied))
     await connection.execute(update(_AUDIT).where(subject).values(subject_id=anonymous, **emptied))
     await connection.execute(update(_AUDIT).where(author).values(actor="customer"))
 

@@ -15,6 +15,7 @@ from core.machines.message import MessageState
 from core.messages import WEBCHAT
 from storage.outbox.columns import table
 from storage.tables import (
+    AddressProof,
     Attempt,
     BlobOwner,
     ChatLine,
@@ -24,12 +25,16 @@ from storage.tables import (
     ConversationEvent,
     Customer,
     CustomerTag,
+    DistinctPair,
     Enrolment,
     EnrolmentHistory,
     Event,
     Grant,
     Hold,
     Identity,
+    Merge,
+    MergedCustomer,
+    MergeMove,
     Message,
     MessageChoice,
     OfferCode,
@@ -41,13 +46,14 @@ from storage.tables import (
 
 _MESSAGES, _ENROLMENTS, _IDENTITIES = table(Message), table(Enrolment), table(Identity)
 _EVENTS, _RESPONSES, _HISTORY, _GRANTS = table(Event), table(Response), table(EnrolmentHistory), table(Grant)
+_MERGES, _TOMBSTONES = table(Merge), table(MergedCustomer)
 SEARCHED = frozenset({"inbound", "blobs", "links", "commands", "audit", "api_responses"})
 """Tables without a column for the customer that may mention them."""
 IMPERSONAL = frozenset(
     {
         "agent_sessions", "agents",  # people of ours, who are told of by name in what they did
-        "api_keys", "budget_uses", "canned_replies", "campaign_versions", "campaigns", "cursors", "experiment_weights", "occurrences",
-        "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
+        "api_keys", "budget_uses", "canned_replies", "campaign_versions", "campaigns", "cursors", "experiment_weights",
+        "occurrences", "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
         "suppressions",  # hashes, kept on purpose: who was erased must not be written to again
     }
 )  # fmt: skip
@@ -98,7 +104,28 @@ def _detail_of_ours(told: Table, _: str) -> ColumnElement[str]:
     return case((told.c.event == "SendDiverted", told.c.detail), else_="")
 
 
+def _of_merges(column: ColumnElement[Any]) -> Find:
+    """The merges that the customer came out of, or went through and was taken out of again."""
+    return lambda customer_id: column.in_(select(_MERGES.c.id).where(_is_of_merge(customer_id)))
+
+
+def _is_of_merge(customer_id: str) -> ColumnElement[bool]:
+    ids = (
+        select(_TOMBSTONES.c.id).where(_TOMBSTONES.c.survivor_id == customer_id).union_all(select(literal(customer_id)))
+    )
+    return _MERGES.c.survivor_id.in_(ids) | _MERGES.c.merged_id.in_(ids)
+
+
 HOLDINGS: tuple[Holding, ...] = (
+    Holding(table(MergeMove), _of_merges(table(MergeMove).c.merge_id)),
+    Holding(_MERGES, _is_of_merge),
+    Holding(_TOMBSTONES, lambda customer_id: _TOMBSTONES.c.survivor_id == customer_id),
+    Holding(
+        table(DistinctPair),
+        lambda customer_id: (table(DistinctPair).c.one_id == customer_id)
+        | (table(DistinctPair).c.other_id == customer_id),
+    ),
+    Holding(table(AddressProof), _own(AddressProof)),
     Holding(
         table(Consent),
         lambda customer_id: table(Consent).c.identity_id.in_(
@@ -187,8 +214,8 @@ HOLDINGS: tuple[Holding, ...] = (
             "subject": "", "body": "", "content": None, "raw_blob": "",
         },
         kept=("id", "direction", "channel", "account", "purpose", "state", "campaign_id", "enrolment_id", "version",
-              "template", "step", "leg", "owner_token", "lane", "send_at", "not_before", "not_after", "retry_at", "tries", "fence",
-              "lease_until", "worker", "sent_at", "settled_at", "created_at"),
+              "template", "step", "leg", "owner_token", "lane", "send_at", "not_before", "not_after", "retry_at", "tries",
+              "fence", "lease_until", "worker", "sent_at", "settled_at", "created_at"),
     ),
     Holding(
         _ENROLMENTS,

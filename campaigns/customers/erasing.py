@@ -20,11 +20,12 @@ from storage.outbox.columns import table
 from storage.personal import ERASED
 from storage.statements import lock_customers
 from storage.store import Store
-from storage.tables import Audit, BlobOwner, Customer, Enrolment, Identity, Message
+from storage.tables import Audit, BlobOwner, Customer, Enrolment, Identity, MergedCustomer, Message
 from storage.traces import Traces, find_traces, terms_of
 
 _CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
 _MESSAGES, _ENROLMENTS, _OWNERS = table(Message), table(Enrolment), table(BlobOwner)
+_TOMBSTONES = table(MergedCustomer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ async def customer_traces(connection: AsyncConnection, customer_id: str) -> Trac
     blobs = await connection.scalars(
         select(_OWNERS.c.hash).where(_OWNERS.c.owner == "customer", _OWNERS.c.owner_id == customer_id)
     )
-    terms = terms_of([(row.channel, row.address) for row in rows], [customer_id, *(row.id for row in rows)])
+    became = await connection.scalars(select(_TOMBSTONES.c.id).where(_TOMBSTONES.c.survivor_id == customer_id))
+    ids = [customer_id, *became, *(row.id for row in rows)]
+    terms = terms_of([(row.channel, row.address) for row in rows], ids)
     return await find_traces(connection, terms, list(blobs))
 
 

@@ -18,6 +18,7 @@ from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCod
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
 from storage.tables.desk import Agent, AgentSession, CannedReply, ConversationEvent
+from storage.tables.merging import AddressProof, DistinctPair, Merge, MergedCustomer, MergeMove
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateSlot, Setting, Worker
@@ -25,6 +26,7 @@ from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateS
 metadata = SQLModel.metadata
 
 __all__ = [
+    "AddressProof",
     "Agent",
     "AgentSession",
     "ApiKey",
@@ -46,6 +48,7 @@ __all__ = [
     "Cursor",
     "Customer",
     "CustomerTag",
+    "DistinctPair",
     "Enrolment",
     "EnrolmentHistory",
     "Event",
@@ -55,6 +58,9 @@ __all__ = [
     "Identity",
     "Inbound",
     "Link",
+    "Merge",
+    "MergeMove",
+    "MergedCustomer",
     "Message",
     "MessageChoice",
     "Occurrence",

@@ -19,7 +19,8 @@ class Customer(SQLModel, table=True):
 
     ``zone`` is the customer's own IANA zone, ``zone_guess`` the single zone of the phone's country, if there is one.
     ``birthday`` is an ISO date. ``hours`` is when they want to be written to, such as ``10:00-13:00``, of the
-    organisation's sending hours; empty: any of them. ``search`` is the folded name, for look-ups.
+    organisation's sending hours; empty: any of them. ``search`` is the folded name, for look-ups. ``locale_by`` says
+    who chose the language: ``agent`` (what they write never changes it), ``detected``, else empty.
     """
 
     __tablename__ = "customers"
@@ -45,6 +46,7 @@ class Customer(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Instant)
     not_now_until: datetime | None = Field(default=None, sa_type=Instant)
     hours: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    locale_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
     def model_post_init(self, context: Any) -> None:
         """Give a new customer its draw."""

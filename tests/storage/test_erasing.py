@@ -71,7 +71,7 @@ def row(name: str, mark: str, /, **given: Any) -> tuple[Table, dict[str, Any]]:
 async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> str:
     """A customer who is named in every table that could name one."""
     ids = {word: new_id() for word in ("customer", "campaign", "enrolment", "sent", "got", "unknown", "planned", "talk",
-                                       "grant", "inbound", "other", "command", "audit")}  # fmt: skip
+                                       "grant", "inbound", "other", "command", "audit", "merge", "once")}  # fmt: skip
     who = {"customer_id": ids["customer"]}
     visitor = f"visitor-{mark}"
     addresses = [
@@ -94,6 +94,12 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
         row("consents", mark, identity_id=identities[0], granted=True),
         row("consent_records", mark, **who, identity_id=identities[0]),
         row("customer_tags", mark, **who),
+        row("merges", mark, id=ids["merge"], merged_id=ids["once"], survivor_id=ids["customer"]),
+        row("merge_moves", mark, id=new_id(), merge_id=ids["merge"]),
+        row("merged_customers", mark, id=ids["once"], survivor_id=ids["customer"], merge_id=ids["merge"]),
+        row("distinct_pairs", mark, one_id=ids["customer"], other_id=new_id()),
+        row("address_proofs", mark, id=new_id(), **who, identity_id=identities[0]),
+        row("audit", mark, id=new_id(), subject="customer", subject_id=ids["once"], actor="x", action="y"),
         row("segment_memberships", mark, **who, left_at=None),
         row("events", mark, id=new_id(), **who, name="order", amount_micros=5, source="shop"),
         row("enrolments", mark, id=ids["enrolment"], **who, **in_campaign, state=EnrolmentState.WAITING, round=1,
