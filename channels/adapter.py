@@ -4,8 +4,9 @@ An adapter neither retries, persists, limits its rate nor logs: dispatch does. I
 the answer. Third parties satisfy the same protocol.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from core.messages import ChannelEvent, OutboundMessage, RawInbound, Receipt
@@ -108,6 +109,18 @@ class Pipelines(Protocol):
     async def send_before(self, message: OutboundMessage, following: OutboundMessage | None) -> Receipt: ...
 
     def abandon(self, message: OutboundMessage) -> None: ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An adapter whose messages may be made ready elsewhere, before they are sent: see ``OutboundMessage.prepared``.
+
+    ``prepare`` is pure and can be pickled, for another process; the instant is machine time. It raises what ``send``
+    would, which then raises it too.
+    """
+
+    @property
+    def prepare(self) -> Callable[[OutboundMessage, datetime], bytes]: ...
 
 
 class NotADelivery(Exception):

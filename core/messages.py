@@ -90,7 +90,8 @@ class OutboundMessage:
     ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed
     plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a
     channel can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
-    ``replaces`` is the provider's id of an earlier message that this one takes the place of.
+    ``replaces`` is the provider's id of an earlier message that this one takes the place of. ``prepared`` is what the
+    channel's adapter makes of it, where that was done beforehand (``channels.adapter.Prepares``).
     """
 
     id: str
@@ -111,6 +112,7 @@ class OutboundMessage:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     to_name: str = ""
+    prepared: bytes = b""
 
 
 @value(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.continuation import continue_by_email
 from bot.files import FETCH_FILES, FileFetcher
 from bot.handoffs import Handoffs
 from bot.processing import Processor
+from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import MessageLinks
 from campaigns.engine import HANDOFF, WEBHOOK
@@ -33,7 +34,7 @@ from campaigns.running.runner import Runner
 from campaigns.running.waiting import release_held
 from campaigns.segments.keeping import keep_segments
 from campaigns.starting.scheduler import Scheduler, end_finished
-from channels.adapter import Adapter, Polls
+from channels.adapter import Adapter, Polls, Prepares
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead
 from channels.rates import RateGate
@@ -48,6 +49,7 @@ from otklik.accounts import Account, make_accounts, unserved_countries
 from otklik.charging import settle_charges
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
+from otklik.running import usable_cores
 from otklik.settings import Configuration
 from otklik.wiring import addresses, make_clock
 from storage.chat import ChatLines
@@ -316,7 +318,10 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             slots=SharedSlots(store) if store.dialect == "postgresql" else None,
             scale=settings.rate_scale,
         )
-        composer = Composer(store, clock, links)
+        companion = _companion(configuration, links, accounts)
+        if companion is not None:
+            stack.push_async_callback(companion.close)
+        composer = Composer(store, clock, links, companion)
         for account in accounts:
             if isinstance(account.adapter, WebchatAdapter):
                 account.adapter.lines = ChatLines(store, clock)
@@ -328,6 +333,13 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             yield service
         finally:
             await _say_goodbye(service)
+
+
+def _companion(configuration: Configuration, links: MessageLinks, accounts: Sequence[Account]) -> Companion | None:
+    """Who composes bulk beside us; nobody on a machine with one core."""
+    if not configuration.settings.composing_process or usable_cores() < 2:
+        return None
+    return Companion(links, {one.channel: one.adapter.prepare for one in accounts if isinstance(one.adapter, Prepares)})
 
 
 async def _say_goodbye(service: Service) -> None:

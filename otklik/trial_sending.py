@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.composing.composer import Composer
-from campaigns.composing.links import LinkTargets, MessageLinks
+from campaigns.composing.links import MessageLinks
+from campaigns.composing.targets import LinkTargets
 from campaigns.gates import DISPATCH_GATES
 from campaigns.operating.emergency import standing_stop
 from campaigns.previewing.trial import Trial, states_of, write_trial

@@ -1,21 +1,14 @@
-"""Links that lead back to us: signed, made for one message, targets kept in the store."""
+"""Links that lead back to us: signed, made for one message. Pure."""
 
 import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-
-from sqlalchemy import select
 
 from campaigns.composing.tagging import NO_TAGS, Tags, tagged
 from core.formatting import Formatted, edited, with_urls
 from core.tokens import Signer
-from storage.outbox.columns import table
-from storage.statements import insert_missing
-from storage.store import Store
-from storage.tables import Link
 
 LINK_ID_LENGTH = 10
 CHOICE, NOT_NOW, PREFERENCES = "choice", "not_now", "preferences"
@@ -69,6 +62,10 @@ class MessageLinks:
         self._click = lru_cache(maxsize=256)(self._signers["click"].sign)
         self._unsubscribe = lru_cache(maxsize=256)(self._signers["unsubscribe"].sign)
         self._not_now = lru_cache(maxsize=256)(self._signers[NOT_NOW].sign)
+
+    def __reduce__(self) -> tuple[type["MessageLinks"], tuple[Addresses]]:
+        """Another process makes its own, and signs alike."""
+        return MessageLinks, (self._addresses,)
 
     def unsubscribe(self, message_id: str) -> str:
         """The page, and RFC 8058 target, that ends marketing for this message's customer."""
@@ -159,30 +156,3 @@ class MessageLinks:
         id_ = link_id(target)
         targets[id_] = target
         return f"{self._base}/c/{self._click(message_id + id_)}"
-
-
-class LinkTargets:
-    """Keeps targets in the store before a message that leads to them leaves."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._kept: set[str] = set()
-
-    async def keep(self, targets: dict[str, str], now: datetime) -> None:
-        """Write the targets that are new."""
-        new = [id_ for id_ in targets if id_ not in self._kept]
-        if new:
-            async with self._store.write() as connection:
-                await insert_missing(
-                    connection, table(Link), [{"id": id_, "url": targets[id_], "created_at": now} for id_ in new]
-                )
-            self._kept.update(new)
-            if len(self._kept) > 100_000:
-                self._kept.clear()
-
-    async def find(self, id_: str) -> str | None:
-        """The target of a link, None if there is no such link."""
-        links = table(Link)
-        async with self._store.read() as connection:
-            url: str | None = await connection.scalar(select(links.c.url).where(links.c.id == id_))
-        return url

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from campaigns.composing.composer import Batch, window_is_open
+from campaigns.composing.batch import Batch, window_is_open
 from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.limits.prices import PriceList

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.composing.composer import Reader
+from campaigns.composing.batch import Reader
 from campaigns.composing.happenings import likely_grant, load_happenings
 from campaigns.customers.columns import customers_by_id, orders_of
 from campaigns.definition import CampaignBody, WorkspaceConfig

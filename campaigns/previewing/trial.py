@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.composing.composer import Batch
+from campaigns.composing.batch import Batch
 from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.previewing.advice import base_direction

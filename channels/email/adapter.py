@@ -7,6 +7,8 @@ is safe. The envelope of the following mail may leave behind a content, never it
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from datetime import datetime
 
 from channels.adapter import Capabilities, Rate
 from channels.email.connecting import connect, tls_context
@@ -96,6 +98,11 @@ class EmailAdapter(ReceivesRawMail):
         )
         return Receipt(message_id(message.id, self._composer.domain), str(reply))
 
+    @property
+    def prepare(self) -> Callable[[OutboundMessage, datetime], bytes]:
+        """Makes the bytes of a mail, as they are before they are signed."""
+        return self._composer.compose
+
     def abandon(self, message: OutboundMessage) -> None:
         """``message`` was said to follow, and does not."""
         self._pool.abandon(message.id)
@@ -106,7 +113,9 @@ class EmailAdapter(ReceivesRawMail):
             raise PermanentFailure(PermanentKind.BAD_ADDRESS, f"{recipient!r} is not a mail address")
         if max(len(message.text), len(message.html)) > LONGEST_TEXT:
             raise PermanentFailure(PermanentKind.CONTENT_REFUSED, f"the text is over {LONGEST_TEXT:,} characters")
-        if sum(attachment.size for attachment in message.attachments) > _BULKY:
+        if message.prepared:
+            raw = message.prepared
+        elif sum(attachment.size for attachment in message.attachments) > _BULKY:
             raw = await asyncio.to_thread(self._composer.compose, message, machine_now())
         else:
             raw = self._composer.compose(message, machine_now())
