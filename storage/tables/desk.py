@@ -16,7 +16,8 @@ class Agent(SQLModel, table=True):
 
     ``languages`` are two-letter codes, ``skills`` the names of queues they answer (none: every queue). ``capacity`` is
     how many chats they hold at once. ``shift`` is from weekday ("0" is Monday) to ["HH:MM", "HH:MM"]; empty: whenever
-    they are online. ``totp`` is sealed. ``telegram`` is their user id there, by which topics know them.
+    they are online. ``presence_at`` is the last sign from their browser (machine time), ``given_at`` when they last got
+    a chat. ``totp`` is sealed. ``telegram`` is their user id there, by which topics know them.
     """
 
     __tablename__ = "agents"
@@ -33,6 +34,7 @@ class Agent(SQLModel, table=True):
     capacity: int = 8
     presence: Presence = Field(default=Presence.OFFLINE, sa_type=Word(Presence))
     presence_at: datetime | None = Field(default=None, sa_type=Instant)
+    given_at: datetime | None = Field(default=None, sa_type=Instant)
     telegram: str | None = Field(default=None, unique=True)
     password: str = ""
     totp: str = ""

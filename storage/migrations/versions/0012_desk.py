@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("presence", sa.String(length=24), nullable=False),
         sa.Column("presence_at", sa.BigInteger(), nullable=True),
+        sa.Column("given_at", sa.BigInteger(), nullable=True),
         sa.Column("telegram", sa.String(), nullable=True),
         sa.Column("password", sa.String(), nullable=False),
         sa.Column("totp", sa.String(), nullable=False),
