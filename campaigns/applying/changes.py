@@ -12,7 +12,9 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.applying.answers import applied_answers, difference
 from campaigns.definition import CampaignBody
+from campaigns.definition.answers import Answer
 from campaigns.live import WORKSPACE
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.workspace.loader import Workspace
@@ -30,7 +32,7 @@ REPORTED = frozenset({"keep"})
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference between folder and store. ``subject`` is workspace, segment or campaign.
+    """One difference between folder and store. ``subject`` is workspace, segment, answers or campaign.
 
     ``propose`` is a version that waits for another person's approval. ``keep`` is a campaign that is no longer in the
     folder and goes on as it is: a report, not a change.
@@ -66,7 +68,7 @@ def version_hash(body: CampaignBody) -> str:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the store has: the workspace's settings, hashes of segments, campaigns' rows by name.
+    """What the store has: the workspace's settings, hashes of segments, campaigns' rows by name, answers by key.
 
     ``in_flight`` counts the open journeys by the campaign's id.
     """
@@ -75,6 +77,7 @@ class State:
     segments: Mapping[str, str]
     campaigns: Mapping[str, Any]
     in_flight: Mapping[str, int]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
 async def applied_state(connection: AsyncConnection) -> State:
@@ -93,7 +96,8 @@ async def applied_state(connection: AsyncConnection) -> State:
         .group_by(_enrolments.c.campaign_id)
     )
     in_flight = {row.campaign_id: row.number for row in journeys}
-    return State(workspace, segments, {row.name: row for row in rows}, in_flight)
+    answers = {one.key: one for one in await applied_answers(connection)}
+    return State(workspace, segments, {row.name: row for row in rows}, in_flight, answers)
 
 
 def changes_of(state: State, workspace: Workspace, *, stop_removed: bool = False) -> tuple[Change, ...]:
@@ -111,6 +115,10 @@ def changes_of(state: State, workspace: Workspace, *, stop_removed: bool = False
         elif state.segments[name] != segment_hash(segment):
             found.append(Change("change", "segment", name))
     found += [Change("remove", "segment", name) for name in state.segments if name not in workspace.segments]
+    answers = {one.key: one for one in workspace.answers}
+    if said := difference(state.answers, answers):
+        action: Action = "change" if state.answers and answers else "add" if answers else "remove"
+        found.append(Change(action, "answers", "", said))
     for body in workspace.campaigns.values():
         found += _campaign_changes(state, body, approval=workspace.config.approval)
     for name, row in state.campaigns.items():

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from campaigns.applying.answers import write_answers
 from campaigns.applying.changes import (
     REPORTED,
     Applied,
@@ -73,6 +74,7 @@ async def apply(
             await _refuse_more_than_texts(connection, state, workspace, changes)
         await _write_settings(connection, state, workspace, now)
         await _write_segments(connection, state, workspace)
+        await write_answers(connection, workspace.answers, now)
         if (state.workspace or {}).get("mode") == "allowlist" and workspace.config.mode == "live":
             await _start_for_all(connection)
         for name, body in workspace.campaigns.items():

@@ -6,7 +6,7 @@ for every question of its file.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from campaigns.definition.answers import Answer, AnswerButton
@@ -20,6 +20,7 @@ from core.text import folded
 FOLDER = "answers"
 MAX_FILE_BYTES = 256_000
 MAX_ANSWERS = 5_000
+MOST_CHARACTERS = 4_000_000
 LONGEST_QUESTION = 300
 LONGEST_ANSWER = 4_000
 SAID_WHOLE_EVERYWHERE = 1_500
@@ -56,6 +57,25 @@ class _Front:
     escalate: bool = False
     feedback: bool = True
     length: int = 0
+
+
+def load_answers(
+    names: Iterable[str], read: Callable[[str, int], bytes | None], default_locale: str, problems: Problems
+) -> tuple[Answer, ...]:
+    """Every answer of the files with these ``names``; ``read`` gives up to so many bytes, None after a problem."""
+    texts: dict[str, str] = {}
+    for name in names:
+        file = f"{FOLDER}/{name}"
+        content = read(file, MAX_FILE_BYTES)
+        try:
+            if content is not None:
+                texts[file] = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            problems.add(file, 0, f"byte {error.start} is not UTF-8; save the file as UTF-8")
+    if sum(map(len, texts.values())) > MOST_CHARACTERS:
+        problems.add(FOLDER, 0, f"more than {MOST_CHARACTERS:,} characters in all; shorten the answers")
+        return ()
+    return read_answers(texts, default_locale, problems)
 
 
 def read_answers(texts: Mapping[str, str], default_locale: str, problems: Problems) -> tuple[Answer, ...]:

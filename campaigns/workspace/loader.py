@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaigns.definition import CampaignBody, Offer, WorkspaceConfig
+from campaigns.definition.answers import Answer
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
 from campaigns.templates.sources import MESSAGE, TemplateSource, can_speak, file_parts, take_apart
+from campaigns.workspace.answers import FOLDER as ANSWERS
+from campaigns.workspace.answers import load_answers
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
 from campaigns.workspace.checking import CONFIG, check_campaign, check_workspace
 from campaigns.workspace.config import read_config
@@ -41,6 +44,7 @@ class Workspace:
     files: Mapping[str, str] = field(default_factory=dict)
     tests: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 def load_workspace(
@@ -85,6 +89,8 @@ class _Loader:
             handlers=self._handlers,
         )
         read, campaigns = self._campaigns(known, config, offers)
+        names = [path.name for path in self._listed(ANSWERS)]
+        answers = load_answers(names, self._read, config.locale if config else "en", problems)
         check_workspace(campaigns, read, config, problems)
         problems.raise_if_any()
         assert config is not None  # noqa: S101  without it there was a problem
@@ -96,6 +102,7 @@ class _Loader:
             files={title: found.file for title, found in read.items()},
             tests={title: found.tests for title, found in read.items() if found.tests is not None},
             warnings=problems.warnings,
+            answers=answers,
         )
 
     def _optional(self, file: str) -> Node | None:
