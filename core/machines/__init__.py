@@ -3,8 +3,9 @@
 from core.machines.campaign import CAMPAIGN
 from core.machines.conversation import CONVERSATION
 from core.machines.enrolment import ENROLMENT
+from core.machines.flow_run import FLOW_RUN
 from core.machines.message import MESSAGE
 
-MACHINES = (CAMPAIGN, ENROLMENT, MESSAGE, CONVERSATION)
+MACHINES = (CAMPAIGN, ENROLMENT, MESSAGE, CONVERSATION, FLOW_RUN)
 
-__all__ = ["CAMPAIGN", "CONVERSATION", "ENROLMENT", "MACHINES", "MESSAGE"]
+__all__ = ["CAMPAIGN", "CONVERSATION", "ENROLMENT", "FLOW_RUN", "MACHINES", "MESSAGE"]

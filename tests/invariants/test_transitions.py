@@ -42,12 +42,21 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
     },
     "conversation": {
         "HandoffRequested": {"bot": "queued"},
-        "AgentAssigned": {"bot queued assigned": "assigned"},
-        "AgentLeft": {"assigned": "queued"},
+        "AgentAssigned": {"bot queued assigned snoozed": "assigned"},
+        "AgentLeft": {"assigned snoozed": "queued"},
+        "ConversationReturned": {"queued assigned snoozed": "bot"},
         "ConversationSnoozed": {"assigned": "snoozed"},
         "SnoozeEnded": {"snoozed": "assigned"},
         "ConversationResolved": {"bot queued assigned snoozed": "resolved"},
         "ConversationReopened": {"resolved": "queued"},
+    },
+    "flow run": {
+        "QuestionAsked": {"asking calling": "asking"},
+        "AnswerRequested": {"asking calling": "calling"},
+        "FlowFinished": {"asking calling": "finished"},
+        "FlowHandedOver": {"asking calling": "handed_over"},
+        "FlowLeft": {"asking calling": "left"},
+        "QuestionTimedOut": {"asking": "silent"},
     },
 }
 # without these the guard refuses, or another arrow of the same event is taken
