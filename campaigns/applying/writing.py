@@ -20,6 +20,7 @@ from campaigns.applying.changes import (
     version_hash,
 )
 from campaigns.applying.edits import carry_over
+from campaigns.composing.files import keep_contents
 from campaigns.definition import CampaignBody
 from campaigns.live import WORKSPACE
 from campaigns.operating.pausing import end_journeys
@@ -37,9 +38,10 @@ from core.transitions import apply as moved
 from storage.outbox.columns import table
 from storage.statements import insert_into, insert_missing
 from storage.store import Store
-from storage.tables import Audit, Campaign, CampaignVersion, Occurrence, Segment, Setting
+from storage.tables import Audit, BlobOwner, Campaign, CampaignVersion, Occurrence, Segment, Setting
 
 _audit, _campaigns, _versions = table(Audit), table(Campaign), table(CampaignVersion)
+_owners = table(BlobOwner)
 _segments, _settings, _occurrences = table(Segment), table(Setting), table(Occurrence)
 
 
@@ -60,6 +62,8 @@ async def apply(
 ) -> Applied:
     """Bring the store to what the workspace says, in one transaction; a campaign that is a draft is started.
 
+    The bytes of files go before it: nobody has them until a version names them.
+
     A campaign that is no longer in the folder goes on as it is, unless ``stop_removed``. With ``texts_only`` nothing
     but templates may differ. Where the workspace asks for approval, new versions wait for another person.
 
@@ -67,6 +71,8 @@ async def apply(
         Refused: with ``texts_only``, if anything else differs; nothing was written.
         StoreUnavailable: then nothing was written.
     """
+    kinds = {file.blob: file.media_type for body in workspace.campaigns.values() for file in body.files.values()}
+    await keep_contents(store, workspace.contents, kinds, now)
     async with store.write() as connection:
         state = await applied_state(connection)
         changes = changes_of(state, workspace, stop_removed=stop_removed)
@@ -146,6 +152,11 @@ async def _write_campaign(
         await connection.execute(insert_into(connection, _campaigns).values(**new, created_at=now, updated_at=now))
     kept = {"hash": version, "campaign_id": id_, "body": body.as_json(), "applied_by": str(actor), "created_at": now}
     await insert_missing(connection, _versions, [kept])
+    # files are the campaign's as long as it is there: those in flight may still be of an older version
+    owners = [
+        {"hash": blob, "owner": "campaign", "owner_id": id_} for blob in {file.blob for file in body.files.values()}
+    ]
+    await insert_missing(connection, _owners, sorted(owners, key=lambda row: row["hash"]))
     if approval:
         if row is None or version not in (row.version, row.pending):
             await connection.execute(

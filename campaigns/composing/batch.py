@@ -13,12 +13,13 @@ from campaigns.composing.tagging import Tags, tags_for
 from campaigns.definition import CampaignBody, Leg, WorkspaceConfig
 from campaigns.periods import zone_named
 from campaigns.templates.adapting import Adapted
+from campaigns.templates.attachments import attached
 from campaigns.templates.content import Letter, Manner, Rendered, letter_for
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.variables import NO_ORDERS, NOTHING_KNOWN, Known, OrderFigures, variables_for
 from core.dispatching import Claim
-from core.messages import EMAIL, WHATSAPP, Button, OutboundMessage, ProviderTemplate, Span
+from core.messages import EMAIL, WHATSAPP, Attachment, Button, OutboundMessage, ProviderTemplate, Span
 from core.purposes import Purpose
 from core.values import value
 
@@ -30,14 +31,14 @@ def ready(
     customer: Mapping[str, Any],
     config: WorkspaceConfig,
     links: MessageLinks,
-    choices: dict[str, Sequence[Button]],
+    made: "Made",
 ) -> OutboundMessage:
     """A message whose words are already chosen: an answer, a confirmation, a test of a campaign's."""
     content = claim.content or {}
     template = content.get("template")
-    said = _chosen_words(claim, content, customer, config, links)
+    said = _chosen_words(claim, content, customer, config, links, made.targets)
     if said.choices:
-        choices[claim.message_id] = said.choices
+        made.choices[claim.message_id] = said.choices
     return OutboundMessage(
         id=claim.message_id,
         to=claim.to,
@@ -48,6 +49,8 @@ def ready(
         spans=said.spans,
         subject=str(content.get("subject", "")),
         buttons=said.buttons,
+        keyboard=said.keyboard,
+        attachments=said.attachments,
         template=ProviderTemplate(**template) if template else None,
         in_reply_to=str(content.get("in_reply_to", "")),
         references=tuple(content.get("references", ())),
@@ -62,19 +65,27 @@ def _chosen_words(
     customer: Mapping[str, Any],
     config: WorkspaceConfig,
     links: MessageLinks,
+    targets: dict[str, str],
 ) -> Adapted:
     buttons = tuple(Button(**button) for button in content.get("buttons", ()))
     text, html = str(content.get("text", "")), str(content.get("html", ""))
     spans = tuple(Span(**span) for span in content.get("spans", ()))
-    if not (buttons or spans):
+    files = tuple(_file(noted) for noted in content.get("attachments", ()))
+    if not (buttons or spans or files):
         return Adapted(text, html)
     locale = str(customer.get("locale") or config.locale)
     rendered = Rendered(
         text, str(content.get("subject", "")), html, buttons=buttons, spans=spans, locale=locale,
-        manner=Manner(long="shorten"),
+        manner=Manner(long="shorten", keyboard="reply" if content.get("keyboard") == "reply" else "inline"),
     )  # fmt: skip
-    occasion = Occasion(claim.message_id, claim.to.channel, approved=bool(content.get("template")))
-    return finished_words(rendered, occasion, config.brand, links)
+    occasion = Occasion(claim.message_id, claim.to.channel, approved=bool(content.get("template")), files=files)
+    return finished_words(rendered, occasion, config.brand, links, targets)
+
+
+def _file(noted: Mapping[str, Any]) -> Attachment:
+    """A file as a message's content notes it."""
+    content_id = str(noted.get("content_id", ""))
+    return Attachment(noted["name"], noted["media_type"], noted["size"], blob=noted["blob"], content_id=content_id)
 
 
 @value(frozen=True, slots=True)
@@ -116,7 +127,7 @@ class Batch:
     def make(self, claim: Claim, reader: Reader, links: MessageLinks, made: Made) -> None:
         """Compose one message into ``made``."""
         if claim.content is not None:
-            made.messages[claim.message_id] = ready(claim, reader.customer, self.config, links, made.choices)
+            made.messages[claim.message_id] = ready(claim, reader.customer, self.config, links, made)
             return
         try:
             rendered = self.rendered(claim, reader, links)
@@ -166,12 +177,14 @@ class Batch:
 
         Raises:
             TemplateFailure: if it is too long for its channel.
+            ValueError: if its version does not keep a file that it carries.
         """
         id_, channel = claim.message_id, claim.to.channel
         outside_window = channel == WHATSAPP and not window_is_open(claim.window_from, self.now)
         approved = outside_window and bool(rendered.template_id)
         marketing = claim.purpose is Purpose.MARKETING
-        occasion = Occasion(id_, channel, claim.customer_id, marketing, approved, self._tags(claim))
+        files = self._files(claim, rendered)
+        occasion = Occasion(id_, channel, claim.customer_id, marketing, approved, self._tags(claim), files)
         said = finished(rendered, occasion, self.config.brand, links, targets)
         if said.choices and choices is not None:
             choices[id_] = said.choices
@@ -185,6 +198,8 @@ class Batch:
             spans=said.spans,
             subject=rendered.subject,
             buttons=said.buttons,
+            keyboard=said.keyboard,
+            attachments=said.attachments,
             template=ProviderTemplate(rendered.template_id, dict(rendered.template_variables)) if approved else None,
             reply_to=links.reply_to(id_) if channel == EMAIL else "",
             unsubscribe_url=links.unsubscribe(id_) if marketing and channel == EMAIL else "",
@@ -212,6 +227,12 @@ class Batch:
             letter = letter_for(body.templates, leg, locale, default_locale=config.locale, currency=config.currency)
             found = self._letters[key] = body.definition.name, letter
         return found
+
+    def _files(self, claim: Claim, rendered: Rendered) -> tuple[Attachment, ...]:
+        body = self.by_version.get(claim.version)
+        if not rendered.attach or body is None:
+            return ()
+        return attached(body.files, rendered.manner.path, rendered.attach)
 
     def _tags(self, claim: Claim) -> Tags:
         key = claim.version, claim.step, claim.to.channel

@@ -11,6 +11,7 @@ from typing import Any
 from campaigns.composing.batch import Batch, Made, Reader
 from campaigns.composing.choices import keep_choices
 from campaigns.composing.companion import Companion
+from campaigns.composing.files import FileContents
 from campaigns.composing.happenings import load_happenings
 from campaigns.composing.links import MessageLinks
 from campaigns.composing.targets import LinkTargets
@@ -39,6 +40,7 @@ class Composer:
         self._links = links
         self._companion = companion
         self._targets = LinkTargets(store)
+        self._files = FileContents(store)
 
     async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]:
         """Per message id: what to send, or in words why it cannot be composed."""
@@ -75,6 +77,7 @@ class Composer:
         await self._targets.keep(made.targets, now)
         if made.choices:
             await keep_choices(self._store, made.choices)
+        await self._files.fill(made.messages)
         return made.messages
 
     async def _made_here(self, batch: Batch, claims: Sequence[Claim], readers: Sequence[Reader]) -> Made:

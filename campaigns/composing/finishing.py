@@ -7,11 +7,12 @@ from campaigns.composing.links import MessageLinks
 from campaigns.composing.tagging import NO_TAGS, Tags
 from campaigns.definition import Brand
 from campaigns.templates.adapting import Adapted, Envelope, adapt
+from campaigns.templates.carrying import apart
 from campaigns.templates.content import Rendered
 from campaigns.templates.leaving import NARROWING
 from campaigns.templates.letters import with_block
 from core.formatting import Formatted
-from core.messages import EMAIL, Button
+from core.messages import EMAIL, Attachment, Button
 
 VALUE_BYTES = 64
 """A button carries no more; a longer value stays with us, and the button carries a token for it."""
@@ -19,7 +20,10 @@ VALUE_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Which message it is and for whom. ``approved``: its words are the provider's own template."""
+    """Which message it is and for whom, and the files that belong to it, named by their content.
+
+    ``approved``: its words are the provider's own template.
+    """
 
     message_id: str
     channel: str
@@ -27,6 +31,7 @@ class Occasion:
     marketing: bool = False
     approved: bool = False
     tags: Tags = NO_TAGS
+    files: tuple[Attachment, ...] = ()
 
 
 def finished(
@@ -46,6 +51,7 @@ def finished(
     buttons = tuple(
         replace(one, url=links.tracked_url(one.url, id_, targets, tags)) if one.url else one for one in rendered.buttons
     )
+    carried, buttons = _with_files(occasion, buttons, links, targets)
     html = links.tracked_html(rendered.html, id_, targets, tags) if rendered.html else ""
     leaves = occasion.marketing and not rendered.manner.own_footer
     envelope = Envelope(
@@ -60,10 +66,21 @@ def finished(
     )
     made = adapt(replace(rendered, text=said.text, spans=said.spans, html=html, buttons=buttons), envelope)
     if made.html:
-        return replace(made, html=with_block(made.html, links.pixel(id_)))
+        return replace(made, html=with_block(made.html, links.pixel(id_)), attachments=carried)
     if made.buttons and made.choices:
-        return replace(made, buttons=_carried(made, id_, links))
-    return made
+        made = replace(made, buttons=_carried(made, id_, links))
+    return replace(made, attachments=carried) if carried else made
+
+
+def _with_files(
+    occasion: Occasion, buttons: tuple[Button, ...], links: MessageLinks, targets: dict[str, str]
+) -> tuple[tuple[Attachment, ...], tuple[Button, ...]]:
+    """The files that go along, and the buttons with those that lead to the others."""
+    if not occasion.files or occasion.approved:  # a provider's own template has its own
+        return (), buttons
+    carried, linked = apart(occasion.channel, occasion.files)
+    ways = (Button(one.name, url=links.file(one, occasion.message_id, targets)) for one in linked)
+    return carried, (*buttons, *ways)
 
 
 def _carried(made: Adapted, message_id: str, links: MessageLinks) -> tuple[Button, ...]:
@@ -77,9 +94,19 @@ def _carried(made: Adapted, message_id: str, links: MessageLinks) -> tuple[Butto
     )
 
 
-def finished_words(rendered: Rendered, occasion: Occasion, brand: Brand, links: MessageLinks) -> Adapted:
-    """Words that were chosen for one customer, as the channel takes them; their links lead where they say."""
-    made = adapt(rendered, Envelope(occasion.channel, brand, approved=occasion.approved))
+def finished_words(
+    rendered: Rendered,
+    occasion: Occasion,
+    brand: Brand,
+    links: MessageLinks,
+    targets: dict[str, str] | None = None,
+) -> Adapted:
+    """Words that were chosen for one customer, as the channel takes them; their links lead where they say.
+
+    Where a link leads to a file, it is added to ``targets``.
+    """
+    carried, buttons = _with_files(occasion, rendered.buttons, links, {} if targets is None else targets)
+    made = adapt(replace(rendered, buttons=buttons), Envelope(occasion.channel, brand, approved=occasion.approved))
     if made.buttons and made.choices:
-        return replace(made, buttons=_carried(made, occasion.message_id, links))
-    return made
+        made = replace(made, buttons=_carried(made, occasion.message_id, links))
+    return replace(made, attachments=carried) if carried else made

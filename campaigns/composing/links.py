@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from campaigns.composing.tagging import NO_TAGS, Tags, tagged
+from channels.media.links import MediaLinks
 from core.formatting import Formatted, edited, with_urls
+from core.messages import Attachment
 from core.tokens import Signer
 
 LINK_ID_LENGTH = 10
@@ -53,6 +55,7 @@ class MessageLinks:
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
         self._base = addresses.public_url.rstrip("/")
+        self._media = MediaLinks(addresses.secret, addresses.public_url)
         self._untracked = (f"{self._base}/", *_OWN_CHATS)
         self._signers = {
             purpose: Signer(addresses.secret, purpose)
@@ -103,6 +106,11 @@ class MessageLinks:
         source = f"{self._base}/o/{self._signers['open'].sign(message_id)}.gif"
         return f'<img src="{source}" width="1" height="1" alt="" style="display:none">'
 
+    def file(self, attachment: Attachment, message_id: str, targets: dict[str, str]) -> str:
+        """Where the reader of a message finds a file that its channel does not carry; a click on it counts as one."""
+        url = self._media.readers_url(attachment)
+        return self._counted(url, message_id, targets) if self._addresses.track_clicks else url
+
     def tracked_html(self, html: str, message_id: str, targets: dict[str, str], tags: Tags = NO_TAGS) -> str:
         """``html`` with its links tagged and leading through us; their targets are added to ``targets`` by id."""
         if not (self._addresses.track_clicks or tags):
@@ -151,8 +159,9 @@ class MessageLinks:
         if url.startswith(self._untracked):
             return url
         target = tagged(url, tags) if tags else url
-        if not self._addresses.track_clicks:
-            return target
+        return self._counted(target, message_id, targets) if self._addresses.track_clicks else target
+
+    def _counted(self, target: str, message_id: str, targets: dict[str, str]) -> str:
         id_ = link_id(target)
         targets[id_] = target
         return f"{self._base}/c/{self._click(message_id + id_)}"

@@ -66,6 +66,7 @@ __all__ = [
     "GiveStep",
     "Goal",
     "HandoffStep",
+    "KeptFile",
     "Leg",
     "NoSendDays",
     "Offer",

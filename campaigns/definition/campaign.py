@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from campaigns.definition.choices import Budget, Experiment, OfferChoice
+from campaigns.definition.files import KeptFile
 from campaigns.definition.offers import Offer
 from campaigns.definition.starts import ActivePeriod, Goal, Start
 from campaigns.definition.steps import END, Action, BranchStep, Pace, SendStep, Step
@@ -78,14 +79,18 @@ class CampaignDefinition(Value):
 class CampaignBody(Value):
     """What a campaign version keeps, whole: the definition, its offers and the text of every template it can use.
 
-    ``templates`` maps ``name/email.mjml`` (or ``name/email.ru.mjml``) to the source; its hash is the version.
+    ``templates`` maps ``name/email.mjml`` (or ``name/email.ru.mjml``) to the source, ``files`` the place in the
+    workspace of a file that they attach to what is kept of it; its hash is the version.
     """
 
     definition: CampaignDefinition
     templates: Mapping[str, str]
     offers: Mapping[str, Offer] = Field(default_factory=dict)
+    files: Mapping[str, KeptFile] = Field(default_factory=dict)
 
     def as_json(self) -> Plain:
-        """Plain data with a stable order: what is hashed and stored."""
+        """Plain data with a stable order: what is hashed and stored. A campaign without files has no word of them."""
         data: dict[str, Any] = self.model_dump(mode="json")
+        if not self.files:
+            del data["files"]
         return data

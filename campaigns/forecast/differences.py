@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from campaigns.definition import CampaignBody
 
-What = Literal["step", "template", "offer", "key"]
+What = Literal["step", "template", "file", "offer", "key"]
 Action = Literal["added", "removed", "changed"]
 NOTHING = "–"
 
@@ -37,6 +37,8 @@ def differences(old: CampaignBody, new: CampaignBody) -> tuple[Difference, ...]:
     offers = ({name: offer.model_dump(mode="json") for name, offer in body.offers.items()} for body in (old, new))
     found += _named("offer", *offers)
     found += _named("template", old.templates, new.templates)
+    files = ({place: file.blob for place, file in body.files.items()} for body in (old, new))
+    found += _named("file", *files)
     return tuple(found)
 
 

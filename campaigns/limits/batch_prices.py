@@ -15,6 +15,7 @@ from campaigns.engine.journey import IdentityFacts, Price, PriceOf
 from campaigns.limits.prices import PriceList
 from campaigns.periods import zone_named
 from campaigns.templates.adapting import Envelope, adapt
+from campaigns.templates.attachments import attached
 from campaigns.templates.content import Letter, asks_of, letter_for
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.names import NOTHING_ASKED, Asks
@@ -123,7 +124,9 @@ class BatchPrices:
             if links is None:
                 return adapt(rendered, Envelope(SMS, config.brand, marketing=marketing)).text
             tags = self._tags(body)
-            return finished(rendered, Occasion(_SOME_ID, SMS, "", marketing, tags=tags), config.brand, links, {}).text
+            files = attached(body.files, rendered.manner.path, rendered.attach)
+            occasion = Occasion(_SOME_ID, SMS, "", marketing, tags=tags, files=files)
+            return finished(rendered, occasion, config.brand, links, {}).text
         except (TemplateFailure, KeyError, ValueError):
             return ""
 

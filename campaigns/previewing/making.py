@@ -1,10 +1,13 @@
 """Making the preview: each text composed as a send is, and put through its adapter's own rendering. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from campaigns.composing.batch import Batch, window_is_open
+from campaigns.composing.files import filled
 from campaigns.composing.links import Addresses, MessageLinks
 from campaigns.definition import CampaignBody, WorkspaceConfig
 from campaigns.limits.prices import PriceList
@@ -20,7 +23,7 @@ from core.errors import PermanentFailure
 from core.formatting import Formatted, html
 from core.ids import ID_LENGTH
 from core.marks import parsed
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, Button, OutboundMessage
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, Attachment, Button, OutboundMessage
 from core.money import Money
 from core.sms import sms_parts
 
@@ -38,16 +41,19 @@ def make_preview(
     addresses: Addresses,
     now: datetime,
     *,
+    contents: Mapping[str, bytes] = MappingProxyType({}),
     step: str = "",
     lang: str = "en",
 ) -> Preview:
     """Everything that the campaign can send to the audience, or one step of it; told in ``lang``.
 
+    ``contents`` are the bytes of the campaign's files, by their hash.
+
     Raises:
         Refused: if there is no such step.
     """
     batch = Batch(config, {_VERSION: body}, now)
-    maker = _Maker(body, config, batch, audience, addresses, now, lang)
+    maker = _Maker(body, config, batch, audience, addresses, now, lang, contents)
     locale = str(audience.reader.customer.get("locale") or config.locale)
     return Preview(
         campaign=body.definition.name,
@@ -70,9 +76,10 @@ class _Maker:
         addresses: Addresses,
         now: datetime,
         lang: str,
+        contents: Mapping[str, bytes],
     ) -> None:
         self._body, self._config, self._batch, self._audience, self._now = body, config, batch, audience, now
-        self._lang = lang
+        self._lang, self._contents = lang, contents
         self._links = MessageLinks(addresses)
         self._straight = MessageLinks(replace(addresses, track_clicks=False, track_opens=False))
 
@@ -94,6 +101,7 @@ class _Maker:
             targets: dict[str, str] = {}
             choices: dict[str, Sequence[Button]] = {}
             message = self._batch.addressed(claim, rendered, customer, self._links, targets, choices)
+            message = filled(message, self._contents)
             straight = self._batch.addressed(claim, rendered, customer, self._straight, {})
         except (TemplateFailure, KeyError, ValueError) as error:
             return Shown(speech, problems=(str(error),))
@@ -118,7 +126,7 @@ class _Maker:
             text=text,
             subject=message.subject,
             preview=rendered.preview,
-            html=straight.html,
+            html=_with_pictures(straight.html, message.attachments),
             rich=_rich(speech.channel, message, straight),
             buttons=straight.buttons if message.template is None else tuple(choices.get(_NO_ID, ())),
             has_approved=bool(rendered.template_id),
@@ -157,6 +165,15 @@ class _Maker:
         return (say(self._lang, "barred", reason=place.barred),) if place.barred else ()
 
 
+def _with_pictures(html: str, files: Sequence[Attachment]) -> str:
+    """A letter whose own pictures stand in it: a page has no parts beside it."""
+    for one in files:
+        if one.content_id:
+            data = base64.b64encode(one.content).decode()
+            html = html.replace(f"cid:{one.content_id}", f"data:{one.media_type};base64,{data}")
+    return html
+
+
 def _targets(sent: OutboundMessage, straight: OutboundMessage, targets: dict[str, str]) -> tuple[str, ...]:
     """Where the message's links lead in the end, each once."""
     found = list(targets.values()) or [button.url for button in straight.buttons if button.url]
@@ -175,14 +192,16 @@ def _rich(channel: str, message: OutboundMessage, straight: OutboundMessage) -> 
 def _telegram(message: OutboundMessage) -> str:
     from channels.telegram.rendering import render
 
-    return "\n\n".join(str(call.text) for call in render(message) if call.text)
+    calls = render(message)
+    said = (str(call.text or call.fields.get("caption", "")) for call in calls)
+    return "\n\n".join(text for text in said if text)
 
 
 def _twilio(message: OutboundMessage) -> str:
     from channels.twilio.rendering import render
 
     # a template's words are the provider's; the file's body says what they are
-    return str(render(message, message.to.channel).get("body", message.text))
+    return str(render(message, message.to.channel, lambda file: file.name).get("body", message.text))
 
 
 _RENDERINGS: dict[str, Callable[[OutboundMessage], str]] = {TELEGRAM: _telegram, SMS: _twilio, WHATSAPP: _twilio}

@@ -3,6 +3,7 @@
 The letters stand in frames without scripts; their own pictures are fetched from where they say.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -17,7 +18,7 @@ from campaigns.previewing.shown import Preview, Shown
 from campaigns.previewing.words import number, say
 from core.catalogue import language_of
 from core.installed import installed, plugins
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP
+from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Attachment
 
 FOLDER = Path(__file__).parent
 _TITLES = {EMAIL: "Email", SMS: "SMS", WHATSAPP: "WhatsApp", TELEGRAM: "Telegram"}
@@ -25,6 +26,7 @@ _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)»”]")
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _ALWAYS, _NEVER = "(min-width:0)", "(max-width:0)"
+_SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _NEW_TAB = '<base target="_blank">'
 
 
@@ -51,6 +53,8 @@ def page(preview: Preview) -> str:
             linked=_linked,
             letter=_letter,
             rich=_rich,
+            pictures=lambda one: list(_pictures(one)),
+            files=_files,
             facts=lambda one: list(facts(one, preview.lang)),
         )
     )
@@ -67,6 +71,9 @@ def facts(shown: Shown, lang: str) -> Iterator[tuple[str, str]]:
         yield say(lang, "fact.size"), say(lang, "kilobytes", number=size)
     else:
         yield say(lang, "fact.length"), say(lang, "characters", number=len(shown.text))
+    for file in shown.message.attachments if shown.message is not None else ():
+        kilobytes = say(lang, "kilobytes", number=max(1, round(file.size / 1000)))
+        yield say(lang, "fact.picture" if file.content_id else "fact.file"), f"{file.name}, {kilobytes}"
     if shown.window_open is not None:
         yield say(lang, "fact.window"), say(lang, "window.open" if shown.window_open else "window.closed")
     if shown.message is not None and shown.message.template is not None:
@@ -111,6 +118,20 @@ def _rich(html: str) -> Markup:
         .replace("</blockquote>\n", "</blockquote>")
     )
     return Markup(lines.replace("<a href=", opened))  # noqa: S704  safe by its maker
+
+
+def _pictures(shown: Shown) -> Iterator[str]:
+    """The pictures that a chat shows above its text, as addresses that hold them."""
+    for file in shown.message.attachments if shown.message is not None else ():
+        if file.media_type in _SHOWN and file.content and shown.speech.channel != EMAIL:
+            yield f"data:{file.media_type};base64,{base64.b64encode(file.content).decode()}"
+
+
+def _files(shown: Shown) -> list[Attachment]:
+    """The files that stand beside a text as such."""
+    files = shown.message.attachments if shown.message is not None else ()
+    pictures = _SHOWN if shown.speech.channel != EMAIL else frozenset[str]()
+    return [file for file in files if not file.content_id and not (file.media_type in pictures and file.content)]
 
 
 def _letter(html: str, scheme: str) -> str:

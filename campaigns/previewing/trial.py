@@ -137,6 +137,16 @@ def marked(message: OutboundMessage) -> dict[str, Any]:
         "subject": message.subject,
         "buttons": [asdict(button) for button in message.buttons],
         "keyboard": message.keyboard,
+        "attachments": [
+            {
+                "name": one.name,
+                "media_type": one.media_type,
+                "size": one.size,
+                "blob": one.blob,
+                "content_id": one.content_id,
+            }
+            for one in message.attachments
+        ],
         "unsubscribe_url": message.unsubscribe_url,
         "template": {"id": message.template.id, "variables": dict(message.template.variables)}
         if message.template

@@ -19,7 +19,7 @@ from campaigns.templates.sources import Keyboard
 from core import catalogue
 from core.catalogue import language_of
 from core.formatting import Formatted, plain, shortened, whatsapp
-from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP, Button, Span
+from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP, Attachment, Button, Span
 from core.values import value
 
 _DIGITS = {"fa": str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")}
@@ -30,21 +30,25 @@ class Capabilities:
     """What a channel can show. ``characters`` of one message, as its provider counts them.
 
     ``asks``: its app can ask the reader for their own phone number or place, from a keyboard in the place of theirs.
+    ``files`` is how many one message carries, ``file_bytes`` how much they may be together; where it carries none, a
+    link leads to each.
     """
 
     buttons: Literal["inline", "numbered", "links"] = "numbered"
     asks: bool = False
+    files: int = 0
+    file_bytes: int = 0
     look: Literal["spans", "signs", "plain", "html"] = "plain"
     characters: int = 4096
 
 
 CAPABILITIES = {
     # Telegram's adapter sends up to four in a row
-    TELEGRAM: Capabilities("inline", asks=True, look="spans", characters=4 * 4096),
+    TELEGRAM: Capabilities("inline", asks=True, files=10, file_bytes=160_000_000, look="spans", characters=4 * 4096),
     WEBCHAT: Capabilities("inline", look="spans", characters=4000),
-    WHATSAPP: Capabilities("numbered", look="signs", characters=1600),
+    WHATSAPP: Capabilities("numbered", files=1, file_bytes=16 * 1024 * 1024, look="signs", characters=1600),
     SMS: Capabilities("numbered", look="plain", characters=1600),
-    EMAIL: Capabilities("links", look="html", characters=512_000),
+    EMAIL: Capabilities("links", files=50, file_bytes=18_000_000, look="html", characters=512_000),
 }
 OTHERS = Capabilities()
 """What is expected of a plugin's channel."""
@@ -78,6 +82,7 @@ class Adapted:
     buttons: tuple[Button, ...] = ()
     choices: tuple[Button, ...] = ()
     keyboard: Keyboard = "inline"
+    attachments: tuple[Attachment, ...] = ()
 
 
 def adapt(rendered: Rendered, envelope: Envelope) -> Adapted:

@@ -1,12 +1,14 @@
 """Checking templates before anything is sent: syntax, markup, names, and a render for a full and an empty customer."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 
-from campaigns.definition import Leg
+from campaigns.definition import KeptFile, Leg
 from campaigns.templates.advice import advise_on_length, check_adapted, check_buttons, check_leaving
+from campaigns.templates.carrying import check_files, check_pictures
 from campaigns.templates.content import compiled, render_templates
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.markup import MarkupProblem
@@ -19,6 +21,8 @@ from core.messages import EMAIL, WHATSAPP
 from core.purposes import NEEDS_CONSENT, Purpose
 from core.reading.problems import Problems, WorkspaceInvalid, did_you_mean
 
+_EXTENSIONS = frozenset({*extensions(EMAIL), *extensions(MESSAGE)})
+
 
 def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:
     """The template file taken apart, unless it could not be; whatever is wrong with it is noted."""
@@ -29,6 +33,7 @@ def check_file(path: str, text: str, problems: Problems) -> TemplateSource | Non
         for problem in error.problems:
             problems.add(problem.file, problem.line, problem.message)
         return None
+    check_pictures(source, problems)
     for piece in source.texts():
         try:
             tree = TEXT.tree(piece.source)
@@ -56,10 +61,12 @@ def check_templates(
     file: str,
     default_locale: str,
     problems: Problems,
+    attached: Mapping[str, KeptFile] = MappingProxyType({}),
 ) -> None:
     """Note everything wrong with a campaign's templates.
 
-    ``wanted`` are (template, channel), each with the line of ``file`` that asks for it.
+    ``wanted`` are (template, channel), each with the line of ``file`` that asks for it; ``attached`` are the files
+    that the templates name and that are there, by their place in the workspace.
     """
     sources: dict[str, TemplateSource | None] = {}
     broken: set[str] = set()
@@ -81,6 +88,8 @@ def check_templates(
             continue
         read = [source for path in own if (source := sources[path])]
         _check_content(purpose, leg, read, problems)
+        for source in read:
+            check_files(channel, source, attached, problems)
         if not broken & set(own):
             _try_out(templates, purpose, leg, read, default_locale, problems)
 
@@ -137,6 +146,8 @@ def stray_file(path: str) -> str | None:
     channel, _, extension = parts
     if channel not in (*channel_names(), MESSAGE) and (near := did_you_mean(channel, (*channel_names(), MESSAGE))):
         return f"unknown channel {channel!r}{near}"
+    if channel not in (*channel_names(), MESSAGE) and extension not in _EXTENSIONS:
+        return "no text here attaches it; name it under attach:, or remove it"
     if extension not in extensions(channel):
         kinds = ", ".join(f".{kind}" for kind in extensions(channel))
         return f".{extension} is no kind of file that {channel} speaks; rename it to {kinds}"

@@ -9,6 +9,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import escape
 
 from campaigns.definition import Leg
+from campaigns.templates.attachments import AttachSource
 from campaigns.templates.errors import TemplateFailure
 from campaigns.templates.leaving import says_later, says_stop
 from campaigns.templates.markup import MarkupProblem, compiled_mjml, plain_text
@@ -68,7 +69,8 @@ class Manner:
 class Rendered:
     """A message's content as its template says it, on no channel yet. ``preview`` is also inside ``html``.
 
-    ``spans`` are how ``text`` looks; ``manner`` is what the template says of itself.
+    ``spans`` are how ``text`` looks, ``attach`` the files that go with it; ``manner`` is what the template says of
+    itself.
     """
 
     text: str
@@ -80,6 +82,7 @@ class Rendered:
     template_variables: Mapping[str, str] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
     locale: str = ""
+    attach: tuple[AttachSource, ...] = ()
     manner: Manner = Manner()
 
 
@@ -94,6 +97,7 @@ class _File:
     content_sid: str
     variables: tuple[tuple[str, Compiled], ...]
     buttons: tuple[tuple[Compiled, Compiled, Compiled, Asked], ...]
+    attach: tuple[AttachSource, ...]
     asks: Asks
     manner: Manner
 
@@ -154,6 +158,7 @@ class Letter:
             template_variables={key: line(template) for key, template in main.variables},
             spans=spans,
             locale=self.locale,
+            attach=main.attach,
             manner=main.manner,
         )
 
@@ -262,6 +267,7 @@ def compiled(path: str, text: str) -> _File:
             )
             for button in source.buttons
         ),
+        attach=source.attach,
         asks=asked_by(TEXT.tree(piece.source) for piece in source.texts()) if "{" in text else NOTHING_ASKED,
         manner=Manner(
             path=path,

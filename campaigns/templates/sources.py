@@ -2,8 +2,8 @@
 
 A file is ``NAME/CHANNEL[.LOCALE].EXTENSION``; ``NAME/message[.LOCALE].md`` speaks on every channel that has no file of
 its own. It may begin with YAML between two lines of ``---``: ``subject`` and ``preview`` (email), ``content_sid`` and
-``variables`` (whatsapp), ``buttons``, ``keyboard``, ``long`` and ``footer`` (all). Each value is a template too, but
-``content_sid`` and the last three.
+``variables`` (whatsapp), ``buttons``, ``attach``, ``keyboard``, ``long`` and ``footer`` (all). Each value is a template
+too, but ``content_sid`` and the last four.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from campaigns.reading.fields import Fields
+from campaigns.templates.attachments import AttachSource, read_attachments
 from campaigns.templates.pasted import guarded
 from core.messages import EMAIL, WHATSAPP
 from core.reading.problems import Problem, Problems, WorkspaceInvalid
@@ -75,6 +76,7 @@ class TemplateSource:
     keyboard: Keyboard = "inline"
     long: Long = ""
     own_footer: bool = False
+    attach: tuple[AttachSource, ...] = ()
 
     @property
     def is_html(self) -> bool:
@@ -136,11 +138,12 @@ def take_apart(path: str, text: str) -> TemplateSource:
     keyboard: Keyboard = fields.parsed("keyboard", _keyboard, "inline")
     long: Long = fields.parsed("long", _long, "")
     own_footer = fields.parsed("footer", _footer, default=False)
+    attach = read_attachments(fields, problems)
     fields.finish()
     problems.raise_if_any()
     return TemplateSource(
         path, channel, locale, extension, body, subject, preview, content_sid, variables, buttons, keyboard, long,
-        own_footer,
+        own_footer, attach,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaigns.definition import CampaignBody, Offer, WorkspaceConfig
+from campaigns.definition import CampaignBody, KeptFile, Offer, WorkspaceConfig
 from campaigns.definition.answers import Answer
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
@@ -15,6 +15,7 @@ from campaigns.workspace.answers import load_answers
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
 from campaigns.workspace.checking import CONFIG, check_campaign, check_workspace
 from campaigns.workspace.config import read_config
+from campaigns.workspace.files import AttachedFiles
 from campaigns.workspace.offers import read_offers
 from campaigns.workspace.references import Known, check_references
 from campaigns.workspace.texts import Wanted, resolved, templates_of
@@ -35,6 +36,7 @@ class Workspace:
     """What a folder says, whole and without a problem; all by name.
 
     ``files`` is where each campaign stands, ``tests`` what its file says under ``tests:`` (those that have some).
+    ``contents`` are the bytes of files that texts attach, by SHA-256 (hex).
     """
 
     config: WorkspaceConfig
@@ -45,6 +47,7 @@ class Workspace:
     tests: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     answers: tuple[Answer, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def load_workspace(
@@ -64,7 +67,9 @@ class _Loader:
         self._channels = channels
         self._handlers = handlers
         self._common: dict[str, TemplateSource | None] = {}
+        self._strays: dict[str, str] = {}
         self._problems = Problems()
+        self._attached = AttachedFiles(folder, self._read, self._problems)
 
     def load(self) -> Workspace:
         if not self._root.is_dir():
@@ -89,6 +94,9 @@ class _Loader:
             handlers=self._handlers,
         )
         read, campaigns = self._campaigns(known, config, offers)
+        for below, stray in self._strays.items():
+            if not self._attached.attaches(f"templates/{below}"):
+                problems.add(f"templates/{below}", 0, stray)
         names = [path.name for path in self._listed(ANSWERS)]
         answers = load_answers(names, self._read, config.locale if config else "en", problems)
         check_workspace(campaigns, read, config, problems)
@@ -103,6 +111,7 @@ class _Loader:
             tests={title: found.tests for title, found in read.items() if found.tests is not None},
             warnings=problems.warnings,
             answers=answers,
+            contents=self._attached.contents,
         )
 
     def _optional(self, file: str) -> Node | None:
@@ -154,7 +163,7 @@ class _Loader:
             if read is None:
                 continue
             check_references(read, known, self._problems)
-            texts, available = self._templates(read, config.locale if config else "en")
+            texts, available, files = self._templates(read, config.locale if config else "en")
             if read.name in every:
                 first = every[read.name].file
                 self._problems.add(file, 1, f"campaign {read.name!r} is in {first} already; rename one")
@@ -167,11 +176,13 @@ class _Loader:
             check_campaign(definition, read, config, offers, self._problems)
             granted = {reference.name for reference in read.references if reference.kind == "offer"}
             own = {name: offer for name, offer in offers.items() if name in granted}
-            found[definition.name] = CampaignBody(definition=definition, templates=texts, offers=own)
+            found[definition.name] = CampaignBody(definition=definition, templates=texts, offers=own, files=files)
         return every, found
 
-    def _templates(self, read: ReadCampaign, locale: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-        """The texts that the campaign can use, by path, and the channels that each of its templates speaks on."""
+    def _templates(
+        self, read: ReadCampaign, locale: str
+    ) -> tuple[dict[str, str], dict[str, list[str]], dict[str, KeptFile]]:
+        """The texts that the campaign can use, by path, the channels that each template speaks on, what they attach."""
         names = sorted({template for leg, _ in read.legs for template in templates_of(leg)})
         files = {template: self._template_files(template) for template in names}
         available = {
@@ -192,10 +203,12 @@ class _Loader:
                 if text is not None:
                     texts[f"{template}/{_canonical(below.rpartition('/')[2])}"] = text
         texts = dict(sorted(texts.items()))
+        attached = self._attached.of(texts)
         check_templates(
-            texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=self._problems
-        )
-        return texts, available
+            texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=self._problems,
+            attached=attached,
+        )  # fmt: skip
+        return texts, available, attached
 
     def _speaks(self, below: str, channel: str) -> bool:
         """Whether a template's file has what ``channel`` needs; what is wrong with it is told when it is checked."""
@@ -217,7 +230,7 @@ class _Loader:
             below = f"{template}/{path.name}"
             stray = stray_file(below)
             if stray:
-                self._problems.add(f"templates/{below}", 0, stray)
+                self._strays[below] = stray
                 continue
             parts = file_parts(below)
             if parts is not None:

@@ -1,10 +1,12 @@
-"""Addresses under which a provider fetches a file from us.
+"""Addresses under which a provider, or the reader of a message, fetches a file from us.
 
-Twilio takes no bytes, it takes an address. The token in it is signed, names one file by its hash and ends; nothing else
-can be asked for with it. Who has the address has the file until then, as with any link in a message.
+Twilio takes no bytes, it takes an address; by SMS a file is a link. The token in it is signed, names one file by its
+hash and ends; nothing else can be asked for with it. Who has the address has the file until then, as with any link in
+a message.
 """
 
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from core.clock import machine_now
 from core.messages import Attachment
@@ -14,6 +16,8 @@ MEDIA = "media"
 """Purpose of the tokens: the file's SHA-256 (64 hex digits), then when it ends (8 hex digits, seconds of the epoch)."""
 LIFE = timedelta(hours=24)
 """Twilio fetches at once, or when its queue comes to the message, which is within ten hours."""
+READERS_LIFE = timedelta(days=90)
+"""A reader comes back to an older message."""
 HASH_LENGTH, END_LENGTH = 64, 8
 
 
@@ -27,6 +31,12 @@ class MediaLinks:
     def url(self, attachment: Attachment) -> str:
         """Where a provider finds the attachment's bytes for the next day."""
         return f"{self._base}/media/{self.token(attachment.blob, machine_now() + LIFE)}"
+
+    def readers_url(self, attachment: Attachment) -> str:
+        """Where a person finds the file for the next months, under its name; all day it is the same address."""
+        today = machine_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        token = self.token(attachment.blob, today + READERS_LIFE + timedelta(days=1))
+        return f"{self._base}/media/{token}/{quote(attachment.name, safe='')}"
 
     def token(self, digest: str, end: datetime) -> str:
         return self._signer.sign(f"{digest}{int(end.timestamp()):0{END_LENGTH}x}")

@@ -1,4 +1,7 @@
-"""``GET /media/{token}``: files that a provider fetches from us."""
+"""``GET /media/{token}``: files that a provider fetches from us; ``/media/{token}/{name}``: that a reader does.
+
+The name is only what browsers call the file that they save.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -57,4 +60,5 @@ def media_router(files: Files, secret: str) -> APIRouter:
         return Response(file.content, 200, headers, media_type=kind if kind in SHOWN else "application/octet-stream")
 
     router.add_route("/media/{token}", give, methods=["GET"])
+    router.add_route("/media/{token}/{name}", give, methods=["GET"])
     return router

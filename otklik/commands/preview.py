@@ -9,6 +9,8 @@ from otklik.commands.folder import workspace_folder
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from campaigns.definition import CampaignBody, WorkspaceConfig
@@ -83,11 +85,11 @@ async def _preview(
     now = make_clock(configuration).now()
     found = None if applied else campaign_of_folder(workspace_folder(folder), campaign)
     if found is not None and not customer:  # needs no store
-        body, config = found
+        body, config, contents = found
         audience = example_audience(locale or config.locale, body, config, now, lang)
     else:
         async with open_store(configuration) as store, store.read() as connection:
-            body, config = found or await campaign_of_store(connection, campaign)
+            body, config, contents = found or await campaign_of_store(connection, campaign)
             if customer:
                 id_ = await find_customer(connection, customer)
                 audience = await load_audience(connection, id_, body, config, now, lang)
@@ -96,11 +98,13 @@ async def _preview(
     if locale:
         reader = audience.reader
         audience = replace(audience, reader=replace(reader, customer={**reader.customer, "locale": locale}))
-    return make_preview(body, config, audience, addresses(configuration), now, step=step, lang=lang)
+    return make_preview(
+        body, config, audience, addresses(configuration), now, contents=contents, step=step, lang=lang
+    )  # fmt: skip
 
 
-def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
-    """The campaign as the folder's files say.
+def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, WorkspaceConfig, Mapping[str, bytes]]":
+    """The campaign as the folder's files say, with the bytes of the files that its messages carry.
 
     Raises:
         Refused: if there is no such campaign, or the files are not in order.
@@ -119,16 +123,21 @@ def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, Work
     if body is None:
         hint = did_you_mean(campaign, workspace.campaigns) or f" (known: {', '.join(sorted(workspace.campaigns))})"
         raise Refused(f"there is no campaign {campaign!r} in {folder}{hint}")
-    return body, workspace.config
+    return body, workspace.config, workspace.contents
 
 
-async def campaign_of_store(connection: "AsyncConnection", campaign: str) -> "tuple[CampaignBody, WorkspaceConfig]":
-    """The campaign as it was applied.
+async def campaign_of_store(
+    connection: "AsyncConnection", campaign: str
+) -> "tuple[CampaignBody, WorkspaceConfig, Mapping[str, bytes]]":
+    """The campaign as it was applied, with the bytes of the files that its messages carry.
 
     Raises:
         Refused: if none of that name was.
     """
+    from campaigns.composing.files import read_contents
     from campaigns.live import workspace_config
     from campaigns.previewing.applied import applied_body
 
-    return await applied_body(connection, campaign), await workspace_config(connection)
+    body = await applied_body(connection, campaign)
+    contents = await read_contents(connection, (file.blob for file in body.files.values()))
+    return body, await workspace_config(connection), contents

@@ -67,6 +67,7 @@ async def _send(
     applied: bool,
     tell: "Callable[[Told], None]",
 ) -> None:
+    from campaigns.composing.files import keep_contents
     from campaigns.composing.links import MessageLinks
     from campaigns.previewing.readers import load_audience
     from campaigns.previewing.trial import compose_trials, own_addresses
@@ -84,8 +85,10 @@ async def _send(
     links = MessageLinks(addresses(configuration))
     async with open_store(configuration) as store:
         async with store.read() as connection:
-            body, config = found or await campaign_of_store(connection, campaign)
+            body, config, contents = found or await campaign_of_store(connection, campaign)
             customer_id = await find_customer(connection, customer)
             audience = await load_audience(connection, customer_id, body, config, clock.now())
         trials, targets = compose_trials(body, config, audience, own, links, clock.now(), step=step)
+        kinds = {file.blob: file.media_type for file in body.files.values()}
+        await keep_contents(store, {hash_: contents[hash_] for hash_ in kinds.keys() & contents}, kinds, clock.now())
         await send_trials(configuration, store, clock, trials, targets, tell)

@@ -49,6 +49,17 @@ async def test_the_file_comes_as_what_it_is_and_runs_nowhere() -> None:
     assert (await ask(url.rpartition("/")[2], method="HEAD")).status == 200
 
 
+async def test_a_reader_has_a_file_for_months_under_its_name() -> None:
+    url = LINKS.readers_url(Attachment("the list/1.jpg", "image/jpeg", len(CONTENT), blob=DIGEST))
+    path = url.removeprefix("https://shop.example/media/")
+    assert path.endswith("/the%20list%2F1.jpg")
+    assert url == LINKS.readers_url(Attachment("the list/1.jpg", "image/jpeg", len(CONTENT), blob=DIGEST))
+    token = path.partition("/")[0]
+    assert (await ask(f"{token}/list.jpg")).body == CONTENT
+    assert (await ask(f"{LINKS.token(DIGEST, machine_now() - LIFE)}/list.jpg")).status == 404
+    assert int(token[64:72], 16) - machine_now().timestamp() > 89 * 86_400
+
+
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/javascript", ""])
 async def test_what_a_browser_would_run_goes_out_as_bytes(kind: str) -> None:
     answer = await ask(LINKS.token(DIGEST, machine_now() + LIFE), Kept(kind))
