@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from storage.tables.access import ApiKey, ApiResponse
+from storage.tables.answers import Question
 from storage.tables.campaigns import (
     Campaign,
     CampaignVersion,
@@ -66,6 +67,7 @@ __all__ = [
     "Occurrence",
     "OfferCode",
     "Pause",
+    "Question",
     "QuotaUse",
     "RateSlot",
     "ReceiptRow",
