@@ -5,8 +5,10 @@ import sys
 import typer
 
 from otklik.commands import (
+    agent,
     apply,
     backup,
+    chat,
     check,
     customer,
     demo,
@@ -41,6 +43,7 @@ app = typer.Typer(
 app.command(name="demo")(demo.demo)
 app.command(name="init")(init.init)
 app.command(name="check")(check.check)
+app.command(name="chat")(chat.chat)
 app.command(name="plan")(plan.plan)
 app.command(name="apply")(apply.apply)
 app.command(name="approve")(apply.approve)
@@ -62,6 +65,7 @@ app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(imports.app, name="import")
+app.add_typer(agent.app, name="agent")
 app.add_typer(key.app, name="key")
 app.add_typer(offer.app, name="offer")
 app.add_typer(segment.app, name="segment")

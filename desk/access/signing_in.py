@@ -1,0 +1,109 @@
+"""Signing in: a password, then a second factor where there is one. Wrong ones lock the account for a while.
+
+What is answered does not tell whether an address is known: nobody's password takes as long to be wrong.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.actors import Actor
+from core.ids import new_id
+from desk.access import second_factor
+from desk.access.passwords import matches
+from desk.access.sessions import open_session
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Agent, Audit
+
+_AGENTS, _AUDIT = table(Agent), table(Audit)
+TRIES = 5
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(hours=1)
+
+
+class Answer(StrEnum):
+    """What became of a try."""
+
+    IN = "in"
+    WRONG = "wrong"  # address, password or code
+    LOCKED = "locked"  # too many wrong ones: later again
+    CODE = "code"  # the password is right, a code is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The answer to a try; ``token`` is the session's where it led in."""
+
+    answer: Answer
+    agent_id: str = ""
+    token: str = ""
+    until: datetime | None = None
+
+
+class Entrance:
+    """Takes tries. ``secret`` is the workspace's, which seals second factors."""
+
+    def __init__(self, store: Store, secret: str) -> None:
+        self._store = store
+        self._sealer = second_factor.Sealer(secret)
+
+    async def sign_in(self, email: str, password: str, code: str, *, browser: str, now: datetime) -> Tried:
+        """One try. ``now`` is machine time; ``browser`` is written down with the session."""
+        agents = select(_AGENTS).where(_AGENTS.c.email == email.strip().casefold(), _AGENTS.c.disabled_at.is_(None))
+        async with self._store.read() as connection:
+            row = (await connection.execute(agents)).first()
+        if row is not None and row.locked_until is not None and row.locked_until > now:
+            return Tried(Answer.LOCKED, until=row.locked_until)
+        right = await matches(password, row.password if row is not None else "")
+        if row is None:
+            return Tried(Answer.WRONG)
+        if not right:
+            return await self._wrong(row.id, now)
+        key = self._sealer.opened(row.totp) if row.totp else None
+        if row.totp and not code.strip():
+            return Tried(Answer.CODE, row.id)
+        step = second_factor.step_of(key, code, now) if key else None
+        if row.totp and step is None:
+            return await self._wrong(row.id, now)
+        async with self._store.write() as connection:
+            # the condition makes a code good once, also for two tries at the same moment
+            let_in = await connection.execute(
+                update(_AGENTS)
+                .where(
+                    _AGENTS.c.id == row.id, _AGENTS.c.password == row.password, _AGENTS.c.disabled_at.is_(None),
+                    _AGENTS.c.totp_step < step if step is not None else _AGENTS.c.totp == "",
+                )
+                .values(wrong_passwords=0, locked_until=None, totp_step=step or row.totp_step)
+            )  # fmt: skip
+            if let_in.rowcount:
+                token = await open_session(connection, row.id, browser, now)
+                await self._note(connection, row.id, "sign in", now)
+                return Tried(Answer.IN, row.id, token)
+        return await self._wrong(row.id, now)
+
+    async def _wrong(self, agent_id: str, now: datetime) -> Tried:
+        async with self._store.write() as connection:
+            wrong = await connection.scalar(
+                update(_AGENTS)
+                .where(_AGENTS.c.id == agent_id)
+                .values(wrong_passwords=_AGENTS.c.wrong_passwords + 1)
+                .returning(_AGENTS.c.wrong_passwords)
+            )
+            if wrong is None or wrong < TRIES:
+                return Tried(Answer.WRONG)
+            until = now + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(wrong - TRIES, 10))
+            await connection.execute(update(_AGENTS).where(_AGENTS.c.id == agent_id).values(locked_until=until))
+            await self._note(connection, agent_id, "locked out", now)
+        return Tried(Answer.LOCKED, until=until)
+
+    async def _note(self, connection: AsyncConnection, agent_id: str, action: str, now: datetime) -> None:
+        await connection.execute(
+            _AUDIT.insert().values(
+                id=new_id(), at=now, actor=str(Actor("agent", agent_id)), action=action, subject="agent",
+                subject_id=agent_id, detail={},
+            )
+        )  # fmt: skip
