@@ -14,6 +14,7 @@ class Part(StrEnum):
     WORKSPACE = "workspace"
     SEGMENTS = "segments"
     OFFERS = "offers"
+    FLOW = "flow"
 
 
 def schema(
@@ -23,6 +24,8 @@ def schema(
 
     Example: otklik schema campaign > campaign.schema.json
     """
+    from bot.flows.schema import flow_schema
     from campaigns.schema import schema_of
 
-    typer.echo(json.dumps(schema_of(part.value), indent=2, ensure_ascii=False))
+    made = flow_schema() if part is Part.FLOW else schema_of(part.value)
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False))

@@ -17,6 +17,7 @@ DORMANT = "given: {events: [{event: order, ago: 400d, amount: 20}]}"
 def shop(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
     shutil.copytree(str(files("otklik") / "starter"), folder)
+    shutil.rmtree(folder / "flows")  # they have tests of their own
     return folder
 
 
