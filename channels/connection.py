@@ -1,7 +1,15 @@
 """What an HTTP client's exception says about the request: whether it can have left this machine.
 
-aiohttp's hierarchy is the source. Everything that is not proven unsent is of unknown outcome.
+aiohttp's hierarchy is the source, beside two of our own. Everything that is not proven unsent is of unknown outcome.
 """
+
+
+class NotConnected(ConnectionError):
+    """No byte of the request was written; the text says why, without the address."""
+
+
+class AnswerLost(ConnectionError):
+    """The request may have been taken: no answer came, or it broke off. The text says why, without the address."""
 
 
 def never_left(error: BaseException | None) -> bool:
@@ -12,15 +20,16 @@ def never_left(error: BaseException | None) -> bool:
     """
     from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ConnectionTimeoutError, InvalidURL
 
-    return isinstance(
-        error, (ClientConnectorError, ClientConnectorCertificateError, ConnectionTimeoutError, InvalidURL)
-    )
+    proofs = (NotConnected, ClientConnectorError, ClientConnectorCertificateError, ConnectionTimeoutError, InvalidURL)
+    return isinstance(error, proofs)
 
 
 def reason(error: BaseException | None) -> str:
     """``error`` in words, without the URL: Telegram's holds the token."""
     from aiohttp import ClientConnectorDNSError, ClientConnectorError
 
+    if isinstance(error, NotConnected | AnswerLost):
+        return str(error)
     if isinstance(error, ClientConnectorDNSError):
         return f"no address for {error.host}"
     if isinstance(error, ClientConnectorError):

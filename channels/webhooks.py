@@ -1,22 +1,25 @@
 """Where providers call us: verify, store durably, acknowledge. Nothing is interpreted here.
 
 A provider that gets no 2xx calls again, so an answer is given only once the delivery is safe, and a forged or oversized
-request costs a bounded read and nothing else.
+request costs a bounded read and nothing else. A plain ASGI application: a framework's work for a request would cost
+more than storing it.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastapi import APIRouter
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from channels.adapter import NotADelivery, ReceivesLargeBodies, ReceivesWebhooks, WebhookRequest
 from core.errors import StoreUnavailable
 from core.messages import RawInbound
 
+PREFIX = "/webhooks/"
 MAX_BODY = 1024 * 1024
 READ_SECONDS = 10.0
 LARGE_AT_ONCE = 4
@@ -63,84 +66,155 @@ async def read_body(request: Request, limit: int, seconds: float | None = None) 
     Raises:
         BodyTooLarge: it is longer; the rest was not read.
         TimeoutError: it came too slowly.
+        ClientDisconnect: the rest never came.
     """
-    stated = request.headers.get("content-length", "")
+    return await _read(request.receive, request.headers, limit, seconds)
+
+
+async def _read(receive: Receive, headers: Mapping[str, str], limit: int, seconds: float | None = None) -> bytes:
+    stated = headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and int(stated) > limit:
         raise BodyTooLarge
-    chunks, size = [], 0
+    found, more = b"", True
+    chunks: list[bytes] = []
+    size = 0
     async with asyncio.timeout(READ_SECONDS if seconds is None else seconds):
-        async for chunk in request.stream():
-            size += len(chunk)
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            found, more = message.get("body", b""), message.get("more_body", False)
+            size += len(found)
             if size > limit:
                 raise BodyTooLarge
-            chunks.append(chunk)
-    return b"".join(chunks)
+            chunks.append(found)
+    return found if len(chunks) == 1 else b"".join(chunks)
 
 
-def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
+class _Answer(NamedTuple):
+    """A whole answer, ready to be given again and again."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    @classmethod
+    def words(cls, status: int, words: str = "", headers: Iterable[tuple[bytes, bytes]] = ()) -> "_Answer":
+        return cls.of(status, "text/plain; charset=utf-8", words.encode(), headers)
+
+    @classmethod
+    def of(cls, status: int, kind: str, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> "_Answer":
+        stated = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+        return cls(status, [*stated, *headers], body)
+
+
+_CLOSE = (b"connection", b"close")
+_LATER = (b"retry-after", b"5")
+_STORED = _Answer(204, [], b"")
+_NOT_STORED = _Answer.words(503, "not stored, call again", [_LATER])
+_NOT_SIGNED = _Answer.words(403, "not signed by the provider")
+_NOT_ADMITTED = _Answer.words(403, "not allowed to deliver here", [_CLOSE])
+_UNKNOWN = _Answer.words(404, "no such account")
+_OTHER_METHOD = _Answer.words(405, "not by this method")
+_TOO_LARGE = _Answer.words(413, "too large", [_CLOSE])
+_TOO_SLOW = _Answer.words(408, "too slow", [_CLOSE])
+_BUSY = _Answer.words(503, "busy, call again", [_LATER, _CLOSE])
+_GONE = _Answer.words(400)
+
+
+class _Hook(NamedTuple):
+    """An account with what is asked of it at each call, asked once: a look at a Protocol takes microseconds."""
+
+    account: ReceivesWebhooks
+    large: ReceivesLargeBodies | None
+    methods: Collection[str]
+    stored: _Answer
+
+    @classmethod
+    def of(cls, account: ReceivesWebhooks) -> "_Hook":
+        methods = account.webhook_methods if isinstance(account, CalledOtherwise) else ("POST",)
+        return cls(
+            account,
+            account if isinstance(account, ReceivesLargeBodies) else None,
+            methods,
+            _Answer.of(200, *account.webhook_answer) if isinstance(account, AnswersWebhooks) else _STORED,
+        )
+
+
+class Webhooks:
     """``/webhooks/{account}`` for every account in ``accounts`` (looked up at each call); POST, or as its adapter says.
 
     ``public_url`` is the base under which the world reaches these routes: what a provider signs, whatever proxy stands
     between. Answers: 200 or 204 stored; 403 forged; 404 no such account; 405 another method; 408, 413 too slow, too
-    large; 503 not stored.
+    large; 422 nothing to store; 503 not stored.
     """
-    base = public_url.rstrip("/")
-    large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def deliver(request: Request) -> Response:
-        account = accounts.get(request.path_params["account"])
-        if account is None:
-            return PlainTextResponse("no such account", 404)
-        if request.method not in (account.webhook_methods if isinstance(account, CalledOtherwise) else ("POST",)):
-            return PlainTextResponse("not by this method", 405)
-        head = WebhookRequest(request.method, base + _target(request), request.headers, b"")
-        body = await _body_or_refusal(request, account, head, large)
-        if isinstance(body, Response):
-            return body
+    def __init__(self, accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> None:
+        self._accounts = accounts
+        self._spool = spool
+        self._base = public_url.rstrip("/")
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._hooks: dict[str, _Hook] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        hook = self._hook(scope["path"].removeprefix(PREFIX))
+        if hook is None:
+            return _UNKNOWN
+        method: str = scope["method"]
+        if method not in hook.methods:
+            return _OTHER_METHOD
+        headers, url = Headers(raw=scope["headers"]), self._base + _target(scope)
         try:
-            inbound = account.receive(replace(head, body=body))
+            if hook.large is None:  # only who is admitted by the head may send much
+                body = await _read(receive, headers, MAX_BODY)
+            elif not hook.large.admits(WebhookRequest(method, url, headers, b"")):
+                return _NOT_ADMITTED
+            elif self._large.locked():
+                return _BUSY
+            else:
+                async with self._large:
+                    body = await _read(receive, headers, hook.large.largest_delivery, LARGE_READ_SECONDS)
+        except BodyTooLarge:
+            return _TOO_LARGE
+        except TimeoutError:
+            return _TOO_SLOW
+        except ClientDisconnect:
+            return _GONE
+        try:
+            inbound = hook.account.receive(WebhookRequest(method, url, headers, body))
         except NotADelivery as error:
-            return PlainTextResponse(str(error), 422)
+            return _Answer.words(422, str(error))
         if inbound is None:
-            return PlainTextResponse("not signed by the provider", 403)
+            return _NOT_SIGNED
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                await spool.store(inbound)
+                await self._spool.store(inbound)
         except (StoreUnavailable, TimeoutError):
-            return PlainTextResponse("not stored, call again", 503, {"retry-after": "5"})
-        if isinstance(account, AnswersWebhooks):
-            media_type, answer = account.webhook_answer
-            return Response(answer, 200, media_type=media_type)
-        return Response(status_code=204)
+            return _NOT_STORED
+        return hook.stored
 
-    router = APIRouter()
-    router.add_route("/webhooks/{account}", deliver, methods=["POST", "GET"])
-    return router
-
-
-async def _body_or_refusal(
-    request: Request, account: ReceivesWebhooks, head: WebhookRequest, large: asyncio.Semaphore
-) -> bytes | Response:
-    """The body, or why it is not read to its end. Only who is admitted by the head may send much."""
-    try:
-        if not isinstance(account, ReceivesLargeBodies):
-            return await read_body(request, MAX_BODY)
-        if not account.admits(head):
-            return PlainTextResponse("not allowed to deliver here", 403, {"connection": "close"})
-        if large.locked():
-            return PlainTextResponse("busy, call again", 503, {"retry-after": "5", "connection": "close"})
-        async with large:
-            return await read_body(request, account.largest_delivery, LARGE_READ_SECONDS)
-    except BodyTooLarge:
-        return PlainTextResponse("too large", 413, {"connection": "close"})
-    except TimeoutError:
-        return PlainTextResponse("too slow", 408, {"connection": "close"})
-    except ClientDisconnect:
-        return Response(status_code=400)
+    def _hook(self, name: str) -> _Hook | None:
+        account = self._accounts.get(name)
+        if account is None:
+            return None
+        hook = self._hooks.get(name)
+        if hook is None or hook.account is not account:
+            hook = self._hooks[name] = _Hook.of(account)
+        return hook
 
 
-def _target(request: Request) -> str:
+def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
+    """:class:`Webhooks` as a route, for an application that does not put them in front of its routes."""
+    return APIRouter(routes=[Route(PREFIX + "{account}", Webhooks(accounts, spool, public_url=public_url))])
+
+
+def _target(scope: Scope) -> str:
     """Path and query as they came over the wire: a signature covers every byte of them."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope.get("query_string", b"")
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
     return (raw.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaigns.api import Door, Rates, api_application, events_router
 from campaigns.responding.engagement import Engagement
@@ -15,7 +16,7 @@ from channels.tracking import tracking_router
 from channels.webchat.adapter import WebchatAdapter
 from channels.webchat.frames import MAX_FRAME
 from channels.webchat.routes import webchat_router
-from channels.webhooks import webhook_router
+from channels.webhooks import PREFIX, Webhooks
 from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
 from core.messages import RawInbound
@@ -64,14 +65,24 @@ class _Health:
         return found
 
 
-def make_app(service: Service) -> FastAPI:
+class _WebhooksFirst:
+    """An application whose webhooks pass its middleware and its routes by."""
+
+    def __init__(self, webhooks: ASGIApp, rest: ASGIApp) -> None:
+        self._webhooks = webhooks
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        called = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        await (self._webhooks if called else self._rest)(scope, receive, send)
+
+
+def make_app(service: Service) -> ASGIApp:
     """The application of a running service."""
     settings = service.configuration.settings
     app = FastAPI(title="Otklik", docs_url=None, redoc_url=None, openapi_url=None)
     receivers = {name: adapter for name, adapter in service.adapters.items() if isinstance(adapter, ReceivesWebhooks)}
-    app.include_router(
-        webhook_router(receivers, _Spool(service.intake, service.wakeup), public_url=settings.public_url)
-    )
+    webhooks = Webhooks(receivers, _Spool(service.intake, service.wakeup), public_url=settings.public_url)
     app.include_router(
         tracking_router(
             Engagement(service.store, service.clock, service.wakeup),
@@ -105,7 +116,7 @@ def make_app(service: Service) -> FastAPI:
     app.mount("/api", api_application(door, release=RELEASE, telegram_scope=service.configuration.bot_id))
     if isinstance(service.clock, VirtualClock):
         app.include_router(control_router(service, service.clock))
-    return app
+    return _WebhooksFirst(webhooks, app)
 
 
 class _Server(uvicorn.Server):
@@ -116,7 +127,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve ``app``; gives the port that was bound.
 
     Raises:

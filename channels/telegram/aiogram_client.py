@@ -1,11 +1,13 @@
 """The Bot API by aiogram. Importing this module costs seconds, so only the adapter's ``open`` does, in a thread.
 
-aiogram's session is ours in four things: time-outs are told apart by phase and redirects not followed; an answer that
-is not "ok" keeps its HTTP status; what has no files goes as one JSON body; and a result stays the JSON as it came. The
-last two spare most of the work for a message: a method's model copies every default that it has, a form quotes every
-letter that is not English, and a model of the whole answer is built to read two numbers of it.
+aiogram's session is ours in five things: time-outs are told apart by phase and redirects not followed; an answer that
+is not "ok" keeps its HTTP status; what has no files goes as one JSON body; a result stays the JSON as it came; and
+where no proxy is between, such a body goes by :mod:`channels.http`. The last three spare most of the work for a
+message: a method's model copies every default that it has, a form quotes every letter that is not English, a model of
+the whole answer is built to read two numbers of it, and a general client takes longer than everything else here.
 """
 
+import asyncio
 from typing import Any, cast
 
 import aiogram.methods
@@ -19,6 +21,7 @@ from aiogram.types import BufferedInputFile
 from aiohttp import ClientError, ClientSession, ClientTimeout, FormData, TCPConnector
 
 from channels.connection import never_left, reason
+from channels.http import HttpClient
 from channels.telegram.answers import Answer, NotOk
 from channels.telegram.calls import ATTACHED, Call
 from channels.telegram.client import CONNECT_SECONDS, SPARE_CONNECTIONS, NeverLeft, NoAnswer, TooLarge, result_of
@@ -74,17 +77,33 @@ class AiogramClient:
     """One bot over one pool of connections."""
 
     def __init__(self, settings: TelegramSettings) -> None:
+        self._settings = settings
         self._session = _Session(settings)
         self._bot = Bot(settings.token, session=self._session)
+        self._direct: HttpClient | None = None
+        self._heads: dict[str, bytes] = {}
 
     async def open(self) -> None:
         await self._session.create_session()
+        settings = self._settings
+        if not settings.proxy:
+            connections = settings.sessions + SPARE_CONNECTIONS
+            self._direct = await asyncio.to_thread(
+                HttpClient, settings.address, connections=connections, timeout=settings.timeout
+            )
 
     async def close(self) -> None:
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            await direct.close()
         await self._session.close()
 
     async def call(self, call: Call, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - per request, in seconds
         try:
+            if not call.files and self._direct is not None:
+                body = orjson.dumps(call.fields)
+                answer = await self._direct.request(self._head(self._direct, call.method), body, timeout)
+                return result_of(answer.status, answer.body)
             if not call.files:
                 return await self._session.post(self._bot, call.method, orjson.dumps(call.fields), timeout)
             kind: type[TelegramMethod[Any]] = getattr(aiogram.methods, call.method[0].upper() + call.method[1:])
@@ -92,6 +111,13 @@ class AiogramClient:
         except (ClientError, OSError, TimeoutError) as error:
             failure = _said(error)
         raise failure
+
+    def _head(self, direct: HttpClient, method: str) -> bytes:
+        head = self._heads.get(method)
+        if head is None:
+            url = self._session.api.api_url(token=self._bot.token, method=method)
+            head = self._heads[method] = direct.head("POST", url, _JSON)
+        return head
 
     async def download(self, path: str, limit: int) -> bytes:
         session = await self._session.create_session()
