@@ -34,9 +34,13 @@ _BUFFERED = 1 << 22
 
 
 class Companion:
-    """Composes batches in a process of its own. ``preparing`` makes what adapters send, by channel."""
+    """Composes batches in a process of its own. ``preparing`` makes what adapters send, by channel.
+
+    ``process`` is the one that runs now.
+    """
 
     def __init__(self, links: MessageLinks, preparing: Mapping[str, Preparing]) -> None:
+        self.process: Process | None = None
         self._links = links
         self._preparing = dict(preparing)
         self._running: asyncio.Task[None] | None = None
@@ -62,6 +66,7 @@ class Companion:
                     await self._input.drain()
                 return await answer
         except TimeoutError:
+            self._rest(f"no answer within {BATCH_SECONDS:g} s")
             self._running.cancel()
             return None
 
@@ -74,29 +79,34 @@ class Companion:
         self._versions.update(new)
         return Work(batch.now, batch.config, new, forget, list(zip(claims, readers, strict=True)))
 
+    def _rest(self, why: str) -> None:
+        """Leave it for a while, and say so."""
+        log.warning("bulk is composed without the composing process", error=why, for_seconds=REST_SECONDS)
+        self._rests_until = uptime() + REST_SECONDS
+
     async def _run(self) -> None:
         """Start it, and hand on what it answers until it ends."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "campaigns.composing.companion_process",
-            stdin=PIPE, stdout=PIPE, limit=_BUFFERED, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )  # fmt: skip
         try:
-            await self._hand_on(process)
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "campaigns.composing.companion_process",
+                stdin=PIPE, stdout=PIPE, limit=_BUFFERED, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )  # fmt: skip
+            await self._hand_on(self.process)
         except TimeoutError:
             pass  # there was no bulk for long
-        except (asyncio.IncompleteReadError, OSError):
-            log.warning("the composing process ended; bulk is composed without it", for_seconds=REST_SECONDS)
-            self._rests_until = uptime() + REST_SECONDS
+        except Exception as error:  # noqa: BLE001  whatever it is, sending goes on without it
+            self._rest(f"it ended: {error}")
         finally:
-            self._input = None
+            process, self.process, self._input = self.process, None, None
             self._versions.clear()
             while self._asked:
                 if not (answer := self._asked.popleft()).done():
                     answer.set_result(None)
-            with suppress(ProcessLookupError):
-                process.kill()  # it keeps nothing
-            await process.wait()
+            if process is not None:
+                with suppress(ProcessLookupError):
+                    process.kill()  # it keeps nothing
+                await process.wait()
 
     async def _hand_on(self, process: Process) -> None:
         requests, answers = cast("asyncio.StreamWriter", process.stdin), cast("asyncio.StreamReader", process.stdout)

@@ -6,7 +6,9 @@ Its imports are few, so that it is up in a second. It has no store, no socket an
 import gc
 import os
 import pickle
+import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO, NamedTuple
@@ -72,12 +74,15 @@ def _answer(answers: BinaryIO, made: Made | None) -> None:
 
 
 def main() -> None:
-    """Keep the two pipes for ourselves: whatever prints goes to standard error."""
+    """Keep the two pipes for ourselves: whatever prints goes to standard error. Signals are for who started us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-    serve(requests, answers)
+    with suppress(BrokenPipeError):
+        serve(requests, answers)
 
 
 if __name__ == "__main__":
