@@ -3,26 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from campaigns.applying import apply
+from campaigns.composing.composer import Composer
+from campaigns.composing.links import Addresses, MessageLinks
+from campaigns.facts.unserved import known_unserved
+from campaigns.running.runner import Runner
 from campaigns.starting.scheduler import Scheduler
 from campaigns.workspace.loader import load_workspace
 from channels.registry import make
 from core.actors import Actor
 from core.clock import VirtualClock
+from core.dispatching import Claim
+from core.ids import new_id
+from core.messages import Address
+from core.purposes import Purpose
+from core.wakeup import LocalWakeup
 from otklik.accounts import Account, unserved_countries
 from otklik.service import Service, running_service
 from otklik.settings import Configuration, Settings
 from storage.imports import ConsentGrant, CustomerOptions, import_customers
 from storage.outbox.columns import table
+from storage.outbox.unserved import BELIEVED, unserved_now
 from storage.store import Store
-from storage.tables import Identity, Message
+from storage.tables import Identity, Message, Occurrence
 from tests.channels.test_with_sandbox import SID, sandbox
 
 START = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
@@ -107,6 +118,51 @@ async def test_one_recipients_refused_country_stops_nobody_and_goes_another_way(
                 )
             ).one()
         assert (row.reachable, row.unreachable_reason) == (False, "country_unserved")
+
+
+async def test_the_next_of_that_country_go_another_way_without_a_request(store: Store, tmp_path: Path) -> None:
+    """What one refusal taught holds for planning and for what was planned before; a day later the country is tried."""
+    async with sandbox() as url, shop(store, tmp_path, twilio(url, unserved=" ")) as service:
+        await sent(store, 4)
+        assert [dispatcher.fault for dispatcher in service.dispatchers] == [""]
+    async with store.read() as connection:
+        assert await unserved_now(connection, START) == {"sms": {"IR"}}
+        assert await unserved_now(connection, START + BELIEVED) == {}
+    # a second of that country, planned before it was known: composing gives it back to its journey
+    claim = Claim(
+        message_id=new_id(), fence=1, customer_id="", identity_id="", to=Address("sms", "+989000000002"),
+        purpose=Purpose.MARKETING, content={"text": "hello"},
+    )  # fmt: skip
+    links = MessageLinks(Addresses("https://l.example", "secret"))
+    for now, to, answer in (
+        (START, claim.to, "sms does not serve IR"),
+        (START + BELIEVED, claim.to, None),
+        (START, Address("sms", BRITAIN), None),
+    ):
+        made = await Composer(store, VirtualClock(now), links).compose([replace(claim, to=to)])
+        (said,) = made.values()
+        assert (said if isinstance(said, str) else None) == answer
+
+
+async def test_planning_knows_it_beside_what_the_settings_say(store: Store, tmp_path: Path) -> None:
+    async with sandbox() as url, shop(store, tmp_path, twilio(url, unserved=" ")):
+        await sent(store, 4)
+    async with store.read() as connection:
+        assert await known_unserved(connection, {"sms": frozenset({"US"})}, START) == {"sms": {"IR", "US"}}
+        assert await known_unserved(connection, None, START + BELIEVED) == {}
+        before = await connection.scalar(select(func.count()).select_from(MESSAGES))
+    # the same campaign for a newcomer of that country: nothing is planned by SMS
+    people = tmp_path / "more.csv"
+    people.write_text("id,first name,phone,email,city\n9,P9,+989000000009,p9@example.org,Riga\n")
+    grant = ConsentGrant("marketing", "a test", "yes, write to me")
+    await import_customers(store, people, CustomerOptions(consent=grant))
+    async with store.write() as connection:
+        await connection.execute(delete(table(Occurrence)))
+    await Scheduler(store, VirtualClock(START)).tick()
+    await Runner(store, VirtualClock(START), LocalWakeup()).run_once()
+    async with store.read() as connection:
+        rows = (await connection.execute(select(MESSAGES.c.channel).order_by(MESSAGES.c.id).offset(before))).all()
+    assert [row.channel for row in rows] == ["email"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from campaigns.versions import bodies
 from core.clock import Clock
 from core.dispatching import Claim
 from core.messages import OutboundMessage
+from storage.outbox.unserved import country_of, unserved_now
 from storage.store import Store
 
 AT_ONCE = 8
@@ -51,6 +52,8 @@ class Composer:
             by_version = await bodies(connection, {claim.version for claim in claims})
             customers = await customers_by_id(connection, customer_ids)
             orders = await orders_of(connection, customer_ids, now)
+            numbers = any(claim.to.value.startswith("+") for claim in claims)
+            unserved = await unserved_now(connection, now) if numbers else {}
             batch = Batch(config, by_version, now)
             _choose_letters(batch, claims, customers)
             happenings = await load_happenings(
@@ -78,6 +81,10 @@ class Composer:
         if made.choices:
             await keep_choices(self._store, made.choices)
         await self._files.fill(made.messages)
+        for claim in claims if unserved else ():
+            country = country_of(claim.to.value)
+            if country in unserved.get(claim.to.channel, ()):  # planned before that was known
+                made.messages[claim.message_id] = f"{claim.to.channel} does not serve {country}"
         return made.messages
 
     async def _made_here(self, batch: Batch, claims: Sequence[Claim], readers: Sequence[Reader]) -> Made:

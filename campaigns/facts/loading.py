@@ -17,6 +17,7 @@ from campaigns.definition import BEST, CampaignBody, HandoffStep, SendStep, Task
 from campaigns.engine import ChannelHistory, GrantFacts, MessageFacts, Sent
 from campaigns.facts.circumstances import Circumstances, Served
 from campaigns.facts.journeys import DueJourney
+from campaigns.facts.unserved import known_unserved
 from campaigns.gates.live_chat import REST, TALKED, TALKING
 from campaigns.limits.batch_prices import BatchPrices, asked_by_sms, speaks_sms
 from campaigns.limits.budgets import give_back, grant, limits_of
@@ -69,7 +70,7 @@ async def load_circumstances(
     ids = sorted({item.customer_id for item in due})
     met = [bodies[version] for version in sorted({item.version for item in due})]
     prices = BatchPrices(PriceList.of(config, now), now, links=links)
-    around = Circumstances(config=config, prices=prices, unserved=unserved or {})
+    around = Circumstances(config=config, prices=prices, unserved=await known_unserved(connection, unserved, now))
     around.pauses = await standstills(connection, {item.campaign_id for item in due})
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:

@@ -13,6 +13,7 @@ from campaigns.applying.changes import REPORTED, Change, State, applied_state, c
 from campaigns.composing.links import MessageLinks
 from campaigns.definition import CampaignBody
 from campaigns.facts.circumstances import Served
+from campaigns.facts.unserved import known_unserved
 from campaigns.forecast.audience import Audience, Meant, channels_of, counted
 from campaigns.forecast.differences import Difference, differences
 from campaigns.forecast.entrances import Entrance, entrance
@@ -102,6 +103,7 @@ async def plan_workspace(
     async with store.read() as connection:
         state = await applied_state(connection)
         stop = await standing_stop(connection)
+        unserved = await known_unserved(connection, unserved, now)
         planner = _Planner(connection, workspace, state, now, unserved, links)
         plans = await planner.plans(only)
     changes = [change for change in changes_of(state, workspace) if not only or change.name in ("", only)]

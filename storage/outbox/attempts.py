@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import to_micros
 from core.dispatching import Ended, Ready
-from core.errors import ENDS_REACHABILITY
+from core.errors import ENDS_REACHABILITY, PermanentKind
 from core.machines.message import ACCEPT, CANCEL, DISPATCH, LOSE_SIGHT, REJECT, RETURN, SKIP, UNCLAIM, MessageState
 from core.outcomes import OutcomeKind
 from storage.given import IDS, given, given_ids, insert_given, run_given
@@ -32,6 +32,7 @@ from storage.outbox.gates import DispatchGate
 from storage.outbox.holds import release, spend
 from storage.outbox.journeys import lock_journeys, note, wake_after
 from storage.outbox.moving import follow
+from storage.outbox.unserved import learn_unserved
 from storage.statements import lease_clock, lock_customers
 from storage.tables import Attempt, Identity, Message, ReceiptRow
 from storage.types import Instant
@@ -311,6 +312,8 @@ async def _reject(connection: AsyncConnection, ended: Sequence[Ended], now: date
         [{"message": end.message_id, "why": _in_words(end)} for end in ended],
     )
     await release(connection, [end.message_id for end in ended])
+    unserved = [end.message_id for end in ended if end.outcome.kind_of_failure == PermanentKind.COUNTRY_UNSERVED]
+    await learn_unserved(connection, unserved, now)
     identities = table(Identity)
     for end in ended:
         if end.outcome.kind_of_failure in _ENDS_REACHABILITY:
