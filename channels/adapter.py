@@ -19,6 +19,13 @@ class Rate:
     messages: int
     seconds: float = 1.0
 
+    @classmethod
+    def of(cls, per_second: float) -> "Rate | None":
+        """``per_second`` messages a second, to the fraction; None for 0, which is no limit."""
+        if per_second <= 0:
+            return None
+        return cls(int(per_second)) if float(per_second).is_integer() else cls(1, 1 / per_second)
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -109,6 +116,16 @@ class Pipelines(Protocol):
     async def send_before(self, message: OutboundMessage, following: OutboundMessage | None) -> Receipt: ...
 
     def abandon(self, message: OutboundMessage) -> None: ...
+
+
+@runtime_checkable
+class Weighs(Protocol):
+    """An adapter whose provider may count one message of ours as several of its own.
+
+    ``weight`` is how many: a long text in parts, an album of pictures. Pure; 1 for what cannot be sent at all.
+    """
+
+    def weight(self, message: OutboundMessage) -> int: ...
 
 
 @runtime_checkable

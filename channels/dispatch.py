@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from channels.adapter import Adapter, Pipelines
+from channels.adapter import Adapter, Pipelines, Weighs
 from channels.journal import Journal
 from channels.rates import RateGate
 from core.clock import uptime
@@ -98,6 +98,7 @@ class ChannelDispatcher:
         self._aside: set[_Started] = set()
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
         self._pipelines = adapter if isinstance(adapter, Pipelines) else None
+        self._weighs = adapter if isinstance(adapter, Weighs) else None
         self._composed: asyncio.Queue[tuple[Sequence[Claim], Mapping[str, OutboundMessage | str], float]] = (
             asyncio.Queue(1)
         )
@@ -271,11 +272,11 @@ class ChannelDispatcher:
         why_not, account = self._why_not(started), self.adapter.account
         if not why_not:
             try:
-                wait = await self._rates.recipient_wait(account, started.message.to.value)
+                weight = self._weighs.weight(started.message) if self._weighs is not None else 1
+                wait = await self._rates.turn(account, started.message.to.value, weight)
                 if wait:
                     self._put_aside(started, wait)
                     return False
-                await self._rates.acquire(account)
                 why_not = self._why_not(started)
             except StoreUnavailable as error:
                 why_not = str(error)

@@ -17,7 +17,7 @@ from core.clock import uptime
 PACE = 0.96
 """Part of the provider's rate that is used: what is late by a network's whim must still fit into it."""
 SLICE_SECONDS = 0.2
-"""Slots are reserved for so long at once, so that a fast account does not ask for each message."""
+"""Slots are reserved for so long at once at the most, so that a fast account does not ask for each message."""
 MOST_SLOTS = 500
 LATE_SECONDS = 0.03
 """A slot that was missed by more is lost: using it now would put two messages where one may be."""
@@ -72,11 +72,30 @@ class LocalSlots:
 
 @dataclass(slots=True)
 class _Line:
-    """Who wants a slot of an account, first come first served, and the slots that are reserved for them."""
+    """Who wants a slot of an account, first come first served, and the slots that are reserved for them.
+
+    ``count`` were reserved the last time; ``missed`` says that one of them passed unused.
+    """
 
     interval: float
     slots: list[float] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    count: int = 0
+    missed: bool = False
+
+    def keep(self, since: float) -> None:
+        """Drop the slots before ``since``."""
+        kept = [slot for slot in self.slots if slot > since]
+        self.missed = self.missed or len(kept) < len(self.slots)
+        self.slots = kept
+
+    def wanted(self) -> int:
+        """How many to reserve next: one for who comes now and then, more and more for who takes them all.
+
+        What one worker reserves and does not use is lost to the others.
+        """
+        most = max(1, min(MOST_SLOTS, int(SLICE_SECONDS / self.interval)))
+        return 1 if self.missed else max(1, min(most, 2 * self.count))
 
 
 class RateGate:
@@ -108,7 +127,27 @@ class RateGate:
         line = self._lines.get(account)
         return most if line is None else max(1, min(most, round(SLICE_SECONDS / line.interval)))
 
-    async def recipient_wait(self, account: str, recipient: str) -> float:
+    async def turn(self, account: str, recipient: str, weight: int = 1) -> float:
+        """Wait for the turn of a message that the provider counts as ``weight``; 0 once it may leave.
+
+        Where it is the recipient's turn only later it does not wait: it gives the seconds until then, nothing is taken.
+        A message of several leaves at the last of its slots, so that it is over the rate by no more than its own parts.
+
+        Raises:
+            StoreUnavailable: nobody knows.
+        """
+        wait = await self.recipient_wait(account, recipient, weight)
+        if wait:
+            return wait
+        asked = self._now()
+        for _ in range(weight):
+            await self.acquire(account)
+        rate, late = self._recipient_rate(account, recipient), self._now() - asked
+        if rate is not None and late > LATE_SECONDS:  # the recipient's next turn counts from when this one leaves
+            await self._slots.reserve(account, recipient, late, 1, weight * self._interval(rate))
+        return 0.0
+
+    async def recipient_wait(self, account: str, recipient: str, weight: int = 1) -> float:
         """Take the recipient's turn; 0 if it was free, else the seconds until it is, and nothing was taken.
 
         Raises:
@@ -117,7 +156,7 @@ class RateGate:
         rate = self._recipient_rate(account, recipient)
         if rate is None:
             return 0.0
-        wait, reserved = await self._slots.reserve(account, recipient, self._interval(rate), 1, LATE_SECONDS)
+        wait, reserved = await self._slots.reserve(account, recipient, self._interval(rate), weight, LATE_SECONDS)
         return 0.0 if reserved else wait + LATE_SECONDS
 
     async def acquire(self, account: str) -> None:
@@ -132,17 +171,18 @@ class RateGate:
         async with line.turn:
             while True:
                 now = self._now()
-                line.slots = [slot for slot in line.slots if slot > now - max(LATE_SECONDS, line.interval / 2)]
+                line.keep(now - max(LATE_SECONDS, line.interval / 2))
                 if line.slots:
                     slot = line.slots.pop(0)
                     if slot > now:
                         await self._sleep(slot - now)
                     return
-                count = max(1, min(MOST_SLOTS, int(SLICE_SECONDS / line.interval)))
+                count = line.wanted()
                 wait, reserved = await self._slots.reserve(account, NOBODY, line.interval, count, AHEAD_SECONDS)
                 if not reserved:
                     await self._sleep(max(wait, 0.001))
                     continue
+                line.count, line.missed = count, False
                 first = self._now() + wait
                 line.slots = [first + number * line.interval for number in range(count)]
 

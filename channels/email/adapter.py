@@ -49,7 +49,7 @@ class EmailAdapter(ReceivesRawMail):
 
     @property
     def capabilities(self) -> Capabilities:
-        paced = all(server.rate >= 1 for server in self._servers)
+        paced = all(server.rate > 0 for server in self._servers)
         return Capabilities(
             channel=EMAIL,
             text_limit=LONGEST_TEXT,
@@ -58,7 +58,7 @@ class EmailAdapter(ReceivesRawMail):
             attachments=True,
             reports_delivery=True,
             sessions=sum(server.sessions for server in self._servers),
-            rate=Rate(int(sum(server.rate for server in self._servers))) if paced else None,
+            rate=Rate.of(sum(server.rate for server in self._servers)) if paced else None,
         )
 
     async def open(self) -> None:

@@ -73,7 +73,7 @@ class GatewayAdapter:
             text_limit=gateway.text_limit,
             reports_delivery=webhook is not None and webhook.reports is not None,
             sessions=gateway.sessions,
-            rate=_rate(gateway.rate),
+            rate=Rate.of(gateway.rate),
             countries=gateway.countries,
             unserved=gateway.unserved,
         )
@@ -191,10 +191,3 @@ def _charset(stated: str | None) -> str:
         return codecs.lookup(stated or "utf-8").name if "".encode(stated or "utf-8") == b"" else "utf-8"
     except (LookupError, ValueError):
         return "utf-8"
-
-
-def _rate(rate: float) -> Rate | None:
-    """At most so many a second; less than one a second is one in so many seconds."""
-    if rate <= 0:
-        return None
-    return Rate(int(rate)) if rate >= 1 else Rate(1, 1 / rate)

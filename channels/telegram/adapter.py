@@ -17,6 +17,7 @@ from channels.adapter import Capabilities, Rate, WebhookRequest
 from channels.telegram.calls import Call
 from channels.telegram.client import BotClient, ClientFactory, TooLarge
 from channels.telegram.delivering import deliver, interpret
+from channels.telegram.dialects import TELEGRAM as TELEGRAM_SERVER
 from channels.telegram.dialects import Dialect
 from channels.telegram.plain import mapping, number, text
 from channels.telegram.rendering import TEXT_LIMIT, render
@@ -42,6 +43,10 @@ CLIENTS = {
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - a header's name
 SECRET_QUERY = "secret"  # noqa: S105 - a parameter's name
 UPDATES_AT_ONCE = 100
+GROUP_PREFIX = "-"
+"""Groups and channels have negative ids."""
+_SURELY_ONE = TELEGRAM_SERVER.text_limit // 2
+"""Code points that are one message however they are counted."""
 MOST_ANSWERING = 200
 """Presses that wait for their answer; beyond it spinners run out by themselves."""
 _PRESS = b'"callback_query"'
@@ -64,8 +69,10 @@ class TelegramAdapter:
             buttons=self._dialect.buttons,
             attachments=True,
             sessions=settings.sessions,
-            rate=_rate(settings.rate),
-            rate_per_recipient=_rate(settings.chat_rate),
+            rate=Rate.of(settings.rate),
+            rate_per_recipient=Rate.of(settings.chat_rate),
+            rate_per_group=Rate.of(settings.group_rate / 60),
+            group_prefix=GROUP_PREFIX,
             countries=settings.countries,
             unserved=settings.unserved,
         )
@@ -106,7 +113,16 @@ class TelegramAdapter:
             await client.close()
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        return await deliver(self._opened(), render(message, self._dialect))
+        return await deliver(self._opened(), render(message, self._dialect, paid=self._settings.paid_broadcast))
+
+    def weight(self, message: OutboundMessage) -> int:
+        """How many messages of the chat it becomes: its parts, and every item of an album."""
+        if not message.attachments and max(len(message.text), len(message.html)) <= _SURELY_ONE:
+            return 1
+        try:
+            return sum(max(1, len(call.files)) for call in render(message, self._dialect))
+        except PermanentFailure:
+            return 1
 
     async def check(self) -> str:
         found, failure = await self._ask("getMe")
@@ -251,10 +267,3 @@ class TelegramAdapter:
         if self._client is None:
             raise RuntimeError(f"{self!r} is not open")
         return self._client
-
-
-def _rate(per_second: float) -> Rate | None:
-    """``per_second`` as a rate; nothing for 0 (no limit); below one a second the seconds grow instead."""
-    if per_second <= 0:
-        return None
-    return Rate(round(per_second)) if per_second >= 1 else Rate(1, 1 / per_second)

@@ -14,6 +14,7 @@ class Dialect:
 
     ``styles`` is how a text says how it looks: ``entities`` beside it, or ``markdown`` within it. ``secret_header``
     says whether the webhook's secret comes in a header; otherwise it is part of the webhook's address.
+    ``paid_broadcast`` says whether it sells more messages a second.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Dialect:
     base_url: str
     styles: str = "entities"
     secret_header: bool = True
+    paid_broadcast: bool = False
     allowed_updates: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset()
     text_limit: int = 4096
@@ -53,6 +55,7 @@ TELEGRAM = Dialect(
     name="telegram",
     title="Telegram",
     base_url="https://api.telegram.org",
+    paid_broadcast=True,
     allowed_updates=("message", "edited_message", "callback_query", "my_chat_member"),
     methods=_COMMON | {"editMessageReplyMarkup"},
 )

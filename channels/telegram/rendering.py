@@ -17,6 +17,7 @@ from channels.telegram.keyboards import keyboard, refused
 from channels.telegram.splitting import Part, split, utf16_length
 from core.errors import PermanentFailure, PermanentKind
 from core.messages import Attachment, OutboundMessage
+from core.purposes import NEEDS_CONSENT
 
 MOST_PARTS = 4
 TEXT_LIMIT = MOST_PARTS * TELEGRAM.text_limit
@@ -24,8 +25,10 @@ TEXT_LIMIT = MOST_PARTS * TELEGRAM.text_limit
 PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
-def render(message: OutboundMessage, dialect: Dialect = TELEGRAM) -> list[Call]:
+def render(message: OutboundMessage, dialect: Dialect = TELEGRAM, *, paid: bool = False) -> list[Call]:
     """The calls that carry ``message``, in their order; at least one.
+
+    ``paid``: marketing may use the paid broadcast (``allow_paid_broadcast``), where the server knows it.
 
     Raises:
         PermanentFailure: content that the server would refuse (too long, a button over 64 bytes, a file too large), or
@@ -35,7 +38,9 @@ def render(message: OutboundMessage, dialect: Dialect = TELEGRAM) -> list[Call]:
     markup = keyboard(message, dialect)
     if message.replaces:
         return [_edit(message, words, markup, dialect)]
-    chat = {"chat_id": _number(message.to.value)}
+    chat: dict[str, Any] = {"chat_id": _number(message.to.value)}
+    if paid and dialect.paid_broadcast and message.purpose in NEEDS_CONSENT:
+        chat["allow_paid_broadcast"] = True
     groups = list(_groups(message.attachments, dialect))
     if not groups:
         return list(_texts(chat, words, markup, dialect))

@@ -100,7 +100,7 @@ class TwilioAdapter:
             reports_reading=whatsapp,
             window=WINDOW_SECONDS if whatsapp else None,
             sessions=settings.sessions,
-            rate=Rate(settings.rate) if settings.rate > 0 else None,
+            rate=Rate.of(settings.rate),
             countries=settings.countries,
             unserved=settings.unserved,
         )

@@ -150,6 +150,15 @@ async def test_recipients_long_gone_are_forgotten() -> None:
     assert len(slots._next) <= 2 * IDLE_RECIPIENTS
 
 
+@pytest.mark.parametrize(
+    ("per_second", "rate"),
+    [(0, None), (-1, None), (30, Rate(30)), (1.4, Rate(1, 1 / 1.4)), (1.9, Rate(1, 1 / 1.9)), (1 / 3, Rate(1, 3.0))],
+)
+def test_rate_is_kept_to_the_fraction(per_second: float, rate: Rate | None) -> None:
+    """Rounded up it would be over the limit, rounded down under nine tenths of it."""
+    assert Rate.of(per_second) == rate
+
+
 def test_scale_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
         gate(Time(), rated(), scale=0)
