@@ -15,6 +15,7 @@ from channels.webchat.frames import MAX_TEXT, Said
 from channels.webchat.hub import Hub
 from channels.webchat.lines import Lines
 from channels.webchat.settings import WebchatSettings
+from channels.webchat.visitors import NewVisitors
 from core.errors import ConfigurationError, PermanentFailure, PermanentKind, StoreUnavailable, TransientFailure
 from core.ids import ID_LENGTH
 from core.machines.message import MessageState
@@ -40,6 +41,7 @@ class WebchatAdapter:
     def __init__(self, settings: WebchatSettings) -> None:
         self.settings = settings
         self.hub = Hub(settings.windows, settings.windows_per_visitor)
+        self.new_visitors = NewVisitors(settings.new_visitors, settings.new_visitors_per_network)
         self.lines: Lines | None = None
         self.capabilities = Capabilities(
             channel=WEBCHAT,

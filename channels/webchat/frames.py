@@ -176,8 +176,8 @@ def stored(key: str, said: ChatLine | None) -> bytes:
     return _written("stored", key=key, line=line(said) if said is not None else None)
 
 
-def refused(key: str, why: Literal["too_fast", "unavailable", "unreadable", "bad_email"]) -> bytes:
-    """The visitor's line ``key`` was not taken; ``unavailable`` and ``too_fast`` may be said again later."""
+def refused(key: str, why: Literal["too_fast", "crowded", "unavailable", "unreadable", "bad_email"]) -> bytes:
+    """The visitor's line ``key`` was not taken; all but the last two may be said again later."""
     return _written("refused", key=key, why=why)
 
 

@@ -16,7 +16,8 @@ class WebchatSettings:
 
     ``origins`` are the sites that may embed it, such as ``https://shop.example.com``; ``*`` is any. ``identity_secret``
     is what the shop's own server signs its logged-in customers with. ``per_minute`` bounds one visitor's messages,
-    ``windows`` all open windows of this process, ``windows_per_visitor`` those of one visitor.
+    ``windows`` all open windows of this process, ``windows_per_visitor`` those of one visitor; ``new_visitors`` is how
+    many strangers may begin to write within an hour, ``new_visitors_per_network`` how many of one network.
     """
 
     account: str
@@ -27,6 +28,8 @@ class WebchatSettings:
     per_minute: int = 20
     windows: int = 5000
     windows_per_visitor: int = 8
+    new_visitors: int = 2000
+    new_visitors_per_network: int = 60
 
     def __post_init__(self) -> None:
         for origin in self.origins:
@@ -40,7 +43,7 @@ class WebchatSettings:
             raise ConfigurationError("colour: write it as #2457d6")
         if self.identity_secret and len(self.identity_secret) < 16:
             raise ConfigurationError("identity_secret: at least 16 characters")
-        for name in ("per_minute", "windows", "windows_per_visitor"):
+        for name in ("per_minute", "windows", "windows_per_visitor", "new_visitors", "new_visitors_per_network"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name}: must be at least 1")
 

@@ -19,6 +19,7 @@ from channels.webchat.adapter import WebchatAdapter, delivery, reached
 from channels.webchat.frames import Hello, Older, Reached, Said, Unreadable
 from channels.webchat.hub import TooManyWindows
 from channels.webchat.lines import Lines
+from channels.webchat.visitors import network_of
 from channels.webhooks import Spool
 from core.addresses import email_address
 from core.clock import machine_now, uptime
@@ -118,6 +119,7 @@ class _Window:
         self._visitor = visitor
         self._hello = hello
         self._shown: set[str] = set()
+        self._is_new = False
         self._looked_at = machine_now()
         self._said: deque[float] = deque(maxlen=adapter.settings.per_minute)
 
@@ -126,6 +128,8 @@ class _Window:
         self._looked_at = machine_now()
         latest = await self._lines.latest(self._visitor, FIRST_LINES + 1)
         self._shown.update(line.id for line in latest)
+        # who has a line is known; for whom the shop's own server vouches, too
+        self._is_new = not latest and not self._hello.customer
         shown = latest[-FIRST_LINES:]
         await self._send(
             frames.welcome(
@@ -175,6 +179,10 @@ class _Window:
         if self._too_fast():
             await self._send(frames.refused(said.key, "too_fast"))
             return
+        if self._is_new and not self._adapter.new_visitors.admit(self._network()):
+            await self._send(frames.refused(said.key, "crowded"))
+            return
+        self._is_new = False
         if said.email:
             try:
                 said = Said(said.key, email=email_address(said.email))
@@ -204,6 +212,10 @@ class _Window:
         if news:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._spool.store([reached(self._adapter.account, self._visitor, news, seen=frame.seen)])
+
+    def _network(self) -> str:
+        client = self._socket.client
+        return network_of(client.host) if client is not None else ""
 
     def _too_fast(self) -> bool:
         """Whether this would be one message too many in a minute."""

@@ -293,8 +293,9 @@
       } else if (frame.why === "unreadable") done(frame.key);
       else {
         if (frame.why === "too_fast") told(words.too_fast);
+        if (frame.why === "crowded") told(words.crowded, 12);
         setTimeout(() => state.pending.filter((one) => one.key === frame.key).forEach(transmit),
-          frame.why === "too_fast" ? 20_000 : 5_000);
+          { too_fast: 20_000, crowded: 600_000 }[frame.why] ?? 5_000);
       }
     },
     older(frame) {
