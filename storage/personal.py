@@ -29,6 +29,7 @@ from storage.tables import (
     Enrolment,
     EnrolmentHistory,
     Event,
+    FlowRun,
     Grant,
     Hold,
     Identity,
@@ -54,7 +55,8 @@ IMPERSONAL = frozenset(
     {
         "agent_sessions", "agents",  # people of ours, who are told of by name in what they did
         "api_keys", "budget_uses", "canned_replies", "campaign_versions", "campaigns", "cursors", "experiment_weights",
-        "occurrences", "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
+        "flow_versions", "flows", "occurrences",
+        "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",
         "suppressions",  # hashes, kept on purpose: who was erased must not be written to again
     }
 )  # fmt: skip
@@ -140,6 +142,7 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding(table(Question), _own(Question)),
     Holding(table(Conversation), _own(Conversation)),
     Holding(table(Task), _own(Task)),
+    Holding(table(FlowRun), _own(FlowRun)),
     Holding(table(ReceiptRow), _of_messages(table(ReceiptRow).c.message_id)),
     Holding(table(MessageChoice), _of_messages(table(MessageChoice).c.message_id)),
     Holding(

@@ -6,12 +6,13 @@ in flight is the campaign's ``edits``.
 
 from campaigns.applying.changes import Applied, Change, segment_hash, version_hash
 from campaigns.applying.versions import AppliedVersion, approve, roll_back, versions_of
-from campaigns.applying.writing import apply, diff
+from campaigns.applying.writing import Part, apply, diff
 
 __all__ = [
     "Applied",
     "AppliedVersion",
     "Change",
+    "Part",
     "apply",
     "approve",
     "diff",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,10 +45,27 @@ _owners = table(BlobOwner)
 _segments, _settings, _occurrences = table(Segment), table(Setting), table(Occurrence)
 
 
-async def diff(store: Store, workspace: Workspace, *, stop_removed: bool = False) -> tuple[Change, ...]:
+class Part(Protocol):
+    """What else a folder says, that a higher room reads and that comes into force with the rest."""
+
+    async def changes(self, connection: AsyncConnection) -> Sequence[Change]:
+        """What applying it would change."""
+
+    async def write(self, connection: AsyncConnection, actor: Actor, now: datetime) -> None:
+        """Bring the store to it, in the caller's transaction."""
+
+
+async def diff(
+    store: Store, workspace: Workspace, *, stop_removed: bool = False, parts: Sequence[Part] = ()
+) -> tuple[Change, ...]:
     """What :func:`apply` would do now; nothing is written."""
     async with store.read() as connection:
-        return changes_of(await applied_state(connection), workspace, stop_removed=stop_removed)
+        own = changes_of(await applied_state(connection), workspace, stop_removed=stop_removed)
+        return await _with_parts(connection, own, parts)
+
+
+async def _with_parts(connection: AsyncConnection, own: Sequence[Change], parts: Sequence[Part]) -> tuple[Change, ...]:
+    return (*own, *[change for part in parts for change in await part.changes(connection)])
 
 
 async def apply(
@@ -59,6 +76,7 @@ async def apply(
     *,
     stop_removed: bool = False,
     texts_only: bool = False,
+    parts: Sequence[Part] = (),
 ) -> Applied:
     """Bring the store to what the workspace says, in one transaction; a campaign that is a draft is started.
 
@@ -75,12 +93,14 @@ async def apply(
     await keep_contents(store, workspace.contents, kinds, now)
     async with store.write() as connection:
         state = await applied_state(connection)
-        changes = changes_of(state, workspace, stop_removed=stop_removed)
+        changes = await _with_parts(connection, changes_of(state, workspace, stop_removed=stop_removed), parts)
         if texts_only:
             await _refuse_more_than_texts(connection, state, workspace, changes)
         await _write_settings(connection, state, workspace, now)
         await _write_segments(connection, state, workspace)
         await write_answers(connection, workspace.answers, now)
+        for part in parts:
+            await part.write(connection, actor, now)
         if (state.workspace or {}).get("mode") == "allowlist" and workspace.config.mode == "live":
             await _start_for_all(connection)
         for name, body in workspace.campaigns.items():

@@ -76,19 +76,23 @@ def versions(campaign: Annotated[str, typer.Argument(help="The campaign.")]) -> 
 
 
 async def _apply(folder: Path | None, *, dry_run: bool, stop_removed: bool, texts: bool, who: str) -> "Applied":
+    from bot.flows.applying import FlowsPart
     from campaigns.applying import Applied, diff
     from campaigns.applying import apply as apply_workspace
-    from campaigns.workspace.loader import load_workspace
     from otklik.settings import load_settings
     from otklik.wiring import make_clock, open_store
+    from otklik.workspace import load_whole
 
-    workspace = await asyncio.to_thread(lambda: load_workspace(workspace_folder(folder)))
+    whole = await asyncio.to_thread(lambda: load_whole(workspace_folder(folder)))
+    parts = [FlowsPart(whole.flows)]
     configuration = load_settings()
     async with open_store(configuration) as store:
         if dry_run:
-            return Applied(await diff(store, workspace, stop_removed=stop_removed))
+            return Applied(await diff(store, whole.workspace, stop_removed=stop_removed, parts=parts))
         now = make_clock(configuration).now()
-        return await apply_workspace(store, workspace, operator(who), now, stop_removed=stop_removed, texts_only=texts)
+        return await apply_workspace(
+            store, whole.workspace, operator(who), now, stop_removed=stop_removed, texts_only=texts, parts=parts
+        )
 
 
 async def _roll_back(campaign: str, number: int, who: str) -> "AppliedVersion":

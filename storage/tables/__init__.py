@@ -19,6 +19,7 @@ from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCod
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
 from storage.tables.desk import Agent, AgentSession, CannedReply, ConversationEvent
+from storage.tables.flows import Flow, FlowRun, FlowVersion
 from storage.tables.merging import AddressProof, DistinctPair, Merge, MergedCustomer, MergeMove
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
@@ -54,6 +55,9 @@ __all__ = [
     "EnrolmentHistory",
     "Event",
     "ExperimentWeights",
+    "Flow",
+    "FlowRun",
+    "FlowVersion",
     "Grant",
     "Hold",
     "Identity",

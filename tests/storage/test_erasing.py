@@ -123,6 +123,8 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
         row("responses", mark, id=new_id(), **who, kind="reply", message_id=ids["sent"],
             inbound_message_id=ids["got"], campaign_id=ids["campaign"], enrolment_id=ids["enrolment"]),
         row("tasks", mark, id=new_id(), **who, campaign_id=None, enrolment_id=None),
+        row("flow_versions", "c", hash=version),
+        row("flow_runs", mark, id=new_id(), **who, identity_id=identities[0], version=version, state="asking"),
         row("grants", mark, id=ids["grant"], **who, ended_at=None, offer="o", product="p"),
         row("offer_codes", mark, offer="o", code=f"code-{ids['grant']}", grant_id=ids["grant"]),
         row("blobs", mark, hash=f"own-{mark}", content=f"From: {mark}".encode()),
