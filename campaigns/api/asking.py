@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.api.access import STORE_SECONDS, Door
@@ -25,11 +24,12 @@ from core.errors import Refused
 from core.ids import new_ids
 from core.machines.campaign import CampaignState
 from core.money import MICRO, Money
+from storage.merging.tombstones import known_by
 from storage.outbox.columns import table
 from storage.statements import chunks
-from storage.tables import Campaign, Customer, Event
+from storage.tables import Campaign, Event
 
-_CUSTOMERS, _CAMPAIGNS, _EVENTS = table(Customer), table(Campaign), table(Event)
+_CAMPAIGNS, _EVENTS = table(Campaign), table(Event)
 SOURCE, TRIGGERED = "api", "campaign_triggered"
 _FIELDS = ("external_id", "first_name", "last_name", "locale", "zone", "country", "city", "gender", "birthday", "stage",
            "attributes", "created_at", "updated_at")  # fmt: skip
@@ -48,7 +48,7 @@ async def customer_out(door: Door, external_id: str) -> dict[str, Any]:
         Problem: 404 if the store does not know them.
     """
     async with _reading(door) as connection:
-        id_ = await connection.scalar(select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.external_id == external_id))
+        id_ = await known_by(connection, external_id)
         if id_ is None:
             raise Problem(404, f"there is no customer {external_id!r}")
         card = await customer_card(connection, id_)

@@ -27,6 +27,7 @@ from storage.imports.event_writer import EventWriter
 from storage.imports.events import EventRecord
 from storage.imports.objects import consent_of, customer_object_reader, event_object_reader
 from storage.imports.options import CustomerOptions, EventOptions
+from storage.merging.tombstones import merged_external_ids
 from storage.outbox.columns import table
 from storage.statements import chunks
 from storage.tables import Customer
@@ -159,6 +160,7 @@ async def customer_ids(connection: AsyncConnection, external_ids: Sequence[str])
             select(_CUSTOMERS.c.external_id, _CUSTOMERS.c.id).where(_CUSTOMERS.c.external_id.in_(part))
         )
         found.update((row.external_id, row.id) for row in rows)
+    found.update(await merged_external_ids(connection, set(external_ids) - found.keys()))
     return found
 
 

@@ -129,7 +129,7 @@ async def merge_on(
         {"id": merged_id, "survivor_id": survivor_id, "external_id": people[merged_id].external_id
          if "external_id" not in filled else None, "merge_id": merge["id"], "at": now},
     )  # fmt: skip
-    merged = Merged(merge["id"], survivor_id, dict(sorted(journal.moved.items())), len(ended), grants_ended, joined)
+    merged = Merged(merge["id"], survivor_id, journal.moved, len(ended), grants_ended, joined)
     detail = {"moved": merged.moved, "journeys_ended": ended, "grants_ended": grants_ended}
     await connection.execute(_MERGES.update().where(_MERGES.c.id == merge["id"]).values(detail=detail))
     await connection.execute(
@@ -185,7 +185,10 @@ async def _renumber_rounds(connection: AsyncConnection, journal: Journal, merged
         first, last = sorted(
             both.values(), key=lambda mine: min((row.entered_at, row.id) for row in mine), reverse=True
         )
-        numbered = list(enumerate([*first, *last], 1))
+        rows_in_order = enumerate([*first, *last], 1)
+        numbered = [
+            (number, row) for number, row in rows_in_order if (number, survivor_id) != (row.round, row.customer_id)
+        ]
         for number, row in numbered:  # out of each other's way first
             await journal.change(_ENROLMENTS, _ENROLMENTS.c.id == row.id, {"round": -number})
         for number, row in numbered:

@@ -125,7 +125,9 @@ async def load_due(connection: AsyncConnection, config: WorkspaceConfig, now: da
     wanted = _WANTED_LOCKED if connection.dialect.name == "postgresql" else _WANTED
     rows = (await connection.execute(wanted, {"now": now, IDS: enrolment_ids})).all()
     identities = await _identities(connection, customer_ids)
-    return [_due(row, identities, config) for row in rows]
+    # whoever was merged while this waited for the lock is somebody else now: their journey is looked at next time
+    locked = set(customer_ids)
+    return [due for row in rows if (due := _due(row, identities, config)).customer_id in locked]
 
 
 def _due(row: Any, identities: Mapping[str, tuple[IdentityFacts, ...]], config: WorkspaceConfig) -> DueJourney:

@@ -21,6 +21,7 @@ from storage.tables import (
     EnrolmentHistory,
     Event,
     Identity,
+    MergedCustomer,
     Message,
     Response,
     SegmentMembership,
@@ -34,6 +35,7 @@ _MESSAGES = table(Message)
 _IDENTITIES = table(Identity)
 _RESPONSES = table(Response)
 _EVENTS = table(Event)
+_TOMBSTONES = table(MergedCustomer)
 DEFERRED = "SendDeferred"
 
 
@@ -69,6 +71,8 @@ class Story:
 async def find_customer(connection: AsyncConnection, wanted: str) -> str:
     """The id of the customer that ``wanted`` names: an external id, an id, or an address.
 
+    Who was merged is found as whom they became.
+
     Raises:
         Refused: if there is none, or several.
     """
@@ -93,6 +97,11 @@ async def find_customer(connection: AsyncConnection, wanted: str) -> str:
         return found
     if rows:
         raise Refused(f"{wanted!r} names more than one customer; give the external id")
+    became: str | None = await connection.scalar(
+        select(_TOMBSTONES.c.survivor_id).where(or_(_TOMBSTONES.c.id == wanted, _TOMBSTONES.c.external_id == wanted))
+    )
+    if became is not None:
+        return became
     raise Refused(f"there is no customer {wanted!r}; give an external id, an id or an address")
 
 

@@ -29,6 +29,7 @@ from core.errors import StoreUnavailable
 from core.ids import new_id
 from core.machines.enrolment import CONVERT
 from core.statuses import SENT
+from storage.merging.tombstones import known_by
 from storage.outbox.columns import table
 from storage.statements import chunks, insert_into, insert_missing, lock_customers
 from storage.store import Store
@@ -89,7 +90,7 @@ async def record_event(connection: AsyncConnection, event: CustomerEvent, now: d
 
 async def _customer(connection: AsyncConnection, external_id: str, now: datetime) -> str:
     by_external_id = select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.external_id == external_id)
-    found: str | None = await connection.scalar(by_external_id)
+    found = await known_by(connection, external_id)
     if found is None:
         customer_id = new_id()
         new = Customer(id=customer_id, external_id=external_id, created_at=now, updated_at=now)

@@ -27,6 +27,7 @@ from core.tokens import Signer
 from core.wakeup import JOURNEYS, Wakeup
 from desk.preferences.choices import LANGUAGES, Preferences, Wish, read_wish
 from desk.preferences.keeping import keep, preferences_of
+from storage.merging.tombstones import survivor_of
 from storage.store import Store
 
 HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ class PreferencePages:
         if customer_id is None:
             return None
         async with self._store.read() as connection:
-            return await preferences_of(connection, customer_id, self._clock.now())
+            return await preferences_of(connection, await survivor_of(connection, customer_id), self._clock.now())
 
 
 def preferences_router(store: Store, clock: Clock, wakeup: Wakeup, *, secret: str) -> APIRouter:

@@ -17,6 +17,7 @@ from core.ids import new_ids
 from core.text import folded
 from storage.imports.bulk import Bulk
 from storage.imports.customers import CustomerRecord, ImportedAddress, ImportedConsent
+from storage.imports.merged import merged_in_bulk
 
 CUSTOMER_COLUMNS = (
     "id", "external_id", "first_name", "last_name", "search", "locale", "zone", "zone_guess", "country", "city",
@@ -102,15 +103,21 @@ class CustomerWriter:
         ``prepared`` is what :meth:`prepare` made of it, and goes unless the store has objected meanwhile.
         ``told_apart`` asks for the outcome of each record.
         """
+        ids = [record.external_id for record in records]
+        merged = await merged_in_bulk(bulk, ids)
+        if merged:
+            self.forget()  # nothing would object to a second customer of that number
         if self._new and prepared is not None:
             batch, tally = prepared
             await batch.flush(bulk)
             return tally
         existing: dict[str, tuple[str, str]] = {}
         if not self._new:
-            columns, ids = ("external_id", "id", "content_hash"), [record.external_id for record in records]
+            columns = ("external_id", "id", "content_hash")
             for external_id, id_, digest in await bulk.select("customers", columns, "external_id", ids):
                 existing[external_id] = (id_, digest)
+            for external_id, id_ in merged.items():
+                existing.setdefault(external_id, (id_, ""))
         work = [
             (number, record)
             for number, record in enumerate(records)

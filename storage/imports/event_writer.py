@@ -9,6 +9,7 @@ from core.ids import new_ids
 from storage.imports.bulk import Bulk
 from storage.imports.customer_writer import CUSTOMER_COLUMNS, new_customer
 from storage.imports.events import EventRecord
+from storage.imports.merged import merged_in_bulk
 
 _CHANGED = ("id", "customer_id", "name", "at", "amount_micros", "currency", "properties", "content_hash")
 _COLUMNS = (*_CHANGED, "source", "external_id", "recorded_at")
@@ -101,6 +102,7 @@ class EventWriter:
         strangers = [name for name in dict.fromkeys(wanted) if name not in self._known]
         for id_, external_id in await bulk.select("customers", ("id", "external_id"), "external_id", strangers):
             self._known[external_id] = id_
+        self._known.update(await merged_in_bulk(bulk, set(strangers) - self._known.keys()))
         if not self._create:
             return
         unknown = [external_id for external_id in strangers if external_id not in self._known]

@@ -1,6 +1,6 @@
 """The journal of a merge: every row that it changes, with what it was, in the order in which it happened."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +22,12 @@ class Journal:
     def __init__(self, connection: AsyncConnection, merge_id: str) -> None:
         self._connection = connection
         self._merge_id = merge_id
-        self.moved: Counter[str] = Counter()
+        self._rows: dict[str, set[str]] = defaultdict(set)
+
+    @property
+    def moved(self) -> dict[str, int]:
         """How many rows were changed, by table."""
+        return {place: len(rows) for place, rows in sorted(self._rows.items())}
 
     async def change(self, place: Table, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
         """Set ``values`` in the rows of ``which``, chosen before the first of them is changed; gives how many."""
@@ -66,8 +70,10 @@ class Journal:
         }
 
     async def _write(self, place: Table, written: Sequence[dict[str, Any]]) -> None:
-        self.moved[place.name] += len(written)
-        ids = new_ids(len(written)) if written else []
+        if not written:
+            return
+        self._rows[place.name].update(repr(one["row"]) for one in written)
+        ids = new_ids(len(written))
         rows = [
             {"id": id_, "merge_id": self._merge_id, "place": place.name, **one}
             for id_, one in zip(ids, written, strict=True)

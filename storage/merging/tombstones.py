@@ -5,7 +5,6 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.imports.bulk import Bulk
 from storage.outbox.columns import table
 from storage.statements import chunks
 from storage.tables import Customer, MergedCustomer
@@ -40,9 +39,3 @@ async def merged_external_ids(connection: AsyncConnection, external_ids: Collect
         )
         found.update((row.external_id, row.survivor_id) for row in rows)
     return found
-
-
-async def merged_in_bulk(bulk: Bulk, external_ids: Collection[str]) -> dict[str, str]:
-    """:func:`merged_external_ids` by an import's road."""
-    rows = await bulk.select("merged_customers", ("external_id", "survivor_id"), "external_id", external_ids)
-    return {external_id: survivor_id for external_id, survivor_id in rows}  # noqa: C416  rows of two
