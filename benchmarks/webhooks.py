@@ -2,11 +2,11 @@
 
     python benchmarks/webhooks.py --updates 10000 --rounds 5
 
-*Ours* is the route as ``otklik run`` serves it: the secret is compared, the update cut out, stored by group commit (on
-SQLite with ``synchronous=FULL``), then answered. *Bare* is an ASGI function under the same uvicorn that reads the body,
-decodes it and answers 200. A third process posts over as many kept connections as Telegram opens by default (40).
-Then what was stored is processed as the service does it: sender found, message logged, campaigns asked. Each part runs
-in a process of its own; medians are printed.
+*Ours* is what ``otklik run`` serves: the secret is compared, the update cut out, stored by group commit
+(on SQLite with ``synchronous=FULL``), then answered. *Bare* is an ASGI function under the same uvicorn that reads the
+body, decodes it and answers 200. A third process posts over ``--connections`` kept connections: Telegram opens 40
+unless it is told otherwise, and at most 100. Then what was stored is processed as the service does it (sender found,
+message logged, campaigns asked), unless ``--no-routing``. Each part runs in a process of its own; medians are printed.
 """
 
 import argparse
@@ -62,10 +62,9 @@ async def bare_application(_: Any, receive: Any, send: Any) -> None:
 
 async def serve(port: int, *, bare: bool) -> None:
     import uvicorn
-    from fastapi import FastAPI
 
     from channels.telegram.adapter import TelegramAdapter, TelegramSettings
-    from channels.webhooks import webhook_router
+    from channels.webhooks import Webhooks
     from core.clock import SystemClock
     from otklik.running import spare_collections
     from storage.intake import Intake
@@ -76,15 +75,14 @@ async def serve(port: int, *, bare: bool) -> None:
         await uvicorn.Server(uvicorn.Config(bare_application, port=port, **options)).serve()
         return
     settings = TelegramSettings("telegram", f"{SCOPE}:a-benchmark", mode="webhook", webhook_secret=SECRET)
-    application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     async with await Store.open(os.environ["OTKLIK_DATABASE_URL"]) as store, Intake(store, SystemClock()) as intake:
         hooks = {"telegram": TelegramAdapter(settings)}
-        application.include_router(webhook_router(hooks, intake, public_url="https://shop.example.com"))
+        application = Webhooks(hooks, intake, public_url="https://shop.example.com")
         spare_collections()
         await uvicorn.Server(uvicorn.Config(application, port=port, **options)).serve()
 
 
-async def post(port: int, updates: int) -> Taken:
+async def post(port: int, updates: int, connections: int) -> Taken:
     """Post every update, the next on each connection once the last is answered by 2xx."""
     head = (
         "POST /webhooks/telegram HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -101,7 +99,7 @@ async def post(port: int, updates: int) -> Taken:
         writer.close()
 
     begun = Taken.now()
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(connection() for _ in range(connections)))
     return begun.since()
 
 
@@ -165,6 +163,7 @@ def _environment(url: str) -> dict[str, str]:
 
 def measured(part: str, url: str, port: int, told: argparse.Namespace, folder: Path) -> Taken:
     command = _command(part, port, "--updates", str(told.updates), "--folder", str(folder))
+    command += ["--connections", str(told.connections)]
     done = subprocess.run(command, env=_environment(url), check=True, stdout=subprocess.PIPE, timeout=900)
     return Taken(*json.loads(done.stdout or b"[0, 0]"))
 
@@ -185,7 +184,7 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
     try:
         stores.make()
         measured("prepare", stores.prepared, port, told, folder)
-        print(f"{told.updates:,} updates over {CONNECTIONS} connections, {stores.kind}", flush=True)
+        print(f"{told.updates:,} updates over {told.connections} connections, {stores.kind}", flush=True)
         for number in range(1, told.rounds + 1):
             url = stores.fresh()
             for part in ("ours", "bare"):
@@ -193,16 +192,18 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
                     before = cpu_seconds(server)
                     seconds = measured("post", url, port, told, folder).seconds
                     taken[part].append(Taken(seconds, cpu_seconds(server) - before))
-            taken["process"].append(measured("process", url, port, told, folder))
-            rates = (f"{part} {told.updates / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items())
+            if told.routing:
+                taken["process"].append(measured("process", url, port, told, folder))
+            rates = (f"{part} {told.updates / rounds[-1].seconds:,.0f}/s" for part, rounds in taken.items() if rounds)
             print(f"round {number}: {'   '.join(rates)}", flush=True)
     finally:
         stores.drop()
     words = {"ours": "stored, then answered", "bare": "bare uvicorn", "process": "routed afterwards"}
+    taken = {part: rounds for part, rounds in taken.items() if rounds}
     rate = {part: told.updates / statistics.median(one.seconds for one in rounds) for part, rounds in taken.items()}
     cpu = {part: 1000 * statistics.median(one.cpu for one in rounds) / told.updates for part, rounds in taken.items()}
-    for part, label in words.items():
-        print(f"{label:<24} {rate[part]:>8,.0f}/s   {cpu[part]:.3f} ms of CPU each")
+    for part in taken:
+        print(f"{words[part]:<24} {rate[part]:>8,.0f}/s   {cpu[part]:.3f} ms of CPU each")
     print(f"ratio {rate['ours'] / rate['bare']:.2f} by the clock, {cpu['bare'] / max(cpu['ours'], 1e-9):.2f} by CPU")
 
 
@@ -218,7 +219,7 @@ def run_part(told: argparse.Namespace) -> None:
             with suppress(asyncio.CancelledError):
                 run_async(serve(told.port, bare=told.part == "bare"))
         case "post":
-            print(json.dumps(run_async(post(told.port, told.updates))))
+            print(json.dumps(run_async(post(told.port, told.updates, told.connections))))
         case "process":
             print(json.dumps(run_async(process(url, told.updates))))
 
@@ -227,6 +228,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--updates", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--no-routing", dest="routing", action="store_false")
     parser.add_argument(
         "--database", default="", help="a PostgreSQL server's URL; databases are made and dropped there"
     )

@@ -25,7 +25,8 @@ READ_SECONDS = 10.0
 LARGE_AT_ONCE = 4
 """Bodies over ``MAX_BODY`` that are in memory at the same time; the next one is asked to call again."""
 LARGE_READ_SECONDS = 60.0
-STORE_SECONDS = 10.0  # Twilio waits 15 s for an answer
+ANSWER_SECONDS = 12.0
+"""For reading and storing together: Twilio waits 15 s for an answer."""
 
 
 class Spool(Protocol):
@@ -68,26 +69,26 @@ async def read_body(request: Request, limit: int, seconds: float | None = None) 
         TimeoutError: it came too slowly.
         ClientDisconnect: the rest never came.
     """
-    return await _read(request.receive, request.headers, limit, seconds)
+    async with asyncio.timeout(READ_SECONDS if seconds is None else seconds):
+        return await _read(request.receive, request.headers, limit)
 
 
-async def _read(receive: Receive, headers: Mapping[str, str], limit: int, seconds: float | None = None) -> bytes:
+async def _read(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
     stated = headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and int(stated) > limit:
         raise BodyTooLarge
     found, more = b"", True
     chunks: list[bytes] = []
     size = 0
-    async with asyncio.timeout(READ_SECONDS if seconds is None else seconds):
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            found, more = message.get("body", b""), message.get("more_body", False)
-            size += len(found)
-            if size > limit:
-                raise BodyTooLarge
-            chunks.append(found)
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        found, more = message.get("body", b""), message.get("more_body", False)
+        size += len(found)
+        if size > limit:
+            raise BodyTooLarge
+        chunks.append(found)
     return found if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -168,34 +169,39 @@ class Webhooks:
         method: str = scope["method"]
         if method not in hook.methods:
             return _OTHER_METHOD
-        headers, url = Headers(raw=scope["headers"]), self._base + _target(scope)
         try:
-            if hook.large is None:  # only who is admitted by the head may send much
-                body = await _read(receive, headers, MAX_BODY)
-            elif not hook.large.admits(WebhookRequest(method, url, headers, b"")):
-                return _NOT_ADMITTED
-            elif self._large.locked():
-                return _BUSY
-            else:
-                async with self._large:
-                    body = await _read(receive, headers, hook.large.largest_delivery, LARGE_READ_SECONDS)
+            return await self._kept(
+                hook, WebhookRequest(method, self._base + _target(scope), Headers(raw=scope["headers"]), b""), receive
+            )
         except BodyTooLarge:
             return _TOO_LARGE
-        except TimeoutError:
-            return _TOO_SLOW
         except ClientDisconnect:
             return _GONE
-        try:
-            inbound = hook.account.receive(WebhookRequest(method, url, headers, body))
         except NotADelivery as error:
             return _Answer.words(422, str(error))
-        if inbound is None:
-            return _NOT_SIGNED
-        try:
-            async with asyncio.timeout(STORE_SECONDS):
-                await self._spool.store(inbound)
-        except (StoreUnavailable, TimeoutError):
+        except StoreUnavailable:
             return _NOT_STORED
+
+    async def _kept(self, hook: _Hook, head: WebhookRequest, receive: Receive) -> _Answer:
+        """Read the body that follows ``head`` and store it."""
+        body: bytes | None = None
+        try:
+            if hook.large is not None:  # only who is admitted by the head may send much
+                if not hook.large.admits(head):
+                    return _NOT_ADMITTED
+                if self._large.locked():
+                    return _BUSY
+                async with self._large, asyncio.timeout(LARGE_READ_SECONDS):
+                    body = await _read(receive, head.headers, hook.large.largest_delivery)
+            async with asyncio.timeout(ANSWER_SECONDS):  # one for both: it costs as much as the secret and the parsing
+                if body is None:
+                    body = await _read(receive, head.headers, MAX_BODY)
+                inbound = hook.account.receive(WebhookRequest(head.method, head.url, head.headers, body))
+                if inbound is None:
+                    return _NOT_SIGNED
+                await self._spool.store(inbound)
+        except TimeoutError:
+            return _TOO_SLOW if body is None else _NOT_STORED
         return hook.stored
 
     def _hook(self, name: str) -> _Hook | None:

@@ -112,7 +112,7 @@ async def test_no_2xx_while_the_store_is_away(application: FastAPI, spool: Spool
 async def test_a_store_that_hangs_is_away(
     application: FastAPI, spool: Spooled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(webhooks, "ANSWER_SECONDS", 0.01)
     spool.hangs = True
     assert (await call(application, "POST", "/webhooks/sms", INBOUND, signed(INBOUND))).status == 503
 
