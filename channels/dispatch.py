@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -68,6 +68,14 @@ class _Started:
     deadline: float
 
 
+class _Fed(NamedTuple):
+    """Claims that are being composed, or are already. ``claimed_at`` is machine uptime."""
+
+    claims: Sequence[Claim]
+    composing: asyncio.Future[Mapping[str, OutboundMessage | str]]
+    claimed_at: float
+
+
 class ChannelDispatcher:
     """Runs one adapter's messages from claim to record. Start it with :meth:`run`; cancel to stop."""
 
@@ -99,9 +107,7 @@ class ChannelDispatcher:
         self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()  # bounded by what was begun
         self._pipelines = adapter if isinstance(adapter, Pipelines) else None
         self._weighs = adapter if isinstance(adapter, Weighs) else None
-        self._composed: asyncio.Queue[tuple[Sequence[Claim], Mapping[str, OutboundMessage | str], float]] = (
-            asyncio.Queue(1)
-        )
+        self._fed: asyncio.Queue[_Fed] = asyncio.Queue(1)
         self._feeding = 0
         self._stopping = False
         self._begun = 0
@@ -126,6 +132,8 @@ class ChannelDispatcher:
             for feeder in feeders:
                 feeder.cancel()
             await asyncio.wait(feeders)
+            while not self._fed.empty():
+                self._fed.get_nowait().composing.cancel()
             await self._drain(sessions)
             self._ended.put_nowait(None)
             # the journal keeps what could not be recorded
@@ -162,9 +170,9 @@ class ChannelDispatcher:
                 await self._wakeup.wait(outbox(self.channel), IDLE_SECONDS)
 
     async def _feed_once(self) -> bool:
-        """Claim and compose one batch, while the one before it is begun; False if there was nothing to do."""
+        """Claim one batch and let it be composed, while the one before it is begun; False if there is nothing to do."""
         if self._rate_seen < self._batch:  # slow: what is claimed early only stands in the way of replies
-            await self._composed.join()
+            await self._fed.join()
         if uptime() < self._resume_at:
             return False
         self._feeding += 1  # from before the claim: an idle check must not fall between
@@ -172,13 +180,12 @@ class ChannelDispatcher:
             claims = await self._outbox.claim(self.channel, self._limit())
             if not claims:
                 return False
-            claimed_at = uptime()
+            fed = _Fed(claims, asyncio.ensure_future(self._composer.compose(claims)), uptime())
             try:
-                composed = await self._composer.compose(claims)
-            except StoreUnavailable:
-                await self._unclaim(claims)
+                await self._fed.put(fed)
+            except asyncio.CancelledError:
+                fed.composing.cancel()
                 raise
-            await self._composed.put((claims, composed, claimed_at))
             self._feeding += 1  # until it is begun
         finally:
             self._feeding -= 1
@@ -186,15 +193,15 @@ class ChannelDispatcher:
 
     async def _begin_for_ever(self) -> None:
         while True:
-            claims, composed, claimed_at = await self._composed.get()
+            claims, composing, claimed_at = await self._fed.get()
             try:
-                await self._begin_in_groups(claims, composed, claimed_at)
+                await self._begin_in_groups(claims, await composing, claimed_at)
             except StoreUnavailable as error:  # what has begun stays so
                 log.info("store is away, claims are given back", channel=self.channel, error=str(error))
                 await self._unclaim(claims)
             finally:
                 self._feeding -= 1
-                self._composed.task_done()
+                self._fed.task_done()
 
     async def _unclaim(self, claims: Sequence[Claim]) -> None:
         """Without this they would wait until their lease is over."""

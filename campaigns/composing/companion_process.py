@@ -54,16 +54,14 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _made(batch: Batch, work: Work, links: MessageLinks, preparing: dict[str, Preparing]) -> Made:
+    """The batch composed and prepared. HTML that stands in what was prepared is not carried over twice."""
     made = Made()
     for claim, reader in work.messages:
         batch.make(claim, reader, links, made)
     for id_, message in made.messages.items():
         if isinstance(message, OutboundMessage) and (prepare := preparing.get(message.to.channel)):
-            # what cannot be prepared fails when it is sent, with the adapter's own words
-            try:
-                made.messages[id_] = replace(message, prepared=prepare(message, machine_now()))
-            except SendFailure:
-                continue
+            with suppress(SendFailure):  # what cannot be prepared fails when it is sent, in the adapter's own words
+                made.messages[id_] = replace(message, prepared=prepare(message, machine_now()), html="")
     return made
 
 

@@ -71,6 +71,22 @@ class Composer:
         return {one.message_id: OutboundMessage(one.message_id, one.to, one.purpose, "Hello") for one in claims}
 
 
+class SlowComposer(Composer):
+    """Whose first batch is ready when the second one has been asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.second = asyncio.Event()
+
+    async def compose(self, claims: Sequence[Claim]) -> Mapping[str, OutboundMessage | str]:
+        self.asked += 1
+        if self.asked == 1:
+            await self.second.wait()
+        else:
+            self.second.set()
+        return await super().compose(claims)
+
+
 class Provider:
     """Takes every mail and keeps who was announced; ``meanwhile`` is awaited in every send."""
 
@@ -136,6 +152,21 @@ async def test_what_is_announced_comes_next(journal: Journal) -> None:
     after = dict(zip(provider.taken, provider.taken[1:], strict=False))
     assert set(provider.announced) <= set(after.values())
     assert outbox.of(OutcomeKind.ACCEPTED) == set(outbox.ids)
+
+
+async def test_the_next_batch_is_composed_meanwhile_and_goes_after(journal: Journal) -> None:
+    async def nothing(_: str) -> None:
+        await asyncio.sleep(0)
+
+    outbox = Outbox(6)
+    provider = Provider(1, nothing)
+    rates = RateGate({"email": provider.capabilities})
+    one = ChannelDispatcher(provider, outbox, SlowComposer(), rates, journal, LocalWakeup(), batch=1)
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(SOON):
+        await outbox.all_ended.wait()
+    await stopped(running)
+    assert provider.taken == outbox.ids
 
 
 async def test_what_is_announced_is_not_journalled_before_its_turn(journal: Journal) -> None:
