@@ -91,8 +91,8 @@ class OutboundMessage:
     plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a
     channel can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
     ``replaces`` is the provider's id of an earlier message that this one takes the place of. ``prepared`` is what the
-    channel's adapter makes of it, where that was done beforehand (``channels.adapter.Prepares``): no ``html`` stands here
-    then.
+    channel's adapter makes of it, where that was done beforehand (``channels.adapter.Prepares``): ``html`` is
+    empty then.
     """
 
     id: str
