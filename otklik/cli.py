@@ -5,6 +5,7 @@ import sys
 import typer
 
 from otklik.commands import (
+    answers,
     agent,
     apply,
     backup,
@@ -61,6 +62,7 @@ app.command(name="resume")(pause.resume)
 app.command(name="stop")(pause.stop)
 app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
+app.add_typer(answers.app, name="answers")
 app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")
 app.add_typer(experiment.app, name="experiment")

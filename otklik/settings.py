@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     track_opens: bool = True
     rate_scale: float = Field(default=1.0, gt=0)
     lease_seconds: float = Field(default=60.0, ge=0.5)
+    answers_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+    answers_model: str = ""
+    answers_key: str = Field(default="", repr=False)
+    answers_seconds: float = Field(default=8.0, gt=0, le=60)
     composing_process: bool = True
     backup_before_migration: bool = True
     backups_kept: int = Field(default=3, ge=1)

@@ -172,6 +172,7 @@ def _contents(whole: "Whole") -> str:
     languages = sorted({parts[1] for parts in paths if parts} - {""})
     parts = [counted(len(workspace.campaigns), "campaign"), counted(len(workspace.segments), "segment")]
     parts += [counted(len(workspace.offers), "offer")] if workspace.offers else []
+    parts += [counted(len(workspace.answers), "answer")] if workspace.answers else []
     parts += [counted(len(whole.flows.bodies), "flow")] if whole.flows.bodies else []
     parts += [f"also in {', '.join(languages)}"] if languages else []
     parts += [counted(len(whole.warnings), "warning")] if whole.warnings else []
