@@ -5,6 +5,7 @@ attribution window, or the one that was quoted. A token is worth something only 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import exists, select
@@ -45,20 +46,41 @@ async def chosen(
 
     A token that is nobody's, or somebody else's, stands for nothing.
     """
-    if _TOKEN.fullmatch(inbound.button):
-        choice = await _by_token(connection, inbound.button, sender, context)
-        if choice is None:
-            return replace(inbound, button=""), None
-        return replace(inbound, button=choice.value, text=inbound.text or choice.label), choice
-    if inbound.automatic or len(inbound.text) > _LONGEST * 20:
+    if has_token(inbound):
+        return redeemed(inbound, await _by_token(connection, inbound.button, sender, context))
+    if not may_choose(inbound):
         return inbound, None
-    said = [one for one in _said(inbound) if one and len(one) <= _LONGEST]
-    if not said:
+    return picked(inbound, await _offered(connection, inbound, sender, context))
+
+
+def has_token(inbound: InboundMessage) -> bool:
+    """Whether its button brings a token back."""
+    return _TOKEN.fullmatch(inbound.button) is not None
+
+
+def token_names(token: str, context: Context) -> tuple[str, int] | None:
+    """The message and the number of the choice that a token of ours names; None for any other."""
+    payload = context.choice_tokens.verify(token)
+    return (payload[:ID_LENGTH], int(payload[ID_LENGTH:])) if payload is not None else None
+
+
+def redeemed(inbound: InboundMessage, choice: Choice | None) -> tuple[InboundMessage, Choice | None]:
+    """The message whose token stands for ``choice``; one that is worth nothing takes the button away."""
+    if choice is None:
+        return replace(inbound, button=""), None
+    return replace(inbound, button=choice.value, text=inbound.text or choice.label), choice
+
+
+def may_choose(inbound: InboundMessage) -> bool:
+    """Whether its words are few enough to be a choice; a machine chooses nothing."""
+    return not inbound.automatic and len(inbound.text) <= _LONGEST * 20 and bool(_said(inbound))
+
+
+def picked(inbound: InboundMessage, offered: Sequence[Choice]) -> tuple[InboundMessage, Choice | None]:
+    """The message with the one of ``offered`` that its words are, if they are any."""
+    if not offered or (inbound.button and any(one.value == inbound.button for one in offered)):
         return inbound, None
-    offered = await _offered(connection, inbound, sender, context)
-    if inbound.button and any(one.value == inbound.button for one in offered):
-        return inbound, None
-    for words in said:
+    for words in _said(inbound):
         number = _NUMBER.fullmatch(words)
         for choice in offered:
             if (number and choice.number == int(number[1])) or _bare(choice.label) == words.strip(_EDGES):
@@ -71,7 +93,7 @@ def _said(inbound: InboundMessage) -> list[str]:
     lines = [folded(inbound.text)]
     if inbound.sender.channel == EMAIL:
         lines.append(folded(inbound.text.strip().partition("\n")[0]))
-    return list(dict.fromkeys(lines))
+    return [line for line in dict.fromkeys(lines) if line and len(line) <= _LONGEST]
 
 
 def _bare(label: str) -> str:
@@ -79,16 +101,16 @@ def _bare(label: str) -> str:
 
 
 async def _by_token(connection: AsyncConnection, token: str, sender: Sender, context: Context) -> Choice | None:
-    payload = context.choice_tokens.verify(token)
-    if payload is None:
+    named = token_names(token, context)
+    if named is None:
         return None
     found = (
         await connection.execute(
             select(_CHOICES)
             .join(_MESSAGES, _MESSAGES.c.id == _CHOICES.c.message_id)
             .where(
-                _CHOICES.c.message_id == payload[:ID_LENGTH],
-                _CHOICES.c.number == int(payload[ID_LENGTH:]),
+                _CHOICES.c.message_id == named[0],
+                _CHOICES.c.number == named[1],
                 _MESSAGES.c.customer_id == sender.customer_id,
             )
         )

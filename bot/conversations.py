@@ -51,28 +51,32 @@ async def log_inbound(
     connection: AsyncConnection, inbound: InboundMessage, sender: Sender, context: Context
 ) -> tuple[str, str] | None:
     """Put the message into the customer's conversation: (message, conversation), or None for a repeat."""
-    text = clipped(storable(inbound.text or inbound.button), LONGEST_TEXT)
-    conversation_id = await _open(connection, sender, inbound.sender.channel, text, context.received_at)
+    conversation_id = await _open(connection, sender, inbound, context.received_at)
     message_id = await connection.scalar(
         insert_into(connection, _MESSAGES)
-        .values(
-            **_plain(
-                sender.customer_id, sender.identity_id, inbound.sender.channel, conversation_id, context.received_at
-            ),
-            direction="in",
-            state=MessageState.DELIVERED,
-            purpose=Purpose.CONVERSATION,
-            account=inbound.account,
-            provider_id=provider_key(inbound),
-            subject=clipped(storable(inbound.subject), LONGEST_SUBJECT),
-            body=text,
-            content=_noted(inbound),
-            raw_blob=inbound.raw_blob,
-        )
+        .values(inbound_row(inbound, sender.customer_id, sender.identity_id, conversation_id, context.received_at))
         .on_conflict_do_nothing()
         .returning(_MESSAGES.c.id)
     )
     return None if message_id is None else (message_id, conversation_id)
+
+
+def inbound_row(
+    inbound: InboundMessage, customer_id: str, identity_id: str, conversation_id: str, at: datetime
+) -> dict[str, Any]:
+    """The message as it stands in its conversation; ``at`` is when it was received."""
+    return {
+        **_plain(customer_id, identity_id, inbound.sender.channel, conversation_id, at),
+        "direction": "in",
+        "state": MessageState.DELIVERED,
+        "purpose": Purpose.CONVERSATION,
+        "account": inbound.account,
+        "provider_id": provider_key(inbound),
+        "subject": clipped(storable(inbound.subject), LONGEST_SUBJECT),
+        "body": _text(inbound),
+        "content": _noted(inbound),
+        "raw_blob": inbound.raw_blob,
+    }
 
 
 async def plan_answer(
@@ -126,7 +130,32 @@ async def plan_message(
     now: datetime,
 ) -> None:
     """Plan one message of a conversation, ahead of bulk; a repeat of (conversation, ``client_token``) plans nothing."""
-    row = {
+    row = planned_row(
+        customer_id=customer_id,
+        identity_id=identity_id,
+        channel=channel,
+        conversation_id=conversation_id,
+        client_token=client_token,
+        purpose=purpose,
+        content=content,
+        now=now,
+    )
+    await insert_missing(connection, _MESSAGES, [row])
+
+
+def planned_row(
+    *,
+    customer_id: str,
+    identity_id: str,
+    channel: str,
+    conversation_id: str,
+    client_token: str,
+    purpose: Purpose,
+    content: dict[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """A message of a conversation that is to leave ahead of bulk."""
+    return {
         **_plain(customer_id, identity_id, channel, conversation_id, now),
         "direction": "out",
         "state": MessageState.PLANNED,
@@ -138,10 +167,9 @@ async def plan_message(
         "not_after": now + ANSWER_LASTS,
         "content": content,
     }
-    await insert_missing(connection, _MESSAGES, [row])
 
 
-async def _open(connection: AsyncConnection, sender: Sender, channel: str, text: str, at: datetime) -> str:
+async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMessage, at: datetime) -> str:
     """The customer's unresolved conversation, the last one reopened, or a new one."""
     mine = (_CONVERSATIONS.c.customer_id == sender.customer_id, _CONVERSATIONS.c.verified.is_(sender.verified))
     row = (
@@ -156,26 +184,42 @@ async def _open(connection: AsyncConnection, sender: Sender, channel: str, text:
             .limit(1)
         )
     ).first()
-    latest = {"channel": channel, "last_at": at, "last_text": clipped(text, 200)}
     if row is None:
-        conversation_id = new_id()
-        await connection.execute(
-            _CONVERSATIONS.insert().values(
-                id=conversation_id,
-                customer_id=sender.customer_id,
-                state=CONVERSATION.initial,
-                verified=sender.verified,
-                opened_at=at,
-                **latest,
-            )
-        )
-        return conversation_id
+        conversation = conversation_row(sender.customer_id, inbound, at, verified=sender.verified)
+        await connection.execute(_CONVERSATIONS.insert().values(conversation))
+        return str(conversation["id"])
+    latest: dict[str, Any] = last_words(inbound, at)
     if row.state is ConversationState.RESOLVED:
-        # nobody else takes a conversation over yet, so the bot has it again
-        latest["state"] = apply(CONVERSATION, row.state, "ConversationReopened", {"flow_takes_it": True})
-        latest["resolved_at"] = None
+        latest |= {"state": reopened(row.state), "resolved_at": None}
     await connection.execute(update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == row.id).values(**latest))
     return str(row.id)
+
+
+def conversation_row(customer_id: str, inbound: InboundMessage, at: datetime, *, verified: bool) -> dict[str, Any]:
+    """A conversation that begins with ``inbound``."""
+    return {
+        "id": new_id(),
+        "customer_id": customer_id,
+        "state": CONVERSATION.initial,
+        "verified": verified,
+        "opened_at": at,
+        **last_words(inbound, at),
+    }
+
+
+def last_words(inbound: InboundMessage, at: datetime) -> dict[str, Any]:
+    """What a conversation shows of its last message."""
+    return {"channel": inbound.sender.channel, "last_at": at, "last_text": clipped(_text(inbound), 200)}
+
+
+def reopened(state: ConversationState) -> ConversationState:
+    """Where a resolved conversation goes when its customer writes: nobody else takes it over yet, so to the bot."""
+    return apply(CONVERSATION, state, "ConversationReopened", {"flow_takes_it": True})
+
+
+def _text(inbound: InboundMessage) -> str:
+    text: str = clipped(storable(inbound.text or inbound.button), LONGEST_TEXT)
+    return text
 
 
 def _plain(customer_id: str, identity_id: str, channel: str, conversation_id: str, at: datetime) -> dict[str, Any]:
@@ -210,5 +254,4 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
             for one in inbound.attachments[:50]
         ],
     }
-    kept: dict[str, Any] = storable({name: value for name, value in noted.items() if value})
-    return kept
+    return {name: storable(value) for name, value in noted.items() if value}

@@ -13,9 +13,10 @@ from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
 from bot.deeplinks import join
 from bot.files import ask_for_files
-from bot.keywords import Keyword, keyword, may_agree_again, script_language, subject_keyword
+from bot.keywords import Keyword, keyword, may_agree_again, subject_keyword
 from bot.narrowing import stop_less, ways_to_stop_less
 from bot.senders import Sender, resolve, touch
+from bot.talking import Guest, language_for, talk
 from campaigns.customers.consents import (
     ConsentChange,
     Proof,
@@ -29,7 +30,7 @@ from campaigns.responding.answers import record_opt_out, record_reply
 from campaigns.templates.leaving import LATER, NARROWING, STOP
 from core import catalogue
 from core.actors import Actor
-from core.messages import EMAIL, SMS, TELEGRAM, InboundMessage
+from core.messages import EMAIL, SMS, InboundMessage
 from core.purposes import Purpose
 from core.text import clipped
 from storage.intake import bounded_key, storable
@@ -61,9 +62,10 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
         return None
     await ask_for_files(connection, logged[0], inbound.attachments, context.now)
     turn = _Turn(connection, inbound, sender, context, *logged)
-    if _opens_the_bot(inbound):
-        consented = joined is not None and joined.consented
-        await turn.welcome("joined" if joined and not consented else "consented" if consented else "stranger")
+    guest: Guest = "stranger" if joined is None else "consented" if joined.consented else "joined"
+    said = talk(inbound, guest)
+    if said is not None:
+        await turn.say(said.token, said.text, said.subject, said.purpose)
         return sender.customer_id
     if choice is not None and choice.value in NARROWING:
         await turn.stop_less(choice)
@@ -84,9 +86,11 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
     return sender.customer_id
 
 
-def _opens_the_bot(inbound: InboundMessage) -> bool:
-    """Pressing Start is how a chat begins: it answers nothing and agrees to nothing by itself."""
-    return inbound.sender.channel == TELEGRAM and inbound.text.strip().partition(" ")[0].partition("@")[0] == "/start"
+def word_of_order(inbound: InboundMessage) -> Keyword | None:
+    """The order that the message is by its button or its words: the provider's reading of it goes first."""
+    if inbound.opt_out_type:
+        return Keyword(inbound.opt_out_type)
+    return _BUTTONS.get(inbound.button) or keyword(inbound.text or inbound.button)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +110,9 @@ class _Turn:
         return f"{self.inbound.account}:{bounded_key(self.inbound.key)}"
 
     async def order(self) -> Keyword | None:
-        """The order that the message is: the provider's reading of it goes first."""
+        """The order that the message is."""
         inbound = self.inbound
-        if inbound.opt_out_type:
-            return Keyword(inbound.opt_out_type)
-        found = _BUTTONS.get(inbound.button) or keyword(inbound.text or inbound.button)
+        found = word_of_order(inbound)
         if found is Keyword.LATER and not (inbound.button or self.sender.attribution.campaign_id):
             return None  # a word of a conversation, not an answer to what we sent
         if found is None and inbound.sender.channel == EMAIL:
@@ -151,7 +153,7 @@ class _Turn:
         if not self._answered_elsewhere() and await self._is_news(change):
             channel, language = self.inbound.sender.channel, await self._language()
             more = await ways_to_stop_less(self.connection, self.sender, channel, change, language)
-            await self._say("stop", "stop.confirmed", "stop.subject", Purpose.SERVICE, more)
+            await self.say("stop", "stop.confirmed", "stop.subject", Purpose.SERVICE, more)
 
     async def stop_less(self, choice: Choice) -> None:
         """Give back a part of what a stop took."""
@@ -159,7 +161,7 @@ class _Turn:
             return
         said = await stop_less(self.connection, choice, self.sender, self._proof())
         if said:
-            await self._say("less", said, "stop.subject", Purpose.SERVICE)
+            await self.say("less", said, "stop.subject", Purpose.SERVICE)
 
     async def rest(self) -> None:
         """Keep marketing away for a while, and say so."""
@@ -175,7 +177,7 @@ class _Turn:
             inbound_message_id=self.message_id,
         )
         if not self._answered_elsewhere():
-            await self._say("later", "later.confirmed", "later.subject", Purpose.SERVICE)
+            await self.say("later", "later.confirmed", "later.subject", Purpose.SERVICE)
 
     async def start(self) -> None:
         """Agree to marketing on this address again."""
@@ -185,16 +187,12 @@ class _Turn:
         await wake(self.connection, self.sender.customer_id)
         await lift_opt_out_block(self.connection, self.sender.identity_id)
         if change and not self._answered_elsewhere():
-            await self._say("start", "start.confirmed", "start.subject", Purpose.SERVICE)
+            await self.say("start", "start.confirmed", "start.subject", Purpose.SERVICE)
 
     async def help(self) -> None:
         """Say who writes and how to stop it."""
         if not self._answered_elsewhere():
-            await self._say("help", "help.text", "help.subject", Purpose.CONVERSATION)
-
-    async def welcome(self, how: str) -> None:
-        """Greet whoever has just opened the bot."""
-        await self._say("welcome", f"welcome.{how}", "help.subject", Purpose.CONVERSATION)
+            await self.say("help", "help.text", "help.subject", Purpose.CONVERSATION)
 
     def _proof(self, document: str = "") -> Proof:
         wording = clipped(storable(self.inbound.text or self.inbound.button or self.inbound.subject), 200)
@@ -233,11 +231,12 @@ class _Turn:
         locale = await self.connection.scalar(
             select(_CUSTOMERS.c.locale).where(_CUSTOMERS.c.id == self.sender.customer_id)
         )
-        return locale or self.inbound.locale or script_language(self.inbound.text) or self.context.config.locale
+        return language_for(locale or "", self.inbound, self.context)
 
-    async def _say(
+    async def say(
         self, token: str, text: str, subject: str, purpose: Purpose, more: Mapping[str, Any] | None = None
     ) -> None:
+        """Plan an answer by its texts in the catalogue."""
         language = await self._language()
         said = catalogue.text(language, text, brand=self.context.config.brand.name)
         if more:

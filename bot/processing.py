@@ -5,14 +5,17 @@ A delivery that fails is tried three times and then set aside with its error; it
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.batches.handling import handle_plain
+from bot.batches.sorting import sort
 from bot.context import REPLY, START, Context
+from bot.deliveries import Delivery
 from bot.rawmail import keep_attachments, keep_raw, named_by_content, own_raw
 from bot.routing import handle
 from campaigns.composing.links import CHOICE
@@ -46,34 +49,14 @@ _DELIVERIES = select(
     _INBOUND.c.received_at,
 )
 REPORTS_TOGETHER = 100
-MESSAGES_TOGETHER = 6
+PLAIN_TOGETHER = 100
+OTHERS_TOGETHER = 6
 """In one transaction, which takes about 50 ms."""
 TRIES = 3
 ITEM_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A stored delivery and the events in it."""
-
-    id: str
-    raw: RawInbound
-    received_at: datetime
-    events: tuple[ChannelEvent, ...]
-
-    @property
-    def is_report(self) -> bool:
-        """Whether it only says what became of messages of ours."""
-        return bool(self.events) and all(isinstance(event, DeliveryReport) for event in self.events)
-
-    @property
-    def channels(self) -> set[str]:
-        """Where an answer would go: one webhook may bring the messages of two channels."""
-        written = {event.sender.channel for event in self.events if isinstance(event, InboundMessage)}
-        return written | {self.raw.channel}
-
-
-_Take = Callable[[AsyncConnection, Sequence[_Item], WorkspaceConfig], Awaitable[None]]
+_Take = Callable[[AsyncConnection, Sequence[Delivery], WorkspaceConfig], Awaitable[None]]
 
 
 class Processor:
@@ -113,10 +96,8 @@ class Processor:
         others = [item for item in items if not item.is_report]
         for batch in chunks(reports, REPORTS_TOGETHER):
             done += await self._together(batch, config, self._take_reports)
-        # elsewhere than on SQLite, with its one writer, several customers' locks in one transaction invite deadlocks
-        together = MESSAGES_TOGETHER if self._store.dialect == "sqlite" else 1
-        for batch in chunks(others, together):
-            done += await self._together(batch, config, self._take_messages)
+        for batch in chunks(others, PLAIN_TOGETHER):
+            done += await self._messages(batch, config)
         self.heard = frozenset(channel for item in others for channel in item.channels)
         return done
 
@@ -128,7 +109,7 @@ class Processor:
     async def _stored(self, connection: AsyncConnection, limit: int) -> Sequence[Row[*tuple[object, ...]]]:
         return (await connection.execute(self._waiting.limit(limit))).all()
 
-    async def _parsed(self, row: Row[*tuple[object, ...]]) -> _Item | None:
+    async def _parsed(self, row: Row[*tuple[object, ...]]) -> Delivery | None:
         raw = RawInbound(row.account, row.channel, row.key, bytes(row.payload), dict(row.meta or {}))
         try:
             parse = self._parsers[raw.account]
@@ -137,9 +118,37 @@ class Processor:
         except Exception as error:  # noqa: BLE001  a delivery that nobody can read is set aside, whatever it is
             await self._failed(row.id, raw.account, error)
             return None
-        return _Item(row.id, raw, row.received_at, tuple(events))
+        return Delivery(row.id, raw, row.received_at, tuple(events))
 
-    async def _together(self, batch: Sequence[_Item], config: WorkspaceConfig, take: _Take) -> int:
+    async def _messages(self, batch: Sequence[Delivery], config: WorkspaceConfig) -> int:
+        """The plain messages of a batch at once, then what that leaves, in order."""
+        done, left = await self._plain(batch, config)
+        # elsewhere than on SQLite, with its one writer, locks that are taken one by one invite deadlocks
+        together = OTHERS_TOGETHER if self._store.dialect == "sqlite" else 1
+        for part in chunks(left, together):
+            done += await self._together(part, config, self._take_messages)
+        return done
+
+    async def _plain(self, batch: Sequence[Delivery], config: WorkspaceConfig) -> tuple[int, Sequence[Delivery]]:
+        """How many were processed, and those that are left: all of them, if it fails."""
+        found = sort(batch, partial(self._context, config))
+        if not found.plain:
+            return 0, batch
+        try:
+            async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
+                taken = await self._take(connection, [one.delivery.id for one in found.plain])
+                found.plain = [one for one in found.plain if one.delivery.id in taken]
+                left = {delivery.id for delivery in await handle_plain(connection, found, self._clock.now())}
+                await self._mark(connection, sorted(taken - left))
+        except Exception as error:
+            if isinstance(error, StoreUnavailable) and not isinstance(error, TransactionLost):
+                raise
+            log.warning("messages are processed one by one", messages=len(batch), error=_in_short(error))
+            return 0, batch
+        left |= {delivery.id for delivery in found.others}
+        return len(taken) - len(left & taken), [delivery for delivery in batch if delivery.id in left]
+
+    async def _together(self, batch: Sequence[Delivery], config: WorkspaceConfig, take: _Take) -> int:
         """Several deliveries in one transaction; if it fails, each by itself."""
         if len(batch) == 1:
             return await self._one(batch[0], config)
@@ -154,17 +163,17 @@ class Processor:
             return sum([await self._one(item, config) for item in batch])
         return len(taken)
 
-    async def _take_reports(self, connection: AsyncConnection, batch: Sequence[_Item], _: WorkspaceConfig) -> None:
+    async def _take_reports(self, connection: AsyncConnection, batch: Sequence[Delivery], _: WorkspaceConfig) -> None:
         said = [event for item in batch for event in item.events if isinstance(event, DeliveryReport)]
         await record_reports(connection, said, self._clock.now())
 
     async def _take_messages(
-        self, connection: AsyncConnection, batch: Sequence[_Item], config: WorkspaceConfig
+        self, connection: AsyncConnection, batch: Sequence[Delivery], config: WorkspaceConfig
     ) -> None:
         for item in batch:
             await self._handle(connection, item, config)
 
-    async def _one(self, item: _Item, config: WorkspaceConfig) -> int:
+    async def _one(self, item: Delivery, config: WorkspaceConfig) -> int:
         """One delivery; 0 if another took it, if it failed, or if it lost against other transactions every time.
 
         A lost one is tried again at once, so that what came later does not overtake it, and is not counted as a try.
@@ -183,7 +192,7 @@ class Processor:
                 return 0
         return 0
 
-    async def _in_one_transaction(self, item: _Item, config: WorkspaceConfig) -> int:
+    async def _in_one_transaction(self, item: Delivery, config: WorkspaceConfig) -> int:
         async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
             if not await self._take(connection, [item.id]):
                 return 0
@@ -191,9 +200,8 @@ class Processor:
             await self._mark(connection, [item.id])
         return 1
 
-    async def _handle(self, connection: AsyncConnection, item: _Item, config: WorkspaceConfig) -> None:
-        signers = self._reply_tokens, self._start_tokens, self._choice_tokens
-        context = Context(config, item.received_at, self._clock.now(), *signers)
+    async def _handle(self, connection: AsyncConnection, item: Delivery, config: WorkspaceConfig) -> None:
+        context = self._context(config, item)
         for event in item.events:
             if not isinstance(event, InboundMessage):
                 await handle(connection, event, context)
@@ -205,6 +213,10 @@ class Processor:
             customer_id = await handle(connection, written, context)
             await own_raw(connection, written.raw_blob, customer_id)
             await keep_attachments(connection, written, customer_id, context.now)
+
+    def _context(self, config: WorkspaceConfig, item: Delivery) -> Context:
+        signers = self._reply_tokens, self._start_tokens, self._choice_tokens
+        return Context(config, item.received_at, self._clock.now(), *signers)
 
     async def _take(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         """Those that nobody has processed and nobody else is processing."""
@@ -225,7 +237,7 @@ class Processor:
 
     async def _failed(self, item_id: str, account: str, error: Exception) -> None:
         """Count the try; after the last one set the delivery aside."""
-        words = clipped(storable(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"), 500)
+        words = _in_short(error)
         async with self._store.write() as connection:
             tries = await connection.scalar(
                 update(_INBOUND)
@@ -236,3 +248,9 @@ class Processor:
             if tries is not None and tries >= TRIES:
                 await connection.execute(update(_INBOUND).where(_INBOUND.c.id == item_id).values(state="quarantined"))
         log.warning("delivery not processed", inbound=item_id, account=account, tries=tries, error=words)
+
+
+def _in_short(error: Exception) -> str:
+    """What went wrong in one line that every database keeps."""
+    words = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return clipped(storable(words), 500)

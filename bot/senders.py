@@ -4,7 +4,11 @@ A messenger's provider vouches for the sender. A mail is vouched for by a signed
 that this very customer got; one that has only its ``From:`` is *unverified*: it may stop things, and proves nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.context import Context
 from campaigns.responding.attribution import NOTHING, Attribution, attribute, attribute_token
 from core.addresses import identity_key, phone_country
+from core.clock import EPOCH
 from core.draws import customer_draw
 from core.errors import PermanentKind
 from core.ids import new_id
@@ -83,24 +88,56 @@ async def insert_identity(
     """Give the customer an address; its id, or None if somebody has it already."""
     inserted: str | None = await connection.scalar(
         insert_into(connection, _IDENTITIES)
-        .values(
-            id=new_id(),
-            customer_id=customer_id,
-            channel=address.channel,
-            scope=address.scope,
-            address=address.value,
-            key=identity_key(address),
-            verified=verified,
-            reachable=True,
-            unreachable_reason="",
-            window_from=context.received_at if address.channel == WHATSAPP else None,
-            source=source,
-            created_at=context.now,
-        )
+        .values(identity_row(customer_id, address, context, verified=verified, source=source))
         .on_conflict_do_nothing()
         .returning(_IDENTITIES.c.id)
     )
     return inserted
+
+
+def identity_row(
+    customer_id: str, address: Address, context: Context, *, verified: bool, source: str
+) -> dict[str, Any]:
+    """An address of a customer as it is first written."""
+    return {
+        "id": new_id(),
+        "customer_id": customer_id,
+        "channel": address.channel,
+        "scope": address.scope,
+        "address": address.value,
+        "key": identity_key(address),
+        "verified": verified,
+        "reachable": True,
+        "unreachable_reason": "",
+        "window_from": context.received_at if address.channel == WHATSAPP else None,
+        "source": source,
+        "created_at": context.now,
+    }
+
+
+def customer_row(inbound: InboundMessage, now: datetime) -> dict[str, Any]:
+    """A stranger as they are first written: what the provider says of them."""
+    customer_id = new_id()
+    first, _, last = clipped(inbound.sender_name, 120).strip().partition(" ")
+    return {
+        **_blank_customer(),
+        "id": customer_id,
+        "draw": customer_draw(customer_id),
+        "first_name": first,
+        "last_name": last.strip(),
+        "search": folded(f"{first} {last}"),
+        "locale": clipped(inbound.locale, 16),
+        "country": _country(inbound.sender),
+        "attributes": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+@cache
+def _blank_customer() -> dict[str, Any]:
+    """A customer of whom nothing is known. Made once: models are dear."""
+    return Customer(created_at=EPOCH, updated_at=EPOCH).model_dump()
 
 
 async def _create(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> tuple[str, str, bool]:
@@ -112,23 +149,12 @@ async def _create(connection: AsyncConnection, inbound: InboundMessage, context:
         )
         if identity_id is not None:
             return known_customer, identity_id, False
-    customer_id = new_id()
-    first, _, last = clipped(inbound.sender_name, 120).strip().partition(" ")
-    customer = Customer(
-        id=customer_id,
-        draw=customer_draw(customer_id),
-        first_name=first,
-        last_name=last.strip(),
-        search=folded(f"{first} {last}"),
-        locale=clipped(inbound.locale, 16),
-        country=_country(address),
-        created_at=context.now,
-        updated_at=context.now,
-    )
-    await connection.execute(_CUSTOMERS.insert().values(**customer.model_dump()))
+    customer = customer_row(inbound, context.now)
+    customer_id = str(customer["id"])
+    await connection.execute(_CUSTOMERS.insert().values(**customer))
     verified = address.channel != EMAIL
     identity_id = await insert_identity(
-        connection, customer_id, address, context, verified=verified, source=f"wrote by {address.channel}"
+        connection, customer_id, address, context, verified=verified, source=wrote_by(address.channel)
     )
     if identity_id is not None:
         return customer_id, identity_id, True
@@ -138,6 +164,11 @@ async def _create(connection: AsyncConnection, inbound: InboundMessage, context:
     if known is None:
         raise LookupError("an identity is taken and yet not there")
     return known.customer_id, known.id, False
+
+
+def wrote_by(channel: str) -> str:
+    """Where the address of somebody comes from who wrote first."""
+    return f"wrote by {channel}"
 
 
 async def _vouched(connection: AsyncConnection, external_id: str) -> str | None:
@@ -169,6 +200,23 @@ async def touch(connection: AsyncConnection, inbound: InboundMessage, sender: Se
     await connection.execute(statement, {"sought": sender.identity_id, "heard_at": context.received_at})
 
 
+def is_there(identity: Any, channel: str, at: datetime) -> bool:
+    """Whether an identity's row says already what :func:`touch` would write of a message received ``at``."""
+    returns = not identity.reachable and identity.unreachable_reason not in _NOT_LIFTED_BY_WRITING
+    talks = channel == WHATSAPP and (identity.window_from is None or identity.window_from < at)
+    return bool(identity.verified) and not returns and not talks
+
+
+async def touch_all(connection: AsyncConnection, heard: Mapping[str, tuple[str, datetime]]) -> None:
+    """:func:`touch` for many: ``heard`` are identities with their channel and when they wrote last."""
+    there = [{"sought": id_} for id_, (channel, _) in sorted(heard.items()) if channel != WHATSAPP]
+    talking = [{"sought": id_, "heard_at": at} for id_, (channel, at) in sorted(heard.items()) if channel == WHATSAPP]
+    if there:
+        await connection.execute(_IS_THERE, there)
+    if talking:
+        await connection.execute(_IS_THERE_AND_TALKS, talking)
+
+
 async def set_reachable(connection: AsyncConnection, identity_id: str) -> None:
     """The address works again, unless its provider's opt-out list or country rule holds it."""
     await connection.execute(_CAN_BE_REACHED, {"sought": identity_id})
@@ -176,7 +224,9 @@ async def set_reachable(connection: AsyncConnection, identity_id: str) -> None:
 
 _MINE = _IDENTITIES.c.id == bindparam("sought")
 _HEARD_AT = bindparam("heard_at", type_=Instant())
-_RETURNS = and_(_IDENTITIES.c.reachable.is_(False), _IDENTITIES.c.unreachable_reason.not_in(_NOT_LIFTED_BY_WRITING))
+_RETURNS = and_(
+    _IDENTITIES.c.reachable.is_(False), *(_IDENTITIES.c.unreachable_reason != kind for kind in _NOT_LIFTED_BY_WRITING)
+)  # no IN: its list cannot be bound where many rows are executed at once
 _TALKS_AGAIN = or_(_IDENTITIES.c.window_from.is_(None), _IDENTITIES.c.window_from < _HEARD_AT)
 _CAN_BE_REACHED = (
     update(_IDENTITIES).where(_MINE, _RETURNS).values(reachable=True, unreachable_reason="", unreachable_at=None)

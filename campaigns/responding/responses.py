@@ -1,5 +1,6 @@
 """Responses: the log of what customers did about our messages. One row a key; a repeat writes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -50,30 +51,44 @@ class Recorded:
 
 async def log_response(connection: AsyncConnection, incident: Incident) -> str | None:
     """Write the response down; its id, or None if it is there already."""
-    credited = incident.attribution
     statement = (
         insert_into(connection, _RESPONSES)
-        .values(
-            id=new_id(),
-            key=incident.key,
-            kind=incident.kind,
-            customer_id=incident.customer_id,
-            channel=incident.channel,
-            message_id=credited.message_id,
-            inbound_message_id=incident.inbound_message_id,
-            enrolment_id=credited.enrolment_id,
-            campaign_id=credited.campaign_id,
-            step=credited.step,
-            attributed_by=credited.by,
-            answered=False,
-            at=incident.at,
-            detail=incident.detail,
-        )
+        .values(_row(incident, ()))
         .on_conflict_do_nothing()
         .returning(_RESPONSES.c.id)
     )
     written: str | None = await connection.scalar(statement)
     return written
+
+
+async def log_new_responses(connection: AsyncConnection, incidents: Sequence[tuple[Incident, Sequence[str]]]) -> None:
+    """Write many responses down, each with the journeys that it ended.
+
+    Raises:
+        IntegrityError: if one of them is there already: then none of this transaction's work may stand.
+    """
+    if incidents:
+        await connection.execute(_RESPONSES.insert(), [_row(incident, closed) for incident, closed in incidents])
+
+
+def _row(incident: Incident, closed: Sequence[str]) -> dict[str, Any]:
+    credited = incident.attribution
+    return {
+        "id": new_id(),
+        "key": incident.key,
+        "kind": incident.kind,
+        "customer_id": incident.customer_id,
+        "channel": incident.channel,
+        "message_id": credited.message_id,
+        "inbound_message_id": incident.inbound_message_id,
+        "enrolment_id": credited.enrolment_id,
+        "campaign_id": credited.campaign_id,
+        "step": credited.step,
+        "attributed_by": credited.by,
+        "answered": bool(closed),
+        "at": incident.at,
+        "detail": {**incident.detail, "closed": list(closed)} if closed else incident.detail,
+    }
 
 
 async def mark_answered(connection: AsyncConnection, response_id: str, detail: dict[str, Any]) -> None:

@@ -1,0 +1,25 @@
+"""Handling: a batch of plain messages from what is known of them to what is written, in the caller's transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.batches.deciding import decide
+from bot.batches.facts import load_facts
+from bot.batches.sorting import Sorted
+from bot.batches.writing import write
+from bot.deliveries import Delivery
+
+
+async def handle_plain(connection: AsyncConnection, batch: Sorted, now: datetime) -> Sequence[Delivery]:
+    """Handle the plain messages of ``batch``; gives those that have to be handled one by one after it.
+
+    Raises:
+        IntegrityError, TransactionLost: somebody was in the way; nothing of the transaction may stand.
+    """
+    if not batch.plain:
+        return []
+    decided = decide(batch.plain, await load_facts(connection, batch))
+    await write(connection, decided, now)
+    return [one.delivery for one in decided.left]
