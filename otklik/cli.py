@@ -19,6 +19,7 @@ from otklik.commands import (
     imports,
     init,
     key,
+    merging,
     offer,
     pause,
     plan,
@@ -62,6 +63,8 @@ app.command(name="resume")(pause.resume)
 app.command(name="stop")(pause.stop)
 app.command(name="restore")(backup.restore)
 app.command(name="schema")(schema.schema)
+for command in (merging.merge, merging.unmerge, merging.duplicates, merging.distinct):
+    customer.app.command()(command)
 app.add_typer(answers.app, name="answers")
 app.add_typer(customer.app, name="customer")
 app.add_typer(emergency.app, name="emergency")

@@ -138,20 +138,20 @@ async def grant(
     return ConsentChange(tuple(changed))
 
 
-async def refuse_topic(connection: AsyncConnection, customer_id: str, campaign: str, proof: Proof) -> None:
-    """The customer wants no more of one campaign, on any of their addresses; other marketing is not touched."""
+async def refuse_topic(connection: AsyncConnection, customer_id: str, topic: str, proof: Proof) -> None:
+    """The customer wants no more of one topic, on any of their addresses; other marketing is not touched."""
     await lock_customers(connection, [customer_id], shared=False)
-    rows = await _consent_rows(connection, customer_id, topic_of(campaign))
+    rows = await _consent_rows(connection, customer_id, topic_of(topic))
     changed = [row.id for row in rows if row.granted is not False]
-    await _write(connection, customer_id, changed, proof, purpose=topic_of(campaign), granted=False)
+    await _write(connection, customer_id, changed, proof, purpose=topic_of(topic), granted=False)
 
 
 async def forgive_topics(
     connection: AsyncConnection, customer_id: str, proof: Proof, only: Collection[str] | None = None
 ) -> None:
-    """The customer agrees to marketing again: what they refused of it by campaign is refused no more.
+    """The customer agrees to marketing again: what they refused of it by topic is refused no more.
 
-    ``only`` names the campaigns that they want again; None: all.
+    ``only`` names the topics that they want again; None: all.
     """
     own = select(_IDENTITIES.c.id).where(_IDENTITIES.c.customer_id == customer_id)
     refused = select(_CONSENTS.c.identity_id, _CONSENTS.c.purpose).where(
