@@ -50,6 +50,7 @@ from bot.flows.understanding import Heard, Reader, Understood, button_value, is_
 from campaigns.periods import Period, zone_named
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.templates.content import Rendered
+from campaigns.workspace.actions import settable
 from core.errors import OtklikError
 from core.machines.flow_run import ASK, CALL, FALL_SILENT, FINISH, FLOW_RUN, HAND_OVER, LEAVE, OPEN_RUNS
 from core.text import clipped
@@ -236,8 +237,10 @@ class _Turn:
             made = self._filled(value)
             if name.startswith(ANSWERS):
                 self.answers[name.removeprefix(ANSWERS)] = made
-            else:
-                fields[name.removeprefix(CUSTOMER)] = made
+            elif (column := name.removeprefix(CUSTOMER)).startswith(ATTRIBUTE):
+                fields[column] = made
+            elif _is_good(column, made):
+                fields[column] = made if made is None else settable(column, str(made))
         self.tags = (self.tags | set(step.tag)) - set(step.untag)
         fields_seen = {**fields, "stage": step.stage} if step.stage else fields
         if fields_seen or step.tag or step.untag:
@@ -293,6 +296,17 @@ class _Turn:
 
     def _after(self, period: Period) -> datetime:
         return period.after(self.now, zone_named(self.around.zone))
+
+
+def _is_good(column: str, value: Any) -> bool:
+    """Whether a field can be that: what customers type may be no zone and no day, and then nothing is changed."""
+    if value is None:
+        return True
+    try:
+        settable(column, str(value))
+    except (KeyError, ValueError):
+        return False
+    return bool(str(value).strip())
 
 
 def _changed(customer: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from core.reading.yaml import Sequence as YamlSequence
 from core.text import folded
 
 OUTCOMES = tuple(state.value.replace("_", " ") for state in FlowRunState)
-_FIELDS = ("first_name", "last_name", "country", "city", "zone", "stage", "gender", "birthday", "external_id")
+_FIELDS = ("first_name", "last_name", "country", "city", "zone", "stage", "birthday", "external_id")
 _DEEDS = ("customer", "press", "file", "wait", "bot")
 
 

@@ -32,7 +32,7 @@ from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
 from campaigns.segments.syntax import ATTRIBUTE
-from campaigns.workspace.actions import SETTABLE
+from campaigns.workspace.actions import SETTABLE, settable
 from campaigns.workspace.values import web_address
 from core.reading.problems import did_you_mean
 from core.reading.yaml import Node, Scalar, Sequence
@@ -252,10 +252,20 @@ def _set(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
             near = f"; did you mean '{CUSTOMER}{key}'?" if f"{CUSTOMER}{key}" in known else did_you_mean(key, known)
             hint = near or f"; write {ANSWERS}NAME, {CUSTOMER}{ATTRIBUTE}NAME or {', '.join(known)}"
             fields.problem("set", f"{key!r} cannot be set{hint}")
+        elif (column := key.removeprefix(CUSTOMER)) in SETTABLE and "{" not in str(values[key]):
+            _check_field(fields, column, values[key])
     tags, untag = _names(fields, "tag"), _names(fields, "untag")
     if both := sorted(set(tags) & set(untag)):
         fields.problem("untag", f"tag {both[0]!r} is put on and taken off in one step; keep one of them")
     return SetStep(**base, values=values, tag=tags, untag=untag, stage=fields.parsed("stage", name, ""))
+
+
+def _check_field(fields: Fields, column: str, value: Any) -> None:
+    try:
+        if value is not None:
+            settable(column, str(value))
+    except ValueError as error:
+        fields.problem("set", f"{CUSTOMER}{column}: {error}")
 
 
 def _is_settable(column: str) -> bool:

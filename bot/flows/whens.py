@@ -9,7 +9,7 @@ from core.reading.problems import did_you_mean
 from core.reading.yaml import Mapping, Node, Scalar, Sequence
 
 COLUMNS = (
-    "external_id", "first_name", "last_name", "locale", "zone", "country", "city", "gender", "birthday", "stage",
+    "external_id", "first_name", "last_name", "locale", "zone", "country", "city", "birthday", "stage",
 )  # fmt: skip
 """Fields of a customer that a condition may read, beside ``attributes.NAME``."""
 _HINT = "write a segment's name, or such as {answers.topic: refund}, {customer.country: DE}, {tag: vip}"

@@ -76,7 +76,10 @@ def _chosen_words(
     locale = str(customer.get("locale") or config.locale)
     rendered = Rendered(
         text, str(content.get("subject", "")), html, buttons=buttons, spans=spans, locale=locale,
-        manner=Manner(long="shorten", keyboard="reply" if content.get("keyboard") == "reply" else "inline"),
+        manner=Manner(
+            is_formatted=bool(content.get("formatted")), long="shorten",
+            keyboard="reply" if content.get("keyboard") == "reply" else "inline",
+        ),
     )  # fmt: skip
     occasion = Occasion(claim.message_id, claim.to.channel, approved=bool(content.get("template")), files=files)
     return finished_words(rendered, occasion, config.brand, links, targets)

@@ -166,6 +166,15 @@ _COLUMNS: Mapping[str, Callable[[str], str]] = {
 SETTABLE = tuple(_COLUMNS)
 
 
+def settable(column: str, text: str) -> str:
+    """``text`` as a field of :data:`SETTABLE` keeps it.
+
+    Raises:
+        ValueError: in words for people, if it is nothing for that field.
+    """
+    return _COLUMNS[column](text)
+
+
 def _give(fields: Fields, base: dict[str, Any], scope: Scope) -> Made:
     gift = fields.mapping("give")
     reason = fields.text("reason")
