@@ -6,9 +6,10 @@ keep their meaning over releases, whatever moves behind them.
 How an account is made: :class:`Channel` is what the entry point names, :func:`read_settings` fills settings from text.
 
 What an adapter is: :class:`Adapter`, and :class:`ReceivesWebhooks` or :class:`Polls` if it receives, with
-:class:`ReceivesLargeBodies` where a delivery may be megabytes; :class:`Pipelines` if it saves by knowing what is next;
-:class:`Capabilities` and :class:`Rate` say what it carries and how fast; a :class:`WebhookRequest` is what comes in,
-and :class:`NotADelivery` what cannot be read of one that proved itself.
+:class:`ReceivesLargeBodies` where a delivery may be megabytes; :class:`Pipelines` if it saves by knowing what is next,
+:class:`Weighs` if its provider counts one message as several; :class:`Capabilities` and :class:`Rate` say what it
+carries and how fast; a :class:`WebhookRequest` is what comes in, and :class:`NotADelivery` what cannot be read of one
+that proved itself.
 
 What goes out: :class:`OutboundMessage` with its :class:`Address`, :class:`Purpose`, :class:`Span`, :class:`Button`,
 :class:`Attachment` and :class:`ProviderTemplate`; a :class:`Receipt` for it.
@@ -35,6 +36,7 @@ from channels.adapter import (
     ReceivesLargeBodies,
     ReceivesWebhooks,
     WebhookRequest,
+    Weighs,
 )
 from channels.connection import never_left
 from channels.registry import Channel
@@ -101,6 +103,7 @@ __all__ = [
     "TransientFailure",
     "UnknownOutcome",
     "WebhookRequest",
+    "Weighs",
     "email_address",
     "never_left",
     "phone_number",

@@ -29,13 +29,15 @@ class Running:
     """A scripted provider under way.
 
     ``options`` lead to it. ``contents`` are the messages that it took or read whole, ``spoken`` whatever else it was
-    told (header lines, commands), both growing. ``connections`` counts who is connected now.
+    told (header lines, commands), both growing. ``connections`` counts who is connected now. ``delivered`` are
+    (recipient, message) as the provider would pass them on, for channels that pipeline.
     """
 
     options: dict[str, object]
     contents: list[bytes] = field(default_factory=list)
     spoken: Callable[[], Sequence[str]] = tuple
     connections: Callable[[], int] = _none_open
+    delivered: Callable[[], Sequence[tuple[str, bytes]]] = tuple
 
     def taken(self) -> int:
         """How often something was sent to the provider."""

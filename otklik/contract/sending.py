@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from channels.adapter import Adapter, Polls, ReceivesWebhooks
+from channels.adapter import Adapter, Pipelines, Polls, ReceivesWebhooks
 from channels.registry import kinds
 from core.errors import (
     ConfigurationError,
@@ -52,6 +52,12 @@ class SendingContract(Contract):
             assert isinstance(self, WebhookContract), "the adapter receives webhooks: inherit WebhookContract"
         elif isinstance(adapter, Polls):
             assert isinstance(self, InboundContract), "the adapter polls: inherit InboundContract"
+
+    def test_one_that_pipelines_runs_that_part_of_the_contract_too(self) -> None:
+        from otklik.contract.pipelining import PipelineContract
+
+        if isinstance(self.make(), Pipelines):
+            assert isinstance(self, PipelineContract), "the adapter pipelines: inherit PipelineContract"
 
     @pytest.mark.asyncio
     async def test_each_answer_has_its_outcome(self, fact: Fact) -> None:

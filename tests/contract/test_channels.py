@@ -1,7 +1,7 @@
 """The channel contract: one suite over every registered kind."""
 
 from channels.registry import ADAPTERS
-from otklik.contract import ChannelContract, WebhookContract
+from otklik.contract import ChannelContract, PipelineContract, WebhookContract
 from tests.contract.drivers.email import EmailDriver
 from tests.contract.drivers.gateway import KavenegarDriver, SmscDriver
 from tests.contract.drivers.telegram import TelegramDriver
@@ -12,7 +12,7 @@ WITHOUT_PROVIDER = {"webchat"}
 """Channels of our own, from end to end: their tests stand beside the others of the channel."""
 
 
-class TestEmail(ChannelContract, WebhookContract):
+class TestEmail(ChannelContract, WebhookContract, PipelineContract):
     driver = EmailDriver()
 
 

@@ -24,9 +24,11 @@ DEFAULTS = {
 
 
 class ScriptedServer:
-    """``script`` maps a verb to its answer, or to a list of answers, the last of which stays.
+    """``script`` maps a verb to its answer, to a list of answers, the last of which stays, or to a function of the
+    recipient that gives the answer.
 
-    ``took`` are the mails that were answered with 2yz, ``saw`` also those that came to the final dot.
+    ``took`` are the mails that were answered with 2yz, ``saw`` also those that came to the final dot. ``delivered`` are
+    the former with the recipient of their envelope.
     """
 
     def __init__(self, script):
@@ -35,21 +37,24 @@ class ScriptedServer:
         self.commands = []
         self.took = []
         self.saw = []
+        self.delivered = []
         self.content_came = asyncio.Event()
         self.spoke = asyncio.Event()
         self.connections = 0
         self.port = 0
         self._writers = []
 
-    def _answer(self, verb):
+    def _answer(self, verb, recipient):
         answer = self.script.get(verb, "502 5.5.1 what?")
+        if callable(answer):
+            answer = answer(recipient)
         if isinstance(answer, list):
             answer = answer[min(self.counts[verb], len(answer) - 1)]
         self.counts[verb] += 1
         return answer
 
-    async def _say(self, verb, writer):
-        answer = self._answer(verb)
+    async def _say(self, verb, writer, recipient=""):
+        answer = self._answer(verb, recipient)
         if answer == SILENCE:
             await asyncio.Event().wait()
         if answer.endswith(DROP):
@@ -61,13 +66,16 @@ class ScriptedServer:
     async def serve(self, reader, writer):
         self.connections += 1
         self._writers.append(writer)
+        recipient = ""
         try:
             await self._say("greeting", writer)
             while line := await reader.readline():
                 self.commands.append(line.decode().rstrip("\r\n"))
                 self.spoke.set()
                 verb = line.split()[0].decode().lower()
-                answer = await self._say(verb, writer)
+                if verb == "rcpt":
+                    recipient = line.decode().partition("<")[2].partition(">")[0]
+                answer = await self._say(verb, writer, recipient)
                 if verb == "data" and answer.startswith("354"):
                     if self.script.get("content") == DROP:
                         await reader.readline()
@@ -76,8 +84,9 @@ class ScriptedServer:
                     mail = raw[:-3].replace(b"\r\n..", b"\r\n.")
                     self.saw.append(mail)
                     self.content_came.set()
-                    if (await self._say("dot", writer)).startswith("2"):
+                    if (await self._say("dot", writer, recipient)).startswith("2"):
                         self.took.append(mail)
+                        self.delivered.append((recipient, mail))
                 if verb == "quit":
                     break
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -1,8 +1,10 @@
 """A mail server, spoken to by SMTP; what came back is read by the mailbox."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email import message_from_bytes, policy
+from typing import Any
 
 from channels.adapter import Polls, WebhookRequest
 from channels.registry import make_mailbox
@@ -12,11 +14,15 @@ from core.messages import Address, OutboundMessage
 from core.purposes import Purpose
 from otklik.contract import (
     ACCOUNT,
+    CUT_AFTER,
+    CUT_AHEAD,
     FAULT,
     MESSAGE_ID,
+    REFUSED,
+    UNANSWERED,
     UNKNOWN,
-    Driver,
     Fact,
+    PipelineDriver,
     Running,
     accepted,
     closed_port,
@@ -27,7 +33,7 @@ from tests.channels.email.scripted import DROP, SILENCE, scripted
 from tests.contract.drivers import CHANNEL_TESTS
 
 
-class EmailDriver(Driver):
+class EmailDriver(PipelineDriver):
     kind = "email"
     statuses = {"bounce_postfix": MessageState.FAILED}
     secrets = ("the-password-of-a-test", "the-secret-that-proves-an-inbound-call")
@@ -67,9 +73,29 @@ class EmailDriver(Driver):
         return self._options(closed_port())
 
     @asynccontextmanager
-    async def provider(self, script: dict[str, str]) -> AsyncIterator[Running]:
+    async def provider(self, script: dict[str, Any]) -> AsyncIterator[Running]:
         async with scripted(**script) as server:
-            yield Running(self._options(server.port), server.saw, lambda: server.commands)
+            yield Running(
+                self._options(server.port), server.saw, lambda: server.commands, delivered=lambda: server.delivered
+            )
+
+    def message_to(self, number: int) -> OutboundMessage:
+        to = Address("email", f"recipient-{number}@example.com")
+        return replace(self.message, id=f"{number:026d}", to=to, text=f"Letter number {number:02d} of a few")
+
+    def to_each(self, does: Mapping[int, str]) -> dict[str, Any]:
+        by_recipient = {self.message_to(number).to.value: what for number, what in does.items()}
+
+        def envelope(recipient: str) -> str:
+            if by_recipient.get(recipient) == CUT_AHEAD:
+                del by_recipient[recipient]  # once
+                return DROP
+            return "550 5.1.1 no such user" if by_recipient.get(recipient) == REFUSED else "250 2.1.5 ok"
+
+        def content(recipient: str) -> str:
+            return {CUT_AFTER: DROP, UNANSWERED: SILENCE}.get(by_recipient.get(recipient, ""), "250 2.0.0 queued")
+
+        return {"ehlo": "250-scripted\r\n250-PIPELINING\r\n250 AUTH PLAIN", "rcpt": envelope, "dot": content}
 
     def inbound(self) -> dict[str, bytes]:
         return {path.stem: path.read_bytes() for path in (CHANNEL_TESTS / "email/fixtures").glob("*.eml")}
