@@ -10,7 +10,7 @@ from bot.senders import Sender
 from campaigns.customers.consents import ConsentChange, Proof, grant, refuse_topic
 from campaigns.templates.leaving import STOP_CHANNEL, STOP_EVERYTHING, STOP_TOPIC
 from core import catalogue
-from storage.outbox.columns import table
+from storage.outbox.columns import table, topic_in_force
 from storage.tables import Campaign, Identity, Message
 
 _CAMPAIGNS, _IDENTITIES, _MESSAGES = table(Campaign), table(Identity), table(Message)
@@ -25,13 +25,13 @@ async def ways_to_stop_less(
     """
     if not (sender.verified and change.agreed):
         return {}
-    campaign = await connection.scalar(
-        select(_CAMPAIGNS.c.name).where(_CAMPAIGNS.c.id == (sender.attribution.campaign_id or ""))
+    topic = await connection.scalar(
+        select(topic_in_force(_CAMPAIGNS)).where(_CAMPAIGNS.c.id == (sender.attribution.campaign_id or ""))
     )
     elsewhere = await connection.scalar(
         select(_IDENTITIES.c.id).where(_IDENTITIES.c.id.in_(change.agreed), _IDENTITIES.c.channel != channel).limit(1)
     )
-    values = [STOP_TOPIC] if campaign else []
+    values = [STOP_TOPIC] if topic else []
     values += [STOP_CHANNEL] if elsewhere else []
     if not values:
         return {}
@@ -40,7 +40,7 @@ async def ways_to_stop_less(
             {"label": catalogue.text(language, value.replace(":", ".")), "value": value}
             for value in (*values, STOP_EVERYTHING)
         ],
-        "narrows": {"agreed": list(change.agreed), "campaign": campaign or "", "channel": channel},
+        "narrows": {"agreed": list(change.agreed), "topic": topic or "", "channel": channel},
     }
 
 
@@ -63,7 +63,8 @@ async def stop_less(connection: AsyncConnection, choice: Choice, sender: Sender,
         )
         given_back = list(await connection.scalars(other))
     await grant(connection, sender.customer_id, given_back, proof)
-    if choice.value == STOP_TOPIC and narrows["campaign"]:
-        await refuse_topic(connection, sender.customer_id, narrows["campaign"], proof)
+    topic = narrows.get("topic") or narrows.get("campaign", "")  # as confirmations said before there were topics
+    if choice.value == STOP_TOPIC and topic:
+        await refuse_topic(connection, sender.customer_id, topic, proof)
         return "stop.narrowed.topic"
     return "stop.narrowed.channel"

@@ -13,9 +13,9 @@ class Purpose(StrEnum):
     STAFF = "staff"  # to our own people
 
 
-def topic_of(campaign: str) -> str:
-    """The purpose under which a customer refuses one campaign and no other marketing."""
-    return f"{TOPIC}{campaign}"
+def topic_of(topic: str) -> str:
+    """The purpose under which a customer refuses one topic (its campaigns') and no other marketing."""
+    return f"{TOPIC}{topic}"
 
 
 TOPIC = f"{Purpose.MARKETING.value}/"

@@ -190,7 +190,7 @@ async def put_in_force(connection: AsyncConnection, campaign_id: str, body: Camp
     """Make ``body`` the version that counts: a draft is started, those in flight go as its ``edits`` say."""
     row = (await connection.execute(_campaigns.select().where(_campaigns.c.id == campaign_id))).one()
     version = version_hash(body)
-    new: dict[str, Any] = {"version": version, "pending": "", "updated_at": now}
+    new: dict[str, Any] = {"version": version, "topic": body.definition.topic, "pending": "", "updated_at": now}
     if row.state is CampaignState.DRAFT:
         new |= {"state": moved(CAMPAIGN, row.state, START.event), "started_at": now}
     await connection.execute(update(_campaigns).where(_campaigns.c.id == campaign_id).values(**new))

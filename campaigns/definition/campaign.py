@@ -21,11 +21,13 @@ class CampaignDefinition(Value):
 
     ``reentry`` None: once a customer and no more; otherwise that long after the last round began. ``conditions`` are
     the conditions that stand in the campaign itself, by their ``@`` name, in the form of ``segments.yaml``. A higher
-    ``priority`` is planned first where caps or money are short.
+    ``priority`` is planned first where caps or money are short. ``topic`` is what a customer refuses with it, and keeps
+    the other marketing; several campaigns may share one, empty is its own name.
     """
 
     name: Name
     description: str = ""
+    topic: Name | Literal[""] = ""
     purpose: Purpose = Purpose.MARKETING
     audience: str
     start: Start = Start()
@@ -89,8 +91,10 @@ class CampaignBody(Value):
     files: Mapping[str, KeptFile] = Field(default_factory=dict)
 
     def as_json(self) -> Plain:
-        """Plain data with a stable order: what is hashed and stored. A campaign without files has no word of them."""
+        """Plain data with a stable order: what is hashed and stored. Files and a topic are there if there are any."""
         data: dict[str, Any] = self.model_dump(mode="json")
         if not self.files:
             del data["files"]
+        if not self.definition.topic:
+            del data["definition"]["topic"]
         return data

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from campaigns.definition.choices import Budget
 from campaigns.definition.desk import Desk
-from campaigns.definition.values import Amount, Clock, Currency, Share, Value, Words
+from campaigns.definition.values import Amount, Clock, Currency, Name, Share, Value, Words
 from campaigns.periods import Period
 
 
@@ -96,7 +96,10 @@ class Utm(Value):
 
 
 class WorkspaceConfig(Value):
-    """The whole of it. ``consent_document`` is the version of the text that who writes START agrees to."""
+    """The whole of it. ``consent_document`` is the version of the text that who writes START agrees to.
+
+    ``topics`` are what customers may refuse one by one, in words for them by language (empty: every other one).
+    """
 
     brand: Brand
     zone: str = "UTC"
@@ -117,6 +120,13 @@ class WorkspaceConfig(Value):
     allowlist: Words = frozenset()
     approval: bool = False
     consent_document: str = ""
+    topics: Mapping[Name, Mapping[str, str]] = Field(default_factory=dict)
+
+    def topic(self, name: str, locale: str) -> str:
+        """What a topic is called for a reader of ``locale``; empty where nobody says."""
+        words = self.topics.get(name, {})
+        language = locale.replace("_", "-").partition("-")[0].lower()
+        return words.get(language) or words.get("") or next(iter(words.values()), "")
 
     def policy(self, channel: str) -> ChannelPolicy:
         """The channel's policy, or the default one."""

@@ -36,7 +36,7 @@ from campaigns.engine.effects import (
 from campaigns.engine.journey import Facts, GrantFacts, Journey, MessageFacts
 from campaigns.engine.planning import Plan, too_late
 from campaigns.engine.waiting import STALE, is_missed, step_ends, wait_ends
-from campaigns.gates import SendFacts, live_chat, not_now
+from campaigns.gates import SendFacts, first_stop, live_chat, not_now, topic
 from core.machines.enrolment import ENROLMENT, EXHAUST, EXIT, HOLD, EnrolmentState
 from core.machines.message import MessageState
 from core.purposes import NEEDS_CONSENT
@@ -240,8 +240,11 @@ class _Walk:
             return self._instead(step, leg_name, since, beside)
         if reason:
             self._plan.note("ChannelChosen", step.id, leg_name, reason)
-        if not_now.GATE.stops(SendFacts(definition.purpose, self._now, not_now_until=facts.not_now_until)):
-            return self._close(EXIT.event, not_now.GATE.name)
+        said = SendFacts(
+            definition.purpose, self._now, topic_refused=facts.topic_refused, not_now_until=facts.not_now_until
+        )
+        if (refusal := first_stop((topic.GATE, not_now.GATE), said)) is not None:
+            return self._close(EXIT.event, refusal.gate)
         if facts.live_chat and not self._journey.ghost and self._stopped_by_chat():
             return self._hold(step, leg_name, since)
         opens = self._plan.opening(step, found.channel, since)

@@ -129,7 +129,8 @@ class Facts:
     By channel: ``countries`` are the only ones to be served (a workspace's choice), ``unserved`` those that the
     provider does not reach. A country not served is unreachable.
 
-    ``conditions`` say what holds, by ``When.condition``. ``quiet_until`` is when a live chat's rest is over,
+    ``conditions`` say what holds, by ``When.condition``. ``topic_refused``: the customer wants no more of what the
+    campaign is about. ``quiet_until`` is when a live chat's rest is over,
     ``not_now_until`` when one is that the customer asked for.
     ``money_left`` is what the campaign's budget has for this decision (None: no budget); ``when_short`` says what
     follows where that is too little, ``cheaper`` or ``skip``. ``codes_left`` are the codes
@@ -150,6 +151,7 @@ class Facts:
     caps: tuple[Cap, ...] = ()
     sent: tuple[Sent, ...] = ()
     conditions: Mapping[str, bool] = field(default_factory=dict)
+    topic_refused: bool = False
     live_chat: bool = False
     quiet_until: datetime | None = None
     not_now_until: datetime | None = None

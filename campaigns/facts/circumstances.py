@@ -37,13 +37,14 @@ _NONE: Mapping[str, Any] = {}
 
 @dataclass(slots=True)
 class Circumstances:
-    """By customer id where nothing else is said; ``holding`` by (version or empty, condition), ``quota_left`` by
-    (campaign, step), ``limits`` by version, ``beside`` by enrolment, ``money_left`` by (budget, period's beginning),
-    ``pauses`` by campaign."""
+    """By customer id where nothing else is said; ``refused`` are (customer, campaign), ``holding`` by (version or
+    empty, condition), ``quota_left`` by (campaign, step), ``limits`` by version, ``beside`` by enrolment,
+    ``money_left`` by (budget, period's beginning), ``pauses`` by campaign."""
 
     config: WorkspaceConfig
     prices: BatchPrices
     unserved: Served = field(default_factory=dict)
+    refused: frozenset[tuple[str, str]] = frozenset()
     sent: dict[str, list[Sent]] = field(default_factory=dict)
     live_chats: frozenset[str] = frozenset()
     quiet_until: Mapping[str, datetime] = field(default_factory=dict)
@@ -82,6 +83,7 @@ class Circumstances:
             caps=self.config.caps,
             sent=tuple(self.sent.get(customer, ())),
             conditions={name: customer in who for name, who in self._asked(item.version)} if self.holding else _NONE,
+            topic_refused=(customer, item.campaign_id) in self.refused,
             live_chat=customer in self.live_chats,
             quiet_until=self.quiet_until.get(customer),
             not_now_until=item.not_now_until,

@@ -2,7 +2,7 @@
 
 import operator
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -32,17 +32,18 @@ from campaigns.segments.refresh import stored_segments
 from campaigns.segments.syntax import InSegment, SegmentDefinition
 from campaigns.templates.names import NOTHING_ASKED
 from core.machines.message import MessageState
-from core.purposes import NEEDS_CONSENT
+from core.purposes import NEEDS_CONSENT, topic_of
 from core.statuses import SENT
 from storage.given import IDS, given_ids
-from storage.outbox.columns import table
+from storage.outbox.columns import is_topic, table, topic_in_force
 from storage.statements import insert_missing
-from storage.tables import Conversation, Customer, Grant, Identity, Message, QuotaUse, Response
+from storage.tables import Campaign, Consent, Conversation, Customer, Grant, Identity, Message, QuotaUse, Response
 from storage.types import Instant
 
 _CONVERSATIONS, _MESSAGES, _RESPONSES = table(Conversation), table(Message), table(Response)
 _GRANTS, _QUOTAS = table(Grant), table(QuotaUse)
 _CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
+_CAMPAIGNS, _CONSENTS = table(Campaign), table(Consent)
 
 HISTORY = timedelta(days=365)
 """How far back the customer's own answers count for ``send: best``."""
@@ -72,6 +73,8 @@ async def load_circumstances(
     prices = BatchPrices(PriceList.of(config, now), now, links=links)
     around = Circumstances(config=config, prices=prices, unserved=await known_unserved(connection, unserved, now))
     around.pauses = await standstills(connection, {item.campaign_id for item in due})
+    if any(body.definition.purpose in NEEDS_CONSENT for body in met):
+        around.refused = await _refused(connection, ids, {item.campaign_id for item in due})
     around.live_chats, around.quiet_until = await _chats(connection, ids, now)
     if config.caps:
         around.sent = await _sent(connection, config, ids, now)
@@ -126,6 +129,27 @@ def _quota_steps(body: CampaignBody) -> dict[str, int]:
         for step in body.definition.steps
         if isinstance(step, HandoffStep | TaskStep) and step.max is not None
     }
+
+
+_REFUSED = (
+    select(_IDENTITIES.c.customer_id, _CONSENTS.c.purpose)
+    .join(_CONSENTS, _CONSENTS.c.identity_id == _IDENTITIES.c.id)
+    .where(given_ids(_IDENTITIES.c.customer_id), is_topic(_CONSENTS.c.purpose), _CONSENTS.c.granted.is_(False))
+)
+
+
+async def _refused(
+    connection: AsyncConnection, customer_ids: Sequence[str], campaign_ids: Collection[str]
+) -> frozenset[tuple[str, str]]:
+    """(customer, campaign) where the customer refused what the campaign is about."""
+    refused = {(row.customer_id, row.purpose) for row in await connection.execute(_REFUSED, {IDS: list(customer_ids)})}
+    if not refused:
+        return frozenset()
+    wanted = select(_CAMPAIGNS.c.id, topic_in_force(_CAMPAIGNS)).where(_CAMPAIGNS.c.id.in_(campaign_ids))
+    about = {id_: topic_of(topic) for id_, topic in await connection.execute(wanted)}
+    return frozenset(
+        (customer, id_) for id_, topic in about.items() for customer, purpose in refused if purpose == topic
+    )
 
 
 _OPEN_CHATS = select(_CONVERSATIONS.c.customer_id).where(given_ids(_CONVERSATIONS.c.customer_id), TALKING)

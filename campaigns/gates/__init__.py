@@ -18,6 +18,7 @@ from campaigns.gates import (
     reachability,
     sending_hours,
     suppression,
+    topic,
     window,
 )
 from campaigns.gates.gate import (
@@ -40,6 +41,7 @@ DISPATCH_GATES: tuple[Gate, ...] = (
     consent.GATE,
     suppression.GATE,
     reachability.GATE,
+    topic.GATE,
     not_now.GATE,
     live_chat.GATE,
     window.GATE,
@@ -52,6 +54,7 @@ ADDRESS_GATES: tuple[Gate, ...] = (consent.GATE, suppression.GATE, reachability.
 PLANNING_GATES: tuple[PlanningGate, ...] = (
     holdout.GATE,
     *map(at_planning, (emergency_stop.GATE, paused.GATE, *ADDRESS_GATES)),
+    topic.AT_PLANNING,
     not_now.AT_PLANNING,
     at_planning(live_chat.GATE),
     sending_hours.GATE,

@@ -45,6 +45,7 @@ class SendFacts:
     campaign_state: CampaignState | None = None
     emergency_stop: bool = False
     consented: bool = False
+    topic_refused: bool = False
     suppressed: bool = False
     reachable: bool = True
     live_chat: bool = False

@@ -25,6 +25,7 @@ def campaign(condition: Schema) -> Schema:
         {
             "campaign": {**NAME, "description": "its name; never change it"},
             "description": TEXT,
+            "topic": {**NAME, "description": "a topic of otklik.yaml: what a customer refuses with this campaign"},
             "purpose": {"enum": [Purpose.MARKETING.value, Purpose.TRANSACTIONAL.value]},
             "audience": {**NAME, "description": "a segment of segments.yaml"},
             "start": _start(),

@@ -51,6 +51,10 @@ def workspace() -> Schema:
             "allowlist": one_or_more({"type": ["string", "integer"]}),
             "approval": {"type": "boolean", "description": "apply needs another person's yes"},
             "consent_document": {**TEXT, "description": "the version of the text that who writes START agrees to"},
+            "topics": {
+                "type": "object", "propertyNames": NAME,
+                "additionalProperties": {"oneOf": [TEXT, {"type": "object", "additionalProperties": TEXT}]},
+            },
         },
         "brand",
     )  # fmt: skip

@@ -167,7 +167,7 @@ def _listed(config: WorkspaceConfig) -> list[ColumnElement[bool]]:
 
 
 def _willing(definition: CampaignDefinition, now: datetime) -> list[ColumnElement[bool]]:
-    """Marketing begins with nobody who said "not now", or no more of this very campaign."""
+    """Marketing begins with nobody who said "not now", or no more of what this campaign is about."""
     if definition.purpose not in NEEDS_CONSENT:
         return []
     refused = (
@@ -175,7 +175,7 @@ def _willing(definition: CampaignDefinition, now: datetime) -> list[ColumnElemen
         .join(_IDENTITIES, _IDENTITIES.c.id == _CONSENTS.c.identity_id)
         .where(
             _IDENTITIES.c.customer_id == _CUSTOMERS.c.id,
-            _CONSENTS.c.purpose == topic_of(definition.name),
+            _CONSENTS.c.purpose == topic_of(definition.topic or definition.name),
             _CONSENTS.c.granted.is_(False),
         )
     )

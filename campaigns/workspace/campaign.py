@@ -53,6 +53,8 @@ def read_campaign(node: Node | None, file: str, problems: Problems, channels: Co
     scope = Scope(file, problems, channels)
     title = _required_name(fields, "campaign", "its name, such as campaign: winback")
     description = fields.text("description")
+    topic = fields.parsed("topic", name, "")
+    scope.refer("topic", topic, fields.line("topic"))
     purpose = Purpose(fields.choice("purpose", PURPOSES, Purpose.MARKETING.value))
     start, period = read_start(fields, scope), read_period(fields)
     audience = _audience(fields, scope, start.kind if len(problems) == before else "")
@@ -78,8 +80,8 @@ def read_campaign(node: Node | None, file: str, problems: Problems, channels: Co
     if len(problems) != before:
         return found
     definition = CampaignDefinition(
-        name=title, description=description, purpose=purpose, audience=audience, start=start, period=period,
-        reentry=again, goal=goal, steps=tuple(steps), on_answer=tuple(on_answer), conditions=scope.conditions,
+        name=title, description=description, topic=topic, purpose=purpose, audience=audience, start=start,
+        period=period, reentry=again, goal=goal, steps=tuple(steps), on_answer=tuple(on_answer), conditions=scope.conditions,
         experiment=experiment, offer=offer, budget=budget, pace=pace, priority=priority,
         edits=next(word for word in EDITS if word == edits),
     )  # fmt: skip

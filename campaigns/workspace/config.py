@@ -1,5 +1,6 @@
 """``otklik.yaml`` → :class:`campaigns.definition.WorkspaceConfig`."""
 
+import re
 from collections.abc import Collection
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ from campaigns.workspace.sends import unknown_channel
 from campaigns.workspace.values import country, currency, share, web_address
 from core.money import parse_micros
 from core.reading.problems import Problems
-from core.reading.yaml import Node
+from core.reading.yaml import Mapping, Node
 
 LATER = ("flows", "answers", "locales", "senders")
 MAX_LISTED = 1000
@@ -54,6 +55,7 @@ def read_config(node: Node | None, file: str, problems: Problems, channels: Coll
         allowlist=_allowlist(fields),
         approval=fields.flag("approval"),
         consent_document=fields.text("consent_document", limit=200),
+        topics=_topics(fields),
     )
     fields.finish()
     _check(config, fields)
@@ -75,6 +77,29 @@ def _check(config: WorkspaceConfig, fields: Fields) -> None:
         if budget.currency and budget.currency != config.currency:
             hint = f"budgets are kept in the workspace's currency; write it in {config.currency}"
             fields.problem("budgets", f"budget {budget.name!r} is in {budget.currency}; {hint}")
+
+
+def _topics(fields: Fields) -> dict[str, dict[str, str]]:
+    """Topics by name: words for all, under an empty key, or words by language."""
+    found: dict[str, dict[str, str]] = {}
+    listed = fields.mapping("topics")
+    if listed is None:
+        return found
+    for key, node in listed.node.entries.items():
+        try:
+            name(key)
+        except ValueError as error:
+            listed.problem(key, str(error))
+            continue
+        by_language = listed.mapping(key) if isinstance(node, Mapping) else None
+        if by_language is None:
+            found[key] = {"": listed.text(key, required=True, limit=100)}
+            continue
+        found[key] = {code: by_language.text(code, limit=100) for code in by_language.node.entries}
+        for code in found[key]:
+            if not re.fullmatch(r"[a-z]{2,3}", code):
+                by_language.problem(code, f"{code!r} is no language; write one such as en, ru or fa")
+    return found
 
 
 def _brand(fields: Fields) -> Brand:

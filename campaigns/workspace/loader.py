@@ -91,6 +91,7 @@ class _Loader:
             segments=known_segments,
             offers=set(offers) if len(problems) == before else None,
             budgets={budget.name for budget in config.budgets} if config else None,
+            topics=set(config.topics) if config else None,
             handlers=self._handlers,
         )
         read, campaigns = self._campaigns(known, config, offers)

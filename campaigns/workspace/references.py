@@ -15,13 +15,15 @@ class Known:
     segments: Collection[str] | None
     offers: Collection[str] | None
     budgets: Collection[str] | None
+    topics: Collection[str] | None
     handlers: Collection[str]
 
 
 def check_references(read: ReadCampaign, known: Known, problems: Problems) -> None:
     """Note every name of the file that leads nowhere."""
     names: Mapping[Kind, Collection[str] | None] = {
-        "segment": known.segments, "offer": known.offers, "budget": known.budgets, "handler": known.handlers,
+        "segment": known.segments, "offer": known.offers, "budget": known.budgets, "topic": known.topics,
+        "handler": known.handlers,
     }  # fmt: skip
     for reference in read.references:
         listed = names[reference.kind]
@@ -38,5 +40,6 @@ _WHERE: Mapping[Kind, str] = {
     "segment": "define it in segments.yaml",
     "offer": "define it in offers.yaml",
     "budget": "define it in otklik.yaml under budgets:, or write an amount such as 5000 RUB",
+    "topic": "say in otklik.yaml what it is called, such as topics: {news: What is new}",
     "handler": "",
 }

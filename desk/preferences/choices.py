@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A campaign that they refused, by its name and its words for people."""
+    """A topic that they refused (by default a campaign), by its name and its words for people."""
 
     name: str
     words: str
@@ -69,7 +69,7 @@ class Preferences:
 class Wish:
     """What the customer asks for with one press of a button.
 
-    ``places`` are the addresses on which marketing may come, ``topics`` the refused campaigns that they want again.
+    ``places`` are the addresses on which marketing may come, ``topics`` the refused ones that they want again.
     """
 
     stop: bool = False

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.customers.consents import Proof, forgive_topics, grant, withdraw_identity
 from campaigns.customers.resting import rest, wake
+from campaigns.definition import WorkspaceConfig
 from campaigns.limits.hours import parts_of_hours
 from campaigns.live import workspace_config
 from campaigns.responding.answers import record_opt_out
@@ -44,7 +45,7 @@ async def preferences_of(connection: AsyncConnection, customer_id: str, now: dat
         postal_address=config.brand.postal_address,
         zone=customer.zone or customer.zone_guess or config.zone,
         places=await _places(connection, customer_id),
-        topics=await _topics(connection, customer_id),
+        topics=await _topics(connection, customer_id, config, customer.locale or config.locale),
         letters=await _letters(connection, customer_id),
         resting_until=resting if resting is not None and resting > now else None,
         hours=customer.hours,
@@ -79,7 +80,9 @@ async def _places(connection: AsyncConnection, customer_id: str) -> tuple[Place,
     )
 
 
-async def _topics(connection: AsyncConnection, customer_id: str) -> tuple[Topic, ...]:
+async def _topics(
+    connection: AsyncConnection, customer_id: str, config: WorkspaceConfig, locale: str
+) -> tuple[Topic, ...]:
     refused = await connection.scalars(
         select(_CONSENTS.c.purpose)
         .join(_IDENTITIES, _IDENTITIES.c.id == _CONSENTS.c.identity_id)
@@ -92,7 +95,7 @@ async def _topics(connection: AsyncConnection, customer_id: str) -> tuple[Topic,
     )
     names = sorted(purpose.removeprefix(TOPIC) for purpose in refused)
     words = await _campaign_words(connection, names)
-    return tuple(Topic(name, words.get(name, name)) for name in names)
+    return tuple(Topic(name, config.topic(name, locale) or words.get(name, name)) for name in names)
 
 
 async def _campaign_words(connection: AsyncConnection, names: list[str]) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     literal,
     literal_column,
     or_,
@@ -63,6 +64,7 @@ class SendColumns:
     campaign: FromClause
     identity: FromClause
     consented: ColumnElement[bool]
+    topic_refused: ColumnElement[bool]
     suppressed: ColumnElement[bool]
     emergency_stop: ColumnElement[bool]
     now: BindParameter[datetime]
@@ -87,23 +89,14 @@ def send_columns() -> SendColumns:
         enrolment=table(Enrolment).alias("e"),
         campaign=campaign,
         identity=identity,
-        consented=and_(
-            exists(
-                select(consent.c.identity_id).where(
-                    consent.c.identity_id == message.c.identity_id,
-                    consent.c.purpose == message.c.purpose,
-                    consent.c.granted.is_(True),
-                )
-            ),
-            # who refused this one campaign agreed to the others only
-            ~exists(
-                select(consent.c.identity_id).where(
-                    consent.c.identity_id == message.c.identity_id,
-                    consent.c.purpose == literal(TOPIC, Text()).concat(campaign.c.name),
-                    consent.c.granted.is_(False),
-                )
-            ),
+        consented=exists(
+            select(consent.c.identity_id).where(
+                consent.c.identity_id == message.c.identity_id,
+                consent.c.purpose == message.c.purpose,
+                consent.c.granted.is_(True),
+            )
         ),
+        topic_refused=topic_refused(message.c.customer_id, campaign),
         suppressed=exists(
             select(suppression.c.key).where(
                 and_(
@@ -114,6 +107,30 @@ def send_columns() -> SendColumns:
         ),
         emergency_stop=emergency_stop(),
         now=bindparam("business_now", type_=Instant()),
+    )
+
+
+def topic_in_force(campaign: FromClause) -> ColumnElement[str]:
+    """What the campaign is about: its topic, by default its name."""
+    return func.coalesce(func.nullif(campaign.c.topic, ""), campaign.c.name)
+
+
+def is_topic(purpose: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a consent is about one topic; as a range, which an index can answer."""
+    return and_(purpose > TOPIC, purpose < f"{TOPIC[:-1]}{chr(ord(TOPIC[-1]) + 1)}")
+
+
+def topic_refused(customer_id: ColumnElement[str], campaign: FromClause) -> ColumnElement[bool]:
+    """Whether the customer refused the campaign's topic, on whichever of their addresses; never without a campaign."""
+    consent, identity = table(Consent).alias("tc"), table(Identity).alias("ti")
+    return exists(
+        select(consent.c.identity_id)
+        .join(identity, identity.c.id == consent.c.identity_id)
+        .where(
+            identity.c.customer_id == customer_id,
+            consent.c.purpose == literal(TOPIC, Text()).concat(topic_in_force(campaign)),
+            consent.c.granted.is_(False),
+        )
     )
 
 

@@ -46,7 +46,10 @@ class SegmentMembership(SQLModel, table=True):
 
 
 class Campaign(SQLModel, table=True):
-    """A campaign by name; ``version`` is the hash that new enrolments take, ``pending`` one that waits for approval."""
+    """A campaign by name; ``version`` is the hash that new enrolments take, ``pending`` one that waits for approval.
+
+    ``topic`` is that of the version in force: what a customer refuses with it, empty for its own name.
+    """
 
     __tablename__ = "campaigns"
 
@@ -55,6 +58,7 @@ class Campaign(SQLModel, table=True):
     state: CampaignState = Field(default=CampaignState.DRAFT, sa_type=Word(CampaignState))
     version: str
     pending: str = ""
+    topic: str = Field(default="", sa_column_kwargs={"server_default": ""})
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)

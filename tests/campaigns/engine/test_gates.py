@@ -49,7 +49,7 @@ class Rows:
                           Conversation)
         }  # fmt: skip
         self.facts: dict[str, SendFacts] = {}
-        self._names: dict[str, str] = {}
+        self._topics: dict[str, str] = {}
 
     def _put(self, made: Any) -> Any:
         values = made.model_dump()
@@ -69,7 +69,7 @@ class Rows:
                      reachable=reachable, created_at=NOW)
         )  # fmt: skip
         campaign_id, enrolment_id, campaign_state, is_open = self._journey(customer.id)
-        consented = suppressed = live = False
+        consented = suppressed = live = topic_refused = False
         quiet_until = None
         for each in chance.sample([Purpose.MARKETING, Purpose.TRANSACTIONAL, purpose], 2):
             if not any(row["identity_id"] == identity.id and row["purpose"] == each for row in self.rows[Consent]):
@@ -94,18 +94,24 @@ class Rows:
         if campaign_id is not None and chance.random() < 0.2:
             refused = chance.choice([campaign_id, "another"])
             granted = chance.random() < 0.3
-            name = self._names.get(refused, refused)
-            self._put(Consent(identity_id=identity.id, purpose=topic_of(name), granted=granted, at=NOW))
-            consented &= granted or refused != campaign_id
+            name = self._topics.get(refused, refused)
+            where = identity.id
+            if chance.random() < 0.5:  # said on another address
+                other = Identity(customer_id=customer.id, channel="sms", address=customer.id, key="k", created_at=NOW)
+                where = self._put(other).id
+            self._put(Consent(identity_id=where, purpose=topic_of(name), granted=granted, at=NOW))
+            topic_refused = not granted and refused == campaign_id
         conversation_id, owner_token, still_owned = self._ownership(customer.id)
         message = self._put(
             Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
                     state=MessageState.CLAIMED, campaign_id=campaign_id, enrolment_id=enrolment_id,
-                    step="s", leg="main", conversation_id=conversation_id, owner_token=owner_token, not_before=not_before, not_after=not_after, created_at=NOW)
+                    step="s", leg="main", conversation_id=conversation_id, owner_token=owner_token,
+                    not_before=not_before, not_after=not_after, created_at=NOW)
         )  # fmt: skip
         self.facts[message.id] = SendFacts(
             purpose=purpose, now=NOW, not_before=not_before, not_after=not_after, enrolment_open=is_open,
             campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
+            topic_refused=topic_refused,
             reachable=reachable, live_chat=live, quiet_until=quiet_until, not_now_until=not_now_until,
             still_owned=still_owned,
         )  # fmt: skip
@@ -125,8 +131,11 @@ class Rows:
             return None, None, None, None
         state = chance.choice([CampaignState.ACTIVE, *CampaignState])
         version = new_id()
-        campaign = self._put(Campaign(name=version, state=state, version=version, created_at=NOW, updated_at=NOW))
-        self._names[campaign.id] = campaign.name
+        topic = chance.choice(["", "", f"news-{version}"])
+        campaign = self._put(
+            Campaign(name=version, topic=topic, state=state, version=version, created_at=NOW, updated_at=NOW)
+        )
+        self._topics[campaign.id] = topic or campaign.name
         self._put(CampaignVersion(hash=version, campaign_id=campaign.id, body={}, created_at=NOW))
         stands = chance.choice([EnrolmentState.WAITING, *EnrolmentState])
         is_open = stands in OPEN
