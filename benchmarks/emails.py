@@ -4,6 +4,8 @@
 
 *Ours* is the whole service on uvloop, as ``otklik run`` runs it. The clock starts with customers who are enrolled and
 due, and stops when every outcome is committed: planned, checked, rendered, composed, journalled, sent, recorded.
+With ``--planned`` a second side starts where the messages stand planned in the store: what the dispatcher alone does,
+from claim to record. Both start the process that composes bulk within their time, and its CPU is counted as ours.
 *Bare* gets finished mails in memory and only sends them: one aiosmtplib client a session, once on asyncio's loop and
 once on uvloop. Rounds alternate, each side in a process of its own; the medians and their ratios are printed. The sink
 is Postfix's ``smtp-sink`` where there is one (``--sink`` names it), else a small one of ours.
@@ -26,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sides import Taken, begin, free_port, in_process, parser, take_turns, tell
+from sides import SIDES, Taken, begin, free_port, in_process, parser, take_turns, tell
 from sink import sink
 
 SESSIONS = 5
@@ -103,17 +105,29 @@ async def prepare(shop: Path, url: str, journeys: int, *, chats: bool = False) -
                 await connection.exec_driver_sql("ANALYZE")
 
 
+async def plan() -> None:
+    """Plan every message of the prepared store; none leaves."""
+    from campaigns.running.runner import Runner
+    from core.clock import SystemClock
+    from core.wakeup import LocalWakeup
+    from otklik.settings import load_settings
+    from storage.store import Store
+
+    async with await Store.open(load_settings(None).settings.database_url) as store:
+        runner = Runner(store, SystemClock(), LocalWakeup())
+        while await runner.run_once():
+            pass
+
+
 async def dump(path: Path, messages: int) -> None:
-    """The mails that the prepared store would send, as (recipient, bytes), for the bare side."""
+    """The mails that the planned store would send, as (recipient, bytes), for the bare side."""
     from campaigns.composing.composer import Composer
     from campaigns.composing.links import MessageLinks
     from campaigns.gates import DISPATCH_GATES
-    from campaigns.running.runner import Runner
     from channels.email.mime import Composer as Mime
     from channels.email.settings import EmailSettings
     from core.clock import SystemClock, machine_now
     from core.messages import OutboundMessage
-    from core.wakeup import LocalWakeup
     from otklik.settings import load_settings
     from otklik.wiring import addresses
     from storage.outbox.outbox import Outbox
@@ -123,9 +137,6 @@ async def dump(path: Path, messages: int) -> None:
     mime = Mime(EmailSettings(host="127.0.0.1", sender=SENDER))
     mails: list[tuple[str, bytes]] = []
     async with await Store.open(configuration.settings.database_url) as store:
-        runner = Runner(store, clock, LocalWakeup())
-        while await runner.run_once():
-            pass
         outbox = Outbox(store, clock, DISPATCH_GATES, worker="dump")
         composer = Composer(store, clock, MessageLinks(addresses(configuration)))
         while claims := await outbox.claim("email", CLAIM):
@@ -165,7 +176,7 @@ async def ours(messages: int) -> Taken:
             running.cancel()
             await asyncio.wait([running])
         await _check(store, messages)
-    return taken
+    return taken.with_children()
 
 
 async def _check(store: Any, messages: int) -> None:
@@ -229,13 +240,14 @@ def running_sink(given: str, port: int) -> Iterator[str]:
 
 
 class Stores:
-    """One prepared store, and a fresh copy of it for every round."""
+    """A prepared store and one in which all is planned, and a fresh copy of either for every round."""
 
     def __init__(self, folder: Path, postgresql: str) -> None:
         self._folder = folder
         self._server = postgresql
         self.kind = "PostgreSQL" if postgresql else "SQLite"
         self.prepared = self._url("prepared")
+        self.planned = self._url("planned")
 
     def _url(self, name: str) -> str:
         if not self._server:
@@ -248,22 +260,23 @@ class Stores:
         if self._server:
             self._execute('DROP DATABASE IF EXISTS "otklik_bench_prepared"', 'CREATE DATABASE "otklik_bench_prepared"')
 
-    def fresh(self) -> str:
-        """The URL of a copy; the last one is gone."""
+    def fresh(self, of: str = "prepared", name: str = "round") -> str:
+        """The URL of a copy; the last one of that name is gone."""
         if self._server:
             self._execute(
-                'DROP DATABASE IF EXISTS "otklik_bench_round" WITH (FORCE)',
-                'CREATE DATABASE "otklik_bench_round" TEMPLATE "otklik_bench_prepared"',
+                f'DROP DATABASE IF EXISTS "otklik_bench_{name}" WITH (FORCE)',
+                f'CREATE DATABASE "otklik_bench_{name}" TEMPLATE "otklik_bench_{of}"',
             )
         else:
-            for old in self._folder.glob("round.sqlite3*"):
+            for old in self._folder.glob(f"{name}.sqlite3*"):
                 old.unlink()
-            shutil.copy(self._folder / "prepared.sqlite3", self._folder / "round.sqlite3")
-        return self._url("round")
+            shutil.copy(self._folder / f"{of}.sqlite3", self._folder / f"{name}.sqlite3")
+        return self._url(name)
 
     def drop(self) -> None:
         if self._server:
-            self._execute(*(f'DROP DATABASE IF EXISTS "otklik_bench_{n}" WITH (FORCE)' for n in ("round", "prepared")))
+            names = ("round", "planned", "prepared")
+            self._execute(*(f'DROP DATABASE IF EXISTS "otklik_bench_{name}" WITH (FORCE)' for name in names))
 
     def _execute(self, *statements: str) -> None:
         from sqlalchemy.ext.asyncio import create_async_engine
@@ -296,15 +309,22 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
         with running_sink(told.sink, port) as name:
             stores.make()
             run("prepare", stores.prepared)
-            run("dump", stores.fresh())
+            run("plan", stores.fresh(name="planned"))
+            run("dump", stores.fresh("planned"))
             size = statistics.mean(len(raw) for _, raw in pickle.loads((folder / "mails").read_bytes()))  # noqa: S301
             print(
                 f"{told.messages:,} mails of {size:,.0f} bytes, {SESSIONS} sessions, {stores.kind}, {name}", flush=True
             )
-            taken = take_turns(told, lambda part: run(part, stores.fresh() if part == "ours" else stores.prepared))
+            begins = {"ours": "prepared", "planned": "planned"}
+            sides = ("ours", "planned", *SIDES[1:]) if told.planned else SIDES
+            taken = take_turns(
+                told, lambda part: run(part, stores.fresh(begins[part]) if part in begins else stores.prepared), sides
+            )
     finally:
         stores.drop()
     tell(taken, told.messages, "bare aiosmtplib")
+    if told.planned:
+        tell(taken, told.messages, "bare aiosmtplib", "ours, from planned", "planned")
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -318,9 +338,11 @@ def run_part(told: argparse.Namespace) -> None:
             asyncio.run(sink(told.port))
         case "prepare":
             asyncio.run(prepare(write_workspace(folder), os.environ["OTKLIK_DATABASE_URL"], told.messages))
+        case "plan":
+            asyncio.run(plan())
         case "dump":
             asyncio.run(dump(mails, told.messages))
-        case "ours":
+        case "ours" | "planned":
             print(json.dumps(run_async(ours(told.messages))))
         case "bare":
             print(json.dumps(asyncio.run(bare(mails, told.port))))
@@ -330,6 +352,7 @@ def run_part(told: argparse.Namespace) -> None:
 
 def main() -> None:
     taking = parser(__doc__, 5000)
+    taking.add_argument("--planned", action="store_true", help="measure also from where the messages stand planned")
     taking.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
     begin(taking.parse_args(), run_part, compare)
 

@@ -3,13 +3,14 @@
 import argparse
 import json
 import os
+import resource
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,11 @@ class Taken(NamedTuple):
     def since(self) -> "Taken":
         now = self.now()
         return Taken(now.seconds - self.seconds, now.cpu - self.cpu)
+
+    def with_children(self) -> "Taken":
+        """With the CPU of child processes, all that have ended by now."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return Taken(self.seconds, self.cpu + used.ru_utime + used.ru_stime)
 
 
 def free_port() -> int:
@@ -52,16 +58,18 @@ def in_process(
         "OTKLIK_LOG_LEVEL": "warning",
         **settings,
     }
-    profiler = ["-m", "cProfile", "-o", told.profile] if told.profile and part == "ours" else []
+    profiler = ["-m", "cProfile", "-o", told.profile] if told.profile and not part.startswith("bare") else []
     command = [sys.executable, *profiler, script, "--part", part, "--folder", str(folder), "--port", str(port)]
     command += ["--messages", str(told.messages)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=900)
     return Taken(*json.loads(done.stdout or b"[0, 0]"))
 
 
-def take_turns(told: argparse.Namespace, take: Callable[[str], Taken]) -> dict[str, list[Taken]]:
+def take_turns(
+    told: argparse.Namespace, take: Callable[[str], Taken], sides: Sequence[str] = SIDES
+) -> dict[str, list[Taken]]:
     """``told.rounds`` rounds of every side, told of as they end."""
-    taken: dict[str, list[Taken]] = {side: [] for side in SIDES}
+    taken: dict[str, list[Taken]] = {side: [] for side in sides}
     for number in range(1, told.rounds + 1):
         for side, rounds in taken.items():
             rounds.append(take(side))
@@ -70,16 +78,19 @@ def take_turns(told: argparse.Namespace, take: Callable[[str], Taken]) -> dict[s
     return taken
 
 
-def tell(taken: Mapping[str, list[Taken]], messages: int, rival: str) -> None:
-    """The medians and their ratios; ``rival`` is what the bare sides are."""
+def tell(
+    taken: Mapping[str, list[Taken]], messages: int, rival: str, ours: str = "ours, end to end", side: str = "ours"
+) -> None:
+    """The medians and their ratios; ``rival`` is what the bare sides are, ``ours`` what the other ``side`` does."""
     rate = {side: messages / statistics.median(one.seconds for one in rounds) for side, rounds in taken.items()}
     cpu = {side: 1000 * statistics.median(one.cpu for one in rounds) / messages for side, rounds in taken.items()}
     width = len(f"{rival} on asyncio ")
-    ours = "ours, end to end, on uvloop"
-    print(f"{ours:<{width}} {rate['ours']:>8,.0f}/s   {cpu['ours']:.2f} ms of CPU each")
-    for side, loop in (("bare", "asyncio"), ("bare-uvloop", "uvloop")):
-        words = f"{rate[side]:>8,.0f}/s   {cpu[side]:.2f} ms of CPU each"
-        print(f"{f'{rival} on {loop}':<{max(width, len(ours))}} {words}   ratio {rate['ours'] / rate[side]:.2f}")
+    ours = f"{ours}, on uvloop"
+    width = max(width, len(ours))
+    print(f"{ours:<{width}} {rate[side]:>8,.0f}/s   {cpu[side]:.2f} ms of CPU each")
+    for bare, loop in (("bare", "asyncio"), ("bare-uvloop", "uvloop")):
+        words = f"{rate[bare]:>8,.0f}/s   {cpu[bare]:.2f} ms of CPU each"
+        print(f"{f'{rival} on {loop}':<{width}} {words}   ratio {rate[side] / rate[bare]:.2f}")
 
 
 def parser(about: str | None, messages: int) -> argparse.ArgumentParser:
