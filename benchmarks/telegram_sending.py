@@ -144,9 +144,9 @@ async def bare(path: Path, port: int) -> Taken:
 
 
 @contextmanager
-def running_server(port: int) -> Iterator[None]:
-    """The fake Bot API in a process of its own."""
-    command = [sys.executable, __file__, "--part", "server", "--port", str(port)]
+def running_server(port: int, script: str = __file__, *more: str) -> Iterator[None]:
+    """The fake Bot API in a process of its own: the server's part of ``script``, which is told ``more``."""
+    command = [sys.executable, script, "--part", "server", "--port", str(port), *more]
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
         try:
             deadline = time.monotonic() + 20

@@ -10,6 +10,8 @@ import hashlib
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Self
 
 import structlog
@@ -21,6 +23,7 @@ from core.ids import new_ids
 from core.messages import RawInbound
 from storage.given import as_json
 from storage.outbox.columns import table
+from storage.statements import chunks
 from storage.store import Store
 from storage.tables import Inbound
 
@@ -29,6 +32,8 @@ log = structlog.get_logger(__name__)
 _INBOUND = table(Inbound)
 LONGEST_KEY = 255
 GROUP = 500
+AT_ONCE = 64
+"""Rows of one statement on SQLite."""
 WAITING = 5000
 COMMIT_SECONDS = 20
 
@@ -135,21 +140,28 @@ class Intake:
         # in one order everywhere: two processes may be given the same deliveries
         ordered = sorted([(*row, id_) for row, id_ in zip(rows, ids, strict=True)], key=_ORDER)
         async with asyncio.timeout(COMMIT_SECONDS), self._store.write() as connection:
-            await connection.exec_driver_sql(_STORED[self._store.dialect], ordered)
+            if connection.dialect.name == "postgresql":
+                await connection.exec_driver_sql(_insert("$"), ordered)
+                return
+            for part in chunks(ordered, AT_ONCE):
+                await connection.exec_driver_sql(_insert("?", len(part)), tuple(chain.from_iterable(part)))
 
 
-def _stored(dialect: str) -> str:
-    """The INSERT of rows that are not there yet: written out, because SQLAlchemy's takes longer than the database."""
+@lru_cache(maxsize=2 * AT_ONCE)
+def _insert(mark: str, rows: int = 1) -> str:
+    """The INSERT of so many rows where they are not there yet; ``mark`` is what the driver's parameters look like.
+
+    Written out, because SQLAlchemy's takes longer than the database; and many rows at once on SQLite, because between
+    two executions its thread has to wait for the interpreter.
+    """
     given = ("account", "key", "channel", "payload", "meta", "received_at", "id")
-    places = ", ".join(f"${number}" if dialect == "postgresql" else "?" for number in range(1, len(given) + 1))
+    places = ", ".join(f"${number}" if mark == "$" else mark for number in range(1, len(given) + 1))
     names = ", ".join(f'"{name}"' for name in given)
+    values = ", ".join([f"({places}, 'stored', '', 0)"] * rows)
     return (
-        f"INSERT INTO {_INBOUND.name} ({names}, state, error, tries) "  # noqa: S608  names of ours, no values
-        f"VALUES ({places}, 'stored', '', 0) ON CONFLICT DO NOTHING"
+        f"INSERT INTO {_INBOUND.name} ({names}, state, error, tries) VALUES {values} "  # noqa: S608  names of ours
+        "ON CONFLICT DO NOTHING"
     )
-
-
-_STORED = {dialect: _stored(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 def _fail(delivery: _Delivery, error: StoreUnavailable) -> None:
