@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.flows.loading import Flows, flow_hash
+from bot.flows.live import flow_hash
+from bot.flows.loading import Flows
 from campaigns.applying import Change
 from core.actors import Actor
 from storage.outbox.columns import table

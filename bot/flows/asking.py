@@ -22,7 +22,7 @@ TRIES = 3
 def read_ask(fields: Fields, base: dict[str, Any], scope: Scope) -> AskStep | None:
     """The step; None, and problems, where it is broken. ``then`` by choice is taken out of the fields."""
     before = len(scope.problems)
-    into = fields.parsed("ask", name, "")
+    into = fields.parsed("ask", variable, "")
     scope.variables.add(into)
     words = read_words(fields, "say", scope)
     choices = _choices(fields, scope)
@@ -49,6 +49,17 @@ def read_ask(fields: Fields, base: dict[str, Any], scope: Scope) -> AskStep | No
             "tries": tries, "not_understood": not_understood, "timeout": timeout, "no_answer": no_answer,
         }
     )  # fmt: skip
+
+
+def variable(text: str) -> str:
+    """A variable's name: one that a template can read.
+
+    Raises:
+        ValueError: in words for people.
+    """
+    if "-" in name(text):
+        raise ValueError(f"{text[:80]!r} cannot be read by templates; write {text.replace('-', '_')!r}")
+    return text
 
 
 def target(fields: Fields, key: str, scope: Scope, default: str = "") -> str:

@@ -61,6 +61,7 @@ MOST_STEPS = 500
 LATE_ANSWERS = timedelta(minutes=1)
 """How much longer than its own time-out a call is waited for before the flow goes on without it."""
 ANSWERS_WITHIN = timedelta(minutes=2)
+_ANSWER_ALONE = re.compile(r"\{\{ *answers\.([a-z0-9_]+) *\}\}")
 _BARE_NUMBER = re.compile(r"\W*[0-9۰-۹٠-٩]{1,2}\W*")
 
 
@@ -285,6 +286,8 @@ class _Turn:
     def _filled(self, value: Any) -> Any:
         """``value`` with every text in it rendered."""
         if isinstance(value, str):
+            if (alone := _ANSWER_ALONE.fullmatch(value)) is not None:
+                return self.answers.get(alone[1], "")  # a number stays one
             return filled(value, self._data(), self.around) if "{" in value else value
         if isinstance(value, Mapping):
             return {key: self._filled(item) for key, item in value.items()}

@@ -1,5 +1,7 @@
 """Flows as they are applied: which are in force, their versions, and what sets them off."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -62,6 +64,12 @@ class LiveFlows:
         if button and button in self._by_button:
             return self._by_button[button]
         return self._by_word.get(folded(text[:200]).strip(_EDGES), "") if len(text) <= 100 else ""
+
+
+def flow_hash(body: FlowBody) -> str:
+    """The version of a flow: SHA-256 (hex) of its canonical JSON."""
+    text = json.dumps(body.as_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _live: WeakKeyDictionary[Engine, LiveFlows] = WeakKeyDictionary()

@@ -1,7 +1,5 @@
 """The folder ``flows/`` → :class:`Flows`, or every problem of every file at once."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +33,6 @@ class Flows:
     files: Mapping[str, str] = field(default_factory=dict)
     tests: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
-
-
-def flow_hash(body: FlowBody) -> str:
-    """The version of a flow: SHA-256 (hex) of its canonical JSON."""
-    text = json.dumps(body.as_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_flows(folder: Path, workspace: Workspace | None = None) -> Flows:

@@ -14,11 +14,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
+from bot.flows.builtin import built_in
 from bot.flows.carrying import Answers, Carrier, Place, at_turn, no_answers
 from bot.flows.definition import FlowBody
 from bot.flows.effects import Begun, Decision, Facts, OpenHandoff, Run, Signal, TimedOut
 from bot.flows.engine import FlowRunsAway, advance
-from bot.flows.live import flow_bodies, live_flows
+from bot.flows.live import flow_bodies, flow_hash, live_flows
 from bot.flows.speaking import Surroundings
 from bot.flows.understanding import Heard
 from bot.keywords import script_language
@@ -39,13 +40,14 @@ from core.text import clipped
 from core.transitions import apply
 from storage.intake import storable
 from storage.outbox.columns import table
-from storage.statements import lock_customers
+from storage.statements import insert_missing, lock_customers
 from storage.store import Store
-from storage.tables import Conversation, CustomerTag, FlowRun
+from storage.tables import Conversation, CustomerTag, FlowRun, FlowVersion
 
 log = structlog.get_logger(__name__)
 
 _RUNS, _CONVERSATIONS, _TAGS = table(FlowRun), table(Conversation), table(CustomerTag)
+_VERSIONS = table(FlowVersion)
 AT_ONCE = 100
 """Time-outs a round; each is a transaction of its own."""
 _MOST_TURNS = 20
@@ -101,14 +103,19 @@ async def begin(
     *,
     answers: Answers = no_answers,
 ) -> bool:
-    """Begin a flow in a conversation that the bot has; False where the flow is not in force or another one runs.
+    """Begin a flow in a conversation that the bot has; False where there is no such flow, or another one runs.
 
-    The customer is locked.
+    Those that come with the program (:mod:`bot.flows.builtin`) need not be applied. The customer is locked.
     """
     live = await live_flows(connection)
-    if name not in live.bodies or await _open_run(connection, place.customer_id) is not None:
+    body = live.bodies.get(name) or built_in(name)
+    if body is None or await _open_run(connection, place.customer_id) is not None:
         return False
-    await _Runner(connection, place, config, now, answers).begin(name, live.versions[name], live.bodies[name], "")
+    version = live.versions.get(name) or flow_hash(body)
+    if name not in live.versions:
+        kept = {"hash": version, "flow": name, "body": body.as_json(), "applied_by": "", "created_at": now}
+        await insert_missing(connection, _VERSIONS, [kept])
+    await _Runner(connection, place, config, now, answers).begin(name, version, body, "")
     return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.flows.asking import read_ask, target
+from bot.flows.asking import read_ask, target, variable
 from bot.flows.definition import (
     ANSWERS,
     CUSTOMER,
@@ -246,7 +246,7 @@ def _set(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
     values = read_data(fields, "set", scope)
     for key in values:
         if key.startswith(ANSWERS):
-            scope.variables.add(key.removeprefix(ANSWERS))
+            scope.variables.add(_variable(fields, key.removeprefix(ANSWERS)))
         elif not (key.startswith(CUSTOMER) and _is_settable(key.removeprefix(CUSTOMER))):
             known = [f"{CUSTOMER}{column}" for column in SETTABLE]
             near = f"; did you mean '{CUSTOMER}{key}'?" if f"{CUSTOMER}{key}" in known else did_you_mean(key, known)
@@ -258,6 +258,14 @@ def _set(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
     if both := sorted(set(tags) & set(untag)):
         fields.problem("untag", f"tag {both[0]!r} is put on and taken off in one step; keep one of them")
     return SetStep(**base, values=values, tag=tags, untag=untag, stage=fields.parsed("stage", name, ""))
+
+
+def _variable(fields: Fields, text: str) -> str:
+    try:
+        return variable(text)
+    except ValueError as error:
+        fields.problem("set", f"{ANSWERS}{error}")
+        return text
 
 
 def _check_field(fields: Fields, column: str, value: Any) -> None:
@@ -293,7 +301,7 @@ def _webhook(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
     timeout = fields.period("timeout") or Period(10, "s")
     if not 0 < timeout.rough.total_seconds() <= LONGEST_CALL.rough.total_seconds():
         fields.problem("timeout", f"a customer waits for the answer: write 1s to {LONGEST_CALL}")
-    into = fields.parsed("into", name, "")
+    into = fields.parsed("into", variable, "")
     scope.variables.add(into)
     failed = target(fields, "failed", scope, HUMAN)
     made = {**base, "url": url, "data": data, "timeout": timeout, "into": into, "failed": failed}

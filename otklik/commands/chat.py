@@ -49,6 +49,7 @@ def chat(
 
 
 def _talk(flow: str, folder: Path | None, channel: str, locale: str) -> "Talk":
+    from bot.flows.builtin import BUILT_IN, built_in
     from bot.flows.effects import Facts
     from bot.flows.speaking import Surroundings
     from bot.flows.talking import Talk
@@ -58,10 +59,10 @@ def _talk(flow: str, folder: Path | None, channel: str, locale: str) -> "Talk":
     from otklik.workspace import load_whole
 
     whole: Whole = load_whole(workspace_folder(folder))
-    body = whole.flows.bodies.get(flow)
+    body = whole.flows.bodies.get(flow) or built_in(flow)
     if body is None:
-        near = did_you_mean(flow, whole.flows.bodies)
-        known = ", ".join(whole.flows.bodies) or "none"
+        names = (*whole.flows.bodies, *BUILT_IN)
+        near, known = did_you_mean(flow, names), ", ".join(names)
         raise typer.BadParameter(f"there is no flow {flow!r}{near or f' (there are: {known})'}")
     if channel not in channel_names():
         raise typer.BadParameter(f"{channel!r} is not a channel{did_you_mean(channel, channel_names())}")

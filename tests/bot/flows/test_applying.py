@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bot.flows.applying import FlowsPart
-from bot.flows.live import flow_bodies, live_flows
-from bot.flows.loading import Flows, flow_hash
+from bot.flows.live import flow_bodies, flow_hash, live_flows
+from bot.flows.loading import Flows
 from campaigns.applying import Change, apply, diff
 from campaigns.definition import Brand, WorkspaceConfig
 from campaigns.workspace.loader import Workspace
