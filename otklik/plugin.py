@@ -7,9 +7,9 @@ How an account is made: :class:`Channel` is what the entry point names, :func:`r
 
 What an adapter is: :class:`Adapter`, and :class:`ReceivesWebhooks` or :class:`Polls` if it receives, with
 :class:`ReceivesLargeBodies` where a delivery may be megabytes; :class:`Pipelines` if it saves by knowing what is next,
-:class:`Weighs` if its provider counts one message as several; :class:`Capabilities` and :class:`Rate` say what it
-carries and how fast; a :class:`WebhookRequest` is what comes in, and :class:`NotADelivery` what cannot be read of one
-that proved itself.
+:class:`Weighs` if its provider counts one message as several, :class:`Prepares` if another process may render for it;
+:class:`Capabilities` and :class:`Rate` say what it carries and how fast; a :class:`WebhookRequest` is what comes in,
+and :class:`NotADelivery` what cannot be read of one that proved itself.
 
 What goes out: :class:`OutboundMessage` with its :class:`Address`, :class:`Purpose`, :class:`Span`, :class:`Button`,
 :class:`Attachment` and :class:`ProviderTemplate`; a :class:`Receipt` for it.
@@ -32,6 +32,7 @@ from channels.adapter import (
     NotADelivery,
     Pipelines,
     Polls,
+    Prepares,
     Rate,
     ReceivesLargeBodies,
     ReceivesWebhooks,
@@ -90,6 +91,7 @@ __all__ = [
     "PermanentKind",
     "Pipelines",
     "Polls",
+    "Prepares",
     "ProviderTemplate",
     "Purpose",
     "Rate",

@@ -14,6 +14,9 @@ from channels.email.settings import EmailSettings
 from channels.email.wire import Wire
 from core.errors import ChannelFault, ConfigurationError, TransientFailure
 
+_SIZE_DIGITS = 20
+"""RFC 1870 allows as many."""
+
 
 def tls_context(settings: EmailSettings) -> ssl.SSLContext | None:
     """The context for this account's servers, None if all are in the clear. Reads files: call it in a thread.
@@ -69,7 +72,13 @@ async def _logged_in(client: aiosmtplib.SMTP, settings: EmailSettings, server: S
     transport = cast("asyncio.Transport", client.transport)
     wire = Wire()
     transport.set_protocol(wire)
-    return Session(settings, transport, wire, frozenset(client.esmtp_extensions))
+    extensions = client.esmtp_extensions
+    return Session(settings, transport, wire, frozenset(extensions), _largest(extensions.get("size", "")))
+
+
+def _largest(announced: str) -> int:
+    """The bytes that SIZE (RFC 1870) announces, 0 where it names no limit or none that can be read."""
+    return int(announced) if announced.isascii() and announced.isdigit() and len(announced) <= _SIZE_DIGITS else 0
 
 
 def _meaning(error: Exception, where: str) -> TransientFailure | ChannelFault:

@@ -11,7 +11,7 @@ from channels.email.replies import Reply, failure
 from channels.email.settings import EmailSettings
 from channels.email.wire import ConnectionLost, Wire
 from core.clock import uptime
-from core.errors import TransientFailure, UnknownOutcome
+from core.errors import PermanentFailure, PermanentKind, TransientFailure, UnknownOutcome
 from core.values import value
 
 _STAGES = ("sender", "recipient", "data")
@@ -50,12 +50,19 @@ class Session:
     """A logged-in session. ``send`` is used by one task at a time.
 
     ``turned_away`` says that the server refused the session rather than a mail: a 421, or a 4yz to the sender.
+    ``largest`` is the bytes of a mail that the server takes (SIZE, RFC 1870), 0 where it announced none.
     """
 
     def __init__(
-        self, settings: EmailSettings, transport: asyncio.Transport, wire: Wire, extensions: frozenset[str]
+        self,
+        settings: EmailSettings,
+        transport: asyncio.Transport,
+        wire: Wire,
+        extensions: frozenset[str],
+        largest: int = 0,
     ) -> None:
         self._settings = settings
+        self._largest = largest
         self._transport = transport
         self._wire = wire
         self.extensions = extensions
@@ -102,9 +109,18 @@ class Session:
             ConnectionLost: before the content began to leave, on a session that had been used before: it had most
                 likely timed out, and a new one may be tried at once.
             TransientFailure, PermanentFailure, ChannelFault: as the server says; proven not sent.
+            PermanentFailure: also before a word is said, if the mail is larger than the server takes.
             UnknownOutcome: no answer after the content began to leave.
         """
         opened, self._opened = self._opened, ""
+        if 0 < self._largest < len(raw):
+            if opened:  # its envelope has left already, and asks for this content
+                self.abort()
+            raise PermanentFailure(
+                PermanentKind.CONTENT_REFUSED,
+                f"the mail has {len(raw):,} bytes, and the server takes {self._largest:,}",
+                code="5.3.4",
+            )
         fresh, self._fresh, self._dirty = self._fresh, False, True
         if opened and opened != envelope.id:
             self.abort()

@@ -1,6 +1,7 @@
 """How an adapter sends: each answer of the provider has its outcome, and what is carried is what was promised."""
 
 import asyncio
+import pickle
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from channels.adapter import Adapter, Pipelines, Polls, ReceivesWebhooks
+from channels.adapter import Adapter, Pipelines, Polls, Prepares, ReceivesWebhooks
 from channels.registry import kinds
+from core.clock import machine_now
 from core.errors import (
     ConfigurationError,
     PermanentFailure,
@@ -58,6 +60,19 @@ class SendingContract(Contract):
 
         if isinstance(self.make(), Pipelines):
             assert isinstance(self, PipelineContract), "the adapter pipelines: inherit PipelineContract"
+
+    @pytest.mark.asyncio
+    async def test_what_is_prepared_elsewhere_is_what_arrives(self) -> None:
+        """``prepare`` goes to another process, and what it makes there is sent as it is."""
+        async with self.driver.provider(self.needed(ACCEPTED).script) as provider:
+            async with opened(self.make(provider.options)) as adapter:
+                if not isinstance(adapter, Prepares):
+                    return
+                now = machine_now()
+                prepared = pickle.loads(pickle.dumps(adapter.prepare))(self.driver.message, now)  # noqa: S301  our own
+                assert prepared == adapter.prepare(self.driver.message, now), "it is not pure"
+                await adapter.send(replace(self.driver.message, html="", prepared=prepared))
+                assert provider.contents == [prepared]
 
     @pytest.mark.asyncio
     async def test_each_answer_has_its_outcome(self, fact: Fact) -> None:

@@ -219,6 +219,22 @@ async def test_smtputf8_only_where_it_is_offered(mail, adapter):
         assert caught.value.kind is PermanentKind.UNSUPPORTED
 
 
+@pytest.mark.parametrize("size", ["500", "0", "", "many", "99999999999999999999999"])
+async def test_a_mail_over_the_announced_size_is_refused_before_a_word(mail, adapter, size):
+    """RFC 1870: 0 and nothing are no limit; what cannot be read is none either."""
+    async with scripted(ehlo=f"250-scripted\r\n250-PIPELINING\r\n250 SIZE {size}".rstrip()) as server:
+        async with adapter(server.port, sessions=1) as out:
+            if size == "500":
+                with pytest.raises(PermanentFailure, match=r"500") as caught:
+                    await out.send(mail(text="long " * 200))
+                assert (caught.value.kind, caught.value.code) == (PermanentKind.CONTENT_REFUSED, "5.3.4")
+                assert not [command for command in server.commands if command.startswith("MAIL")]
+                await out.send(mail(text="short"))
+            else:
+                await out.send(mail(text="long " * 200))
+        assert (len(server.took), server.connections) == (1, 1)
+
+
 async def test_the_servers_report_can_name_our_message(mail, adapter):
     message = mail()
     async with scripted(ehlo="250-scripted\r\n250 DSN") as server, adapter(server.port) as out:

@@ -107,6 +107,18 @@ async def test_a_mail_that_cannot_be_composed_gives_its_place_back(mail, adapter
     assert len(server.took) == 2
 
 
+async def test_a_mail_too_large_for_the_server_gives_its_place_back(mail, adapter):
+    ehlo = PIPELINING.replace("250 ", "250-") + "\r\n250 SIZE 1000"
+    slow = ["250 2.1.0 ok", SILENCE, "250 2.1.0 ok"]  # no answer to the envelope ahead when it is found too large
+    async with scripted(ehlo=ehlo, mail=slow) as server, adapter(server.port, sessions=1) as out:
+        first, large, last = mail(text="one"), mail(text="long " * 400), mail(text="three")
+        await out.send_before(first, large)
+        with pytest.raises(PermanentFailure):
+            await out.send_before(large, last)
+        await out.send_before(last, None)
+    assert [b"one" in server.saw[0], b"three" in server.saw[1], len(server.saw)] == [True, True, 2]
+
+
 async def test_a_wish_for_the_slow_way_is_obeyed(mail, adapter):
     async with scripted(ehlo=PIPELINING) as server, adapter(server.port, pipelining=False) as out:
         second = mail()
