@@ -74,6 +74,8 @@ def test_every_way_to_ask_finds_its_own_answer(index: Index, answers: tuple[Answ
     ("question", "meant"),
     [
         ("pacakge trackng", "delivery/track@en"),  # slips of the finger
+        ("my prcel", "delivery/track@en"),
+        ("forgot my psasword", "account/password@en"),
         ("HOW LONG DOES DELIVERY TAKE", "delivery/how-long@en"),
         ("как скачять электроную книгу", "shop/ebooks@ru"),
         ("هزينه ارسال چقدر است", "delivery/cost@fa"),  # Arabic ye
