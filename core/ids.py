@@ -87,3 +87,8 @@ def new_ids(count: int) -> list[str]:
 def id_floor(instant: datetime) -> str:
     """What every id that was made at ``instant`` or later (machine time, by the millisecond) is at or above."""
     return _millisecond(to_micros(instant) // 1000)
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an id: what comes from outside must not reach a query otherwise."""
+    return len(text) == ID_LENGTH and set(text) <= set(_DIGITS)

@@ -43,6 +43,7 @@ JOURNEYS = "journeys"
 COMMANDS = "commands"
 INBOUND = "inbound"
 STARTS = "starts"
+DESK = "desk"
 
 
 def outbox(channel: str) -> str:

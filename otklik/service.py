@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.continuation import continue_by_email
 from bot.files import FETCH_FILES, FileFetcher
+from bot.handoff.keeping import keep_desk
 from bot.handoffs import Handoffs
 from bot.processing import Processor
 from campaigns.composing.companion import Companion
@@ -43,8 +44,9 @@ from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
 from core.messages import EMAIL, WEBCHAT
-from core.wakeup import COMMANDS, INBOUND, JOURNEYS, STARTS, LocalWakeup
+from core.wakeup import COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, LocalWakeup
 from core.wakeup import outbox as outbox_topic
+from desk.live.feed import Feed
 from otklik.accounts import Account, make_accounts, unserved_countries
 from otklik.charging import settle_charges
 from otklik.polling import poll_for_ever
@@ -85,6 +87,7 @@ class Service:
     commands: CommandRunner
     fetching: CommandRunner
     accounts: list[Account]
+    feed: Feed
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
 
@@ -133,6 +136,7 @@ class Service:
             tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
             tasks.create_task(self._loop(FETCH_FILES, self.fetching.run_once), name="fetching")
             tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
+            tasks.create_task(self.feed.run(), name="desk")
             tasks.create_task(self._ticks(), name="ticks")
 
     async def _process(self) -> int:
@@ -140,6 +144,7 @@ class Service:
         if done:
             self.wakeup.notify(JOURNEYS)
             self.wakeup.notify(FETCH_FILES)
+            self.wakeup.notify(DESK)
             for channel in self.processor.heard:
                 self.wakeup.notify(f"outbox:{channel}")
         return done
@@ -177,6 +182,7 @@ class Service:
             (self.recover, HOUSEKEEPING_SECONDS),
             (self._settle_late_receipts, SWEEP_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
+            (self._keep_desk, SWEEP_SECONDS),
             (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
             (self._forget_recipients, HOUSEKEEPING_SECONDS),
@@ -203,6 +209,10 @@ class Service:
 
     async def _forget_recipients(self) -> None:
         await SharedSlots(self.store).forget()
+
+    async def _keep_desk(self) -> None:
+        if await keep_desk(self.store, self.clock):
+            self.wakeup.notify(DESK)
 
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
@@ -310,6 +320,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
                 {FETCH_FILES: FileFetcher(store, clock, {account.name: account.adapter for account in accounts})},
             ),
             accounts=accounts,
+            feed=Feed(store, wakeup),
         )
         await outbox.register(socket.gethostname(), boot_id(), str(journal.path))
         await service.recover()

@@ -21,6 +21,7 @@ from core.clock import VirtualClock
 from core.errors import ConfigurationError, StoreUnavailable
 from core.messages import RawInbound
 from core.wakeup import INBOUND, JOURNEYS, LocalWakeup
+from desk.application import desk_application
 from desk.preferences.routes import preferences_router
 from otklik.control import control_router
 from otklik.files import StoredFiles
@@ -112,6 +113,11 @@ def make_app(service: Service) -> ASGIApp:
 
     if settings.api_token:
         app.include_router(events_router(service.store, service.clock, settings.api_token, wake))
+    desk = desk_application(
+        service.store, service.clock, service.wakeup, service.feed,
+        secret=service.configuration.secret, public_url=settings.public_url,
+    )  # fmt: skip
+    app.mount("/desk", desk)
     door = Door(service.store, service.clock, settings.api_token, Rates(settings.api_rate), wake)
     app.mount("/api", api_application(door, release=RELEASE, telegram_scope=service.configuration.bot_id))
     if isinstance(service.clock, VirtualClock):

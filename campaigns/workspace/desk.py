@@ -57,7 +57,7 @@ def read_desk(fields: Fields) -> Desk:
         return default
     made = Desk(
         queues=_queues(desk),
-        assignment=desk.choice("assignment", ASSIGNMENTS, default.assignment),  # type: ignore[arg-type]
+        assignment=desk.choice("assignment", ASSIGNMENTS, default.assignment),
         sticky=desk.period("sticky") or default.sticky,
         patience=desk.period("patience") or default.patience,
         nobody="wait" if desk.choice("nobody", ("bot", "wait"), default.nobody) == "wait" else "bot",

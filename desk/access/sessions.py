@@ -31,6 +31,7 @@ class SignedIn:
     locale: str
     zone: str
     session: str
+    seen_at: datetime
 
 
 async def open_session(connection: AsyncConnection, agent_id: str, browser: str, now: datetime) -> str:
@@ -51,12 +52,16 @@ async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedI
     row = (
         await connection.execute(
             select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.email, _AGENTS.c.role, _AGENTS.c.locale, _AGENTS.c.zone,
-                   _SESSIONS.c.hash)
+                   _SESSIONS.c.hash, _SESSIONS.c.seen_at)
             .join(_SESSIONS, _SESSIONS.c.agent_id == _AGENTS.c.id)
             .where(_SESSIONS.c.hash == _hash(token), _SESSIONS.c.expires_at > now, _AGENTS.c.disabled_at.is_(None))
         )
     ).first()  # fmt: skip
-    return None if row is None else SignedIn(row.id, row.name, row.email, row.role, row.locale, row.zone, row.hash)
+    return (
+        None
+        if row is None
+        else SignedIn(row.id, row.name, row.email, row.role, row.locale, row.zone, row.hash, row.seen_at)
+    )
 
 
 async def seen(connection: AsyncConnection, session: str, now: datetime) -> None:

@@ -162,7 +162,7 @@ def test_every_dependency_is_imported() -> None:
     provided = packages_distributions()
     satisfied = {_normal(distribution) for name in used for distribution in provided.get(name, [])}
     # drivers and data that are named by a URL or found by a library, not imported
-    assert wanted - satisfied <= {"asyncpg", "aiosqlite", "greenlet", "tzdata", "websockets"}
+    assert wanted - satisfied <= {"asyncpg", "aiosqlite", "greenlet", "python-multipart", "tzdata", "websockets"}
 
 
 def _normal(name: str) -> str:

@@ -1,0 +1,47 @@
+"""The desk as one application below ``/desk``: its pages, its live line, its files."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from core.clock import Clock
+from core.wakeup import Wakeup
+from desk.access.pages import Door
+from desk.guard import Guard
+from desk.inbox.pages import InboxPages
+from desk.live.feed import Feed
+from desk.live.socket import LivePages
+from desk.rendering import STATIC
+from storage.store import Store
+
+_KEPT: Mapping[str, str] = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+
+
+class _Static(StaticFiles):
+    """Files whose addresses hold a mark of their content: kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_KEPT)
+        return response
+
+
+def desk_application(
+    store: Store, clock: Clock, wakeup: Wakeup, feed: Feed, *, secret: str, public_url: str
+) -> Starlette:
+    """The application. ``feed`` runs beside it; links and cookies are as safe as ``public_url`` is."""
+    guard = Guard(store, secure=urlsplit(public_url).scheme == "https")
+    inbox, live = InboxPages(store, clock, wakeup, guard), LivePages(store, guard, feed)
+    return Starlette(
+        routes=[
+            *Door(store, guard, secret).routes(),
+            WebSocketRoute("/live", live.serve),
+            Mount("/static", _Static(directory=STATIC)),
+            *inbox.routes(),
+        ]
+    )

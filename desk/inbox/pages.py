@@ -1,0 +1,230 @@
+"""The inbox's pages and parts: the whole page for a first look, parts for what changes on it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bot.handoff import ownership
+from bot.handoff.answering import Draft, answer, note
+from bot.handoff.ownership import NotYours
+from core.actors import Actor
+from core.clock import Clock
+from core.errors import OtklikError, Refused
+from core.ids import is_id
+from core.transitions import IllegalTransition
+from core.wakeup import DESK, Wakeup
+from core.wakeup import outbox as outbox_topic
+from desk.access.sessions import SignedIn
+from desk.guard import Guard, reader_of
+from desk.inbox.card import card_of
+from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
+from desk.inbox.thread import entries
+from desk.rendering import HEADERS, Reader, page, rendered
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Conversation
+
+_CONVERSATIONS = table(Conversation)
+MAX_FIELDS = 40
+SNOOZES = {"1h": 1, "4h": 4, "tomorrow": 24, "week": 7 * 24}
+"""Hours of business time."""
+
+
+class InboxPages:
+    """Reads for everybody at the desk, and acts in an agent's name."""
+
+    def __init__(self, store: Store, clock: Clock, wakeup: Wakeup, guard: Guard) -> None:
+        self._store = store
+        self._clock = clock
+        self._wakeup = wakeup
+        self._guard = guard
+
+    def routes(self) -> list[Route]:
+        """Paths below ``/desk``."""
+        acts: dict[str, Callable[[Request, SignedIn, str, Any], Awaitable[Response]]] = {
+            "answer": self._answer, "note": self._note, "take": self._take, "return": self._return,
+            "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave,
+        }  # fmt: skip
+        page_of = self._guard.page
+        return [
+            Route("/", page_of(self._home), methods=["GET"]),
+            Route("/inbox", page_of(self._inbox), methods=["GET"]),
+            Route("/inbox/list", page_of(self._list), methods=["GET"]),
+            Route("/inbox/{id}", page_of(self._inbox), methods=["GET"]),
+            Route("/inbox/{id}/thread", page_of(self._thread), methods=["GET"]),
+            Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
+            *(Route(f"/inbox/{{id}}/{name}", page_of(_acting(act)), methods=["POST"]) for name, act in acts.items()),
+        ]
+
+    async def reader(self, me: SignedIn) -> Reader:
+        """The agent as a reader, in the organisation's zone where they have no own."""
+        return reader_of(me, (await self._guard.workspace()).zone)
+
+    async def _home(self, request: Request, me: SignedIn) -> Response:
+        return RedirectResponse("/desk/inbox", 303)
+
+    async def _inbox(self, request: Request, me: SignedIn) -> Response:
+        filters = _filters(request)
+        open_id = request.path_params.get("id", "")
+        shown = await self._opened(open_id) if open_id else None
+        workspace = await self._guard.workspace()
+        reader, brand = reader_of(me, workspace.zone), workspace.brand.name
+        if open_id and shown is None:
+            return page("lost.html", reader, 404, brand=brand, me=me)
+        async with self._store.read() as connection:
+            found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
+        return page(
+            "inbox/page.html", reader, brand=brand, me=me, filters=filters, lines=found, counts=numbers, views=View,
+            more=len(found) == PAGE, open=shown,
+        )  # fmt: skip
+
+    async def _list(self, request: Request, me: SignedIn) -> Response:
+        filters = _filters(request)
+        async with self._store.read() as connection:
+            found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
+        html = rendered(
+            "inbox/list.html", await self.reader(me), lines=found, filters=filters, more=len(found) == PAGE, open=None
+        )
+        return JSONResponse({"html": html, "counts": numbers}, headers=dict(HEADERS))
+
+    async def _thread(self, request: Request, me: SignedIn) -> Response:
+        """Entries before or after one, as HTML; none given: the newest."""
+        before, after = (_id(request.query_params.get(name, "")) for name in ("before", "after"))
+        shown = await self._opened(request.path_params["id"], before=before, after=after)
+        if shown is None:
+            return PlainTextResponse("there is no such conversation", 404)
+        return HTMLResponse(rendered("inbox/entries.html", await self.reader(me), **shown), 200, dict(HEADERS))
+
+    async def _head(self, request: Request, me: SignedIn) -> Response:
+        """What stands above and below the thread: whose it is, what may be done, the composer's fence."""
+        shown = await self._opened(request.path_params["id"])
+        if shown is None:
+            return PlainTextResponse("there is no such conversation", 404)
+        html = rendered("inbox/head.html", await self.reader(me), open=shown, me=me)
+        return JSONResponse({"html": html, "token": shown["token"], "mine": shown["line"].agent == me.id},
+                            headers=dict(HEADERS))  # fmt: skip
+
+    async def _opened(self, conversation_id: str, *, before: str = "", after: str = "") -> dict[str, Any] | None:
+        """A conversation with its thread and its customer, as a template takes it."""
+        if not is_id(conversation_id):
+            return None
+        async with self._store.read() as connection:
+            found = await lines(connection, [conversation_id])
+            if not found:
+                return None
+            row = (
+                await connection.execute(select(_CONVERSATIONS.c.token).where(_CONVERSATIONS.c.id == conversation_id))
+            ).one()
+            said = await entries(connection, found[0].customer_id, before=before, after=after)
+            card = await card_of(connection, found[0].customer_id, self._clock.now())
+        return {"line": found[0], "entries": said, "token": row.token, "card": card}
+
+    async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        draft = Draft(_text(form, "key"), _text(form, "text"), _id(_text(form, "identity")))
+        async with self._store.write() as connection:
+            await answer(connection, id_, me.id, int(_text(form, "token") or 0), draft, self._clock.now())
+        for channel in [_text(form, "channel")] if _text(form, "channel") else await self._channels(id_):
+            self._wakeup.notify(outbox_topic(channel))
+        return self._done(request, id_)
+
+    async def _channels(self, id_: str) -> list[str]:
+        async with self._store.read() as connection:
+            return list(await connection.scalars(select(_CONVERSATIONS.c.channel).where(_CONVERSATIONS.c.id == id_)))
+
+    async def _note(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
+        return self._done(request, id_)
+
+    async def _take(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        seen = _text(form, "token")
+        over = int(seen) if seen.isdigit() else None
+        async with self._store.write() as connection:
+            await ownership.take(connection, id_, me.id, actor=_actor(me), now=self._clock.now(), over=over)
+        return self._done(request, id_)
+
+    async def _return(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await ownership.give_back(connection, id_, actor=_actor(me), now=self._clock.now())
+        return self._done(request, id_)
+
+    async def _leave(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await ownership.leave(connection, id_, actor=_actor(me), now=self._clock.now(), note=_text(form, "text"))
+        return self._done(request, id_)
+
+    async def _snooze(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        now = self._clock.now()
+        until = now + timedelta(hours=SNOOZES.get(_text(form, "for"), 1))
+        async with self._store.write() as connection:
+            await ownership.snooze(connection, id_, until, actor=_actor(me), now=now)
+        return self._done(request, id_)
+
+    async def _resolve(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await ownership.resolve(connection, id_, actor=_actor(me), now=self._clock.now())
+        return self._done(request, id_)
+
+    def _done(self, request: Request, id_: str) -> Response:
+        self._wakeup.notify(DESK)
+        if request.headers.get("x-desk") == "part":
+            return JSONResponse({"done": True}, headers=dict(HEADERS))
+        return RedirectResponse(f"/desk/inbox/{id_}", 303)
+
+
+def _acting(
+    act: Callable[[Request, SignedIn, str, Any], Awaitable[Response]],
+) -> Callable[[Request, SignedIn], Awaitable[Response]]:
+    """A form that does something; what is refused is said in words, with 409 where somebody was faster."""
+
+    async def acted(request: Request, me: SignedIn) -> Response:
+        id_ = request.path_params["id"]
+        if not is_id(id_):
+            return PlainTextResponse("there is no such conversation", 404)
+        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+            try:
+                return await act(request, me, id_, form)
+            except (NotYours, IllegalTransition) as error:
+                return JSONResponse({"error": "taken", "words": str(error)}, 409, headers=dict(HEADERS))
+            except Refused as error:
+                return JSONResponse({"error": "refused", "words": str(error)}, 422, headers=dict(HEADERS))
+            except OtklikError as error:
+                return JSONResponse({"error": "lost", "words": str(error)}, 404, headers=dict(HEADERS))
+
+    return acted
+
+
+def _filters(request: Request) -> Filters:
+    asked = request.query_params
+    view = asked.get("view", "")
+    at, _, id_ = asked.get("before", "").partition("~")
+    before = None
+    if is_id(id_):
+        try:
+            before = (datetime.fromisoformat(at), id_)
+        except ValueError:
+            before = None
+    return Filters(
+        View(view) if view in set(View) else View.OPEN,
+        asked.get("channel", "")[:40],
+        asked.get("queue", "")[:64],
+        before,
+    )
+
+
+def _actor(me: SignedIn) -> Actor:
+    return Actor("agent", me.id)
+
+
+def _text(form: Any, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _id(text: str) -> str:
+    return text if is_id(text) else ""

@@ -1,0 +1,157 @@
+"""The feed: which conversations changed, read from the store once for all open desks of this process.
+
+The store is the truth: new messages and new events carry ids that rise with time, so a look reads what came since the
+last one. Rows of another process may become visible a little after younger ones: looks overlap, and what was told is
+remembered. A nudge makes the next look come at once; without one it comes by itself.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.clock import machine_now
+from core.errors import StoreUnavailable
+from core.ids import id_floor
+from core.machines.conversation import ConversationState
+from core.wakeup import DESK, Wakeup
+from desk.inbox.listing import Line, View, lines, shows
+from desk.rendering import Reader, rendered
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Conversation, ConversationEvent, Message
+
+log = structlog.get_logger(__name__)
+
+_CONVERSATIONS, _MESSAGES, _EVENTS = table(Conversation), table(Message), table(ConversationEvent)
+LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 0.1
+"""Between two looks, however many nudges come: many changes are one look."""
+OVERLAP = timedelta(seconds=10)
+REMEMBERED = 5000
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look found: changed conversations as they are now, and how many there are by state and agent."""
+
+    lines: Sequence[Line]
+    loads: Mapping[tuple[ConversationState, str], int]
+    _html: dict[tuple[str, Reader], str] = field(default_factory=dict)
+
+    def html(self, line: Line, reader: Reader) -> str:
+        """The line as everybody of that language and zone sees it: made once, however many look."""
+        made = self._html.get((line.id, reader))
+        if made is None:
+            made = self._html[line.id, reader] = rendered("inbox/row.html", reader, line=line)
+        return made
+
+    def counts(self, me: str) -> dict[View, int]:
+        """The views' numbers for one agent."""
+        found: dict[View, int] = {view: 0 for view in View if view is not View.RESOLVED}
+        for (state, agent), number in self.loads.items():
+            for view in found:
+                if shows(view, state, mine=agent == me):
+                    found[view] += number
+        return found
+
+
+class Feed:
+    """Looks and tells. Listeners' queues are bounded: one that falls behind is told to read everything anew."""
+
+    def __init__(self, store: Store, wakeup: Wakeup) -> None:
+        self._store = store
+        self._wakeup = wakeup
+        self._since = machine_now()
+        self._told: deque[str] = deque(maxlen=REMEMBERED)
+        self._known: set[str] = set()
+        self._listeners: set[asyncio.Queue[News | None]] = set()
+
+    def listen(self, queue: "asyncio.Queue[News | None]") -> None:
+        """From now on every piece of news goes there; None means that some were missed."""
+        self._listeners.add(queue)
+
+    def leave(self, queue: "asyncio.Queue[News | None]") -> None:
+        self._listeners.discard(queue)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    async def run(self) -> None:
+        """Look until cancelled. With nobody listening nothing is read."""
+        away = False
+        while True:
+            await self._wakeup.wait(DESK, LOOK_SECONDS)
+            if not self._listeners:
+                self._since = machine_now()
+                continue
+            try:
+                news, away = await self.look(), False
+            except StoreUnavailable as error:
+                if not away:
+                    log.warning("store is away", part="desk", error=str(error))
+                away = True
+                continue
+            if news is not None:
+                self._tell(news)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def look(self) -> News | None:
+        """What changed since the last look; None where nothing did."""
+        floor, looked_at = id_floor(self._since - OVERLAP), machine_now()
+        async with self._store.read() as connection:
+            changed = await self._changed(connection, floor)
+            if not changed:
+                self._since = looked_at
+                return None
+            found = await lines(connection, changed)
+            loads = await _loads(connection)
+        self._since = looked_at
+        return News(found, loads)
+
+    async def _changed(self, connection: AsyncConnection, floor: str) -> list[str]:
+        """Conversations with a message or an event that was not told yet."""
+        found: dict[str, None] = {}
+        for rows in (_MESSAGES, _EVENTS):
+            newer = select(rows.c.id, rows.c.conversation_id).where(
+                rows.c.id > floor, rows.c.conversation_id.is_not(None)
+            )
+            for row in await connection.execute(newer.order_by(rows.c.id.desc()).limit(AT_ONCE)):
+                if row.id not in self._known:
+                    self._remember([row.id])
+                    found[row.conversation_id] = None
+        return list(found)
+
+    def _remember(self, ids: Iterable[str]) -> None:
+        for id_ in ids:
+            if len(self._told) == REMEMBERED:
+                self._known.discard(self._told[0])
+            self._told.append(id_)
+            self._known.add(id_)
+
+    def _tell(self, news: News) -> None:
+        for queue in self._listeners:
+            try:
+                queue.put_nowait(news)
+            except asyncio.QueueFull:
+                while not queue.empty():
+                    queue.get_nowait()
+                with suppress(asyncio.QueueFull):
+                    queue.put_nowait(None)
+
+
+async def _loads(connection: AsyncConnection) -> dict[tuple[ConversationState, str], int]:
+    rows = await connection.execute(
+        select(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent, func.count().label("number"))
+        .where(_CONVERSATIONS.c.state != ConversationState.RESOLVED)
+        .group_by(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent)
+    )
+    return {(row.state, row.agent): int(row.number) for row in rows}

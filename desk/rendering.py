@@ -1,0 +1,105 @@
+"""Pages of the desk: Jinja templates, texts in the agent's language, times in their zone."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from campaigns.periods import zone_named
+from campaigns.templates.localised import local_digits
+from core import catalogue
+
+HERE = Path(__file__).parent
+RIGHT_TO_LEFT = frozenset({"fa"})
+STATIC = HERE / "static"
+
+HEADERS: Mapping[str, str] = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; font-src 'self'; form-action 'self'; frame-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex",
+}
+"""Nothing is loaded from, told to, or framed by anybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks: their language, their zone, and how they are named."""
+
+    locale: str
+    zone: str
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if catalogue.language_of(self.locale) in RIGHT_TO_LEFT else "ltr"
+
+    def say(self, name: str, /, **values: object) -> str:
+        """A text of the desk's catalogue."""
+        return catalogue.text(self.locale, f"desk.{name}", **values)
+
+    def number(self, value: object) -> str:
+        """In the reader's numerals."""
+        return local_digits(str(value), self.locale)
+
+    def clock(self, instant: datetime) -> str:
+        """The time of day in their zone."""
+        return self.number(f"{instant.astimezone(zone_named(self.zone)):%H:%M}")
+
+    def exact(self, instant: datetime) -> str:
+        """Day and time in their zone, for hovering over."""
+        from babel.dates import format_datetime
+
+        local = instant.astimezone(zone_named(self.zone))
+        return str(format_datetime(local, "medium", locale=self.locale.replace("-", "_")))
+
+    def time(self, instant: datetime | None) -> Markup:
+        """A ``<time>`` that the page's script turns into how long ago it was."""
+        if instant is None:
+            return Markup("")
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            instant.isoformat(), self.exact(instant), self.clock(instant)
+        )
+
+
+def rendered(template: str, reader: Reader, **values: Any) -> str:
+    """A template's text."""
+    made: str = _environment().get_template(template).render(
+        reader=reader, say=reader.say, number=reader.number, time=reader.time, **values
+    )  # fmt: skip
+    return made
+
+
+def page(template: str, reader: Reader, status: int = 200, **values: Any) -> HTMLResponse:
+    """A whole page, with its headers."""
+    return HTMLResponse(rendered(template, reader, **values), status, dict(HEADERS))
+
+
+def asset(name: str) -> str:
+    """The address of a static file, with its content's mark: it may be kept for ever."""
+    return f"/desk/static/{name}?v={_marks(name)}"
+
+
+@lru_cache(maxsize=64)
+def _marks(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals["asset"] = asset
+    return environment

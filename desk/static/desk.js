@@ -1,0 +1,288 @@
+// The inbox alive: news by one WebSocket, the keyboard, sending without a reload. Without it the page works by forms.
+
+const say = document.documentElement.lang;
+const list = document.getElementById("list");
+const open = document.getElementById("open");
+const thread = document.getElementById("thread");
+const conversation = open?.dataset.conversation ?? "";
+const part = { headers: { "x-desk": "part" } };
+const numbers = new Intl.NumberFormat(say);
+const relative = new Intl.RelativeTimeFormat(say, { numeric: "auto", style: "short" });
+
+// How long ago: words that age by themselves; the exact time stays on hover.
+function age(element) {
+  const seconds = (Date.parse(element.dateTime) - clock()) / 1000;
+  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  }
+  return relative.format(0, "second");
+}
+
+const behind = Date.now() - Date.parse(list?.dataset.now || new Date().toISOString());
+const clock = () => Date.now() - behind;
+
+function tick() {
+  for (const element of document.querySelectorAll("time")) element.textContent = age(element);
+  for (const line of document.querySelectorAll(".line")) {
+    const left = line.dataset.due ? (Date.parse(line.dataset.due) - clock()) / 60000 : Infinity;
+    line.classList.toggle("late", left < 0);
+    line.classList.toggle("soon", left >= 0 && left < 5);
+    line.classList.toggle("current", line.dataset.id === conversation);
+  }
+}
+
+// The list. What is new is announced; what is already there changes in its place.
+const views = {
+  mine: (row) => row.state === "assigned" && row.mine,
+  unassigned: (row) => row.state === "queued",
+  open: (row) => row.state === "queued" || row.state === "assigned",
+  snoozed: (row) => row.state === "snoozed" && row.mine,
+  bot: (row) => row.state === "bot",
+  resolved: (row) => row.state === "resolved",
+};
+const fresh = document.getElementById("fresh");
+const waiting = new Map();
+
+function element(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html.trim();
+  return template.content.firstElementChild;
+}
+
+function rows(news) {
+  const lines = list.querySelector(".lines");
+  for (const row of news.rows) {
+    const shown = document.getElementById(`line-${row.id}`);
+    const belongs = views[list.dataset.view](row);
+    if (shown && belongs) shown.replaceWith(element(row.html));
+    else if (shown) shown.remove();
+    else if (belongs) waiting.set(row.id, row.html);
+    if (row.id === conversation) refresh();
+  }
+  // Whoever reads further down is not moved; at the top, what is new comes at once.
+  if (list.scrollTop < 40) bring();
+  else announce();
+  counts(news.counts);
+  tick();
+}
+
+function bring() {
+  const lines = list.querySelector(".lines");
+  lines.querySelector(".empty")?.remove();
+  for (const html of waiting.values()) lines.prepend(element(html));
+  waiting.clear();
+  announce();
+  tick();
+}
+
+function announce() {
+  if (!fresh) return;
+  fresh.hidden = waiting.size === 0;
+  fresh.textContent = fresh.dataset.words.replace("#", numbers.format(waiting.size));
+}
+
+function counts(found) {
+  for (const [view, number] of Object.entries(found ?? {})) {
+    const shown = document.querySelector(`[data-count="${view}"]`);
+    if (shown) shown.textContent = numbers.format(number);
+  }
+}
+
+fresh?.addEventListener("click", () => { list.scrollTop = 0; bring(); });
+list?.addEventListener("scroll", () => { if (list.scrollTop < 5 && waiting.size) bring(); });
+
+// The thread. Entries are replaced by id, so reading a stretch again shows nothing twice.
+const FINAL = new Set(["read", "failed", "rejected"]);
+let refreshing = false, again = false;
+
+async function refresh() {
+  if (!conversation) return;
+  if (refreshing) { again = true; return; }
+  refreshing = true;
+  try {
+    const entries = [...thread.querySelectorAll("[data-id]")];
+    const unsettled = entries.find((entry) => entry.dataset.state && !FINAL.has(entry.dataset.state));
+    const from = entries.indexOf(unsettled ?? entries.at(-1)) - 1;
+    const after = from >= 0 ? `?after=${entries[from].dataset.id}` : "";
+    const answer = await fetch(`/desk/inbox/${conversation}/thread${after}`, part);
+    if (answer.status === 401) return location.reload();
+    if (answer.ok) merge(await answer.text());
+    await head();
+  } catch { /* the next news tries again */ } finally {
+    refreshing = false;
+    if (again) { again = false; refresh(); }
+  }
+}
+
+function merge(html) {
+  const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const entry of [...template.content.querySelectorAll("[data-id]")]) {
+    const shown = document.getElementById(entry.id);
+    if (shown) { if (shown.outerHTML !== entry.outerHTML) shown.replaceWith(entry); }
+    else { entry.classList.add("arrived"); thread.append(entry); }
+  }
+  tick();
+  if (atEnd) thread.scrollTop = thread.scrollHeight;
+}
+
+async function head() {
+  const answer = await fetch(`/desk/inbox/${conversation}/head`, part);
+  if (!answer.ok) return;
+  const { html, token } = await answer.json();
+  const here = document.getElementById("here")?.textContent ?? "";
+  document.getElementById("head").innerHTML = html;
+  document.getElementById("here").textContent = here;
+  const fence = composer?.querySelector("[name=token]");
+  if (fence) fence.value = token;
+  tick();
+}
+
+// Writing. A draft keeps its key until it was taken, so sending twice is sending once; it survives a reload.
+const composer = document.getElementById("composer");
+const text = composer?.querySelector("textarea");
+const kept = `draft:${conversation}`;
+const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+let key = newKey();
+if (text) {
+  text.value = sessionStorage.getItem(kept) ?? "";
+  text.dataset.answer = text.placeholder;
+  text.addEventListener("input", () => { sessionStorage.setItem(kept, text.value); typing(); });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) composer.requestSubmit();
+    if (event.key === "Escape") text.blur();
+  });
+}
+
+function noting() { return composer.querySelector("[name=mode]:checked")?.value === "note"; }
+
+function mode(value) {
+  composer.querySelector(`[name=mode][value=${value}]`).checked = true;
+  composer.classList.toggle("noting", noting());
+  text.placeholder = noting() ? text.dataset.note : text.dataset.answer;
+}
+
+composer?.addEventListener("change", () => mode(noting() ? "note" : "answer"));
+composer?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const refused = document.getElementById("refused"), button = composer.querySelector("button.act");
+  if (!text.value.trim() || button.disabled) return;
+  const form = new FormData(composer);
+  form.set("key", key);
+  form.set("channel", composer.querySelector("[name=identity]")?.selectedOptions[0]?.dataset.channel ?? "");
+  button.disabled = true;
+  refused.textContent = "";
+  try {
+    const body = new URLSearchParams(form);
+    const answer = await fetch(noting() ? composer.dataset.note : composer.action, { ...part, method: "POST", body });
+    if (answer.ok) {
+      text.value = "";
+      sessionStorage.removeItem(kept);
+      key = newKey();
+      await refresh();
+    } else {
+      refused.textContent = (await answer.json().catch(() => ({}))).words ?? answer.statusText;
+      await head();
+    }
+  } catch {
+    refused.textContent = document.getElementById("status").dataset.lost;
+  } finally {
+    button.disabled = false;
+  }
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.closest(".acts")) return;
+  event.preventDefault();
+  const answer = await fetch(form.action, { ...part, method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (answer.status === 401) return location.reload();
+  if (!answer.ok) document.getElementById("refused").textContent = (await answer.json()).words ?? "";
+  refresh();
+});
+
+// The line to the server. After a sleep everything is read again, so nothing depends on what was missed.
+let socket, tries = 0, told = 0, quiet;
+const status = document.getElementById("status");
+
+function connect() {
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/desk/live`);
+  socket.addEventListener("open", async () => {
+    if (conversation) socket.send(JSON.stringify({ type: "open", conversation }));
+    if (tries) { await reload(); status.className = "told"; status.textContent = status.dataset.back; }
+    else status.textContent = "";
+    setTimeout(() => { if (!status.classList.contains("bad")) status.textContent = ""; }, 4000);
+    tries = 0;
+  });
+  socket.addEventListener("message", (event) => {
+    const said = JSON.parse(event.data);
+    if (said.type === "rows") rows(said);
+    else if (said.type === "reload") reload();
+    else if (said.type === "here" && said.conversation === conversation) {
+      const here = document.getElementById("here");
+      here.textContent = said.people.length ? here.dataset.words.replace("#", said.people.join(", ")) : "";
+    } else if (said.type === "typing") {
+      const line = document.getElementById("typing");
+      line.textContent = line.dataset.words.replace("#", said.who);
+      clearTimeout(quiet);
+      quiet = setTimeout(() => { line.textContent = ""; }, 4000);
+    }
+  });
+  socket.addEventListener("close", (event) => {
+    if (event.code === 4401) return location.reload();
+    tries += 1;
+    status.className = "told bad";
+    status.textContent = status.dataset.lost;
+    setTimeout(connect, Math.min(15000, 500 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random()));
+  });
+}
+
+async function reload() {
+  const answer = await fetch(`/desk/inbox/list?view=${list.dataset.view}`, part);
+  if (answer.status === 401) return location.reload();
+  if (answer.ok) {
+    const { html, counts: found } = await answer.json();
+    waiting.clear();
+    announce();
+    for (const old of list.querySelectorAll(".lines, .more")) old.remove();
+    list.insertAdjacentHTML("beforeend", html);
+    counts(found);
+  }
+  await refresh();
+  tick();
+}
+
+function typing() {
+  if (noting() || Date.now() - told < 2000 || socket?.readyState !== WebSocket.OPEN) return;
+  told = Date.now();
+  socket.send(JSON.stringify({ type: "typing" }));
+}
+
+// The keyboard. Nothing is taken from who writes.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+  const lines = [...document.querySelectorAll(".line")];
+  const at = lines.findIndex((line) => line.dataset.id === conversation || line.contains(document.activeElement));
+  const go = (line) => line?.querySelector("a").focus();
+  switch (event.key) {
+    case "j": go(lines[Math.min(at + 1, lines.length - 1)]); break;
+    case "k": go(lines[Math.max(at - 1, 0)]); break;
+    case "r": if (composer) { mode("answer"); text.focus(); } break;
+    case "n": if (composer) { mode("note"); text.focus(); } break;
+    case "a": case "e": document.querySelector(`[data-key="${event.key}"]`)?.click(); break;
+    case "?": document.getElementById("help").showModal(); break;
+    default: return;
+  }
+  event.preventDefault();
+});
+
+if (list) {
+  tick();
+  setInterval(tick, 15000);
+  setInterval(() => {
+    if (thread?.querySelector("[data-state=planned], [data-state=claimed], [data-state=dispatching]")) refresh();
+  }, 2000);
+  if (thread) thread.scrollTop = thread.scrollHeight;
+  connect();
+}

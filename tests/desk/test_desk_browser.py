@@ -1,0 +1,157 @@
+"""The desk in a real browser: an agent signs in, takes a visitor's chat and answers it; colleagues see it happen."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from bot.handoff import ownership
+from bot.handoff.ownership import Request
+from bot.handoff.promises import Promise
+from core.actors import SYSTEM
+from core.agents import Presence
+from core.clock import machine_now
+from desk.access.agents import add_agent, set_password
+from storage import migrate
+from storage.outbox.columns import table
+from storage.store import Store
+from storage.tables import Agent, Conversation, Customer
+from tests.channels.webchat.stage import Stage, set_stage
+from tests.sandbox.browser import browsing
+
+PASSWORD = "seven warm shelves"
+HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with await Store.open(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
+        await migrate.upgrade(store)
+        async with store.write() as connection:
+            for email, name, locale in (
+                ("ann@example.com", "Ann Stone", "en"), ("reza@example.com", "رضا کریمی", "fa"),
+            ):  # fmt: skip
+                await add_agent(connection, email, name, actor=SYSTEM, now=machine_now(), locale=locale)
+                await set_password(connection, email, PASSWORD, actor=SYSTEM, now=machine_now())
+        async with set_stage(store, tmp_path) as stage:
+            yield stage
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Any]:
+    async with browsing() as started:
+        yield started
+
+
+@asynccontextmanager
+async def seated(browser: Any, stage: Stage, email: str, width: int = 1280, **context: Any) -> AsyncIterator[Any]:
+    """An agent who has signed in; the page must not complain nor ask anybody else for anything."""
+    profile = await browser.new_context(viewport={"width": width, "height": 800}, **context)
+    page = await profile.new_page()
+    page.set_default_timeout(45_000)
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    try:
+        await page.goto(f"{stage.url}/desk/sign-in")
+        await page.fill("[name=email]", email)
+        await page.fill("[name=password]", PASSWORD)
+        await page.click("button.act")
+        await page.wait_for_selector(".views")
+        yield page
+        assert complaints == []
+        own = (f"http://127.0.0.1:{stage.port}/", f"ws://127.0.0.1:{stage.port}/", "data:")
+        assert [url for url in asked if not url.startswith(own)] == []
+    finally:
+        await profile.close()
+
+
+async def asked_for_a_person(stage: Stage) -> str:
+    """The visitor's conversation, waiting; nobody is given it by itself."""
+    chat = (await stage.until(lambda: stage.rows(Conversation)))[0]
+    now = stage.clock.now()
+    async with stage.store.write() as connection:
+        await connection.execute(update(table(Customer)).values(first_name="Vera"))
+        await ownership.queue(
+            connection, chat.id, Request("asked", note=HOSTILE), Promise(now, now), actor=SYSTEM, now=now
+        )
+    return str(chat.id)
+
+
+async def test_a_chat_from_both_sides(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
+        await window.say(f"Is it there? {HOSTILE}", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await page.locator(f"#line-{id_}").get_by_text("Vera").wait_for()
+        await page.locator(f"#line-{id_} a").click()
+        await page.locator(".entry.customer").get_by_text("Is it there?").wait_for()
+        async with asyncio.timeout(45):
+            while (await stage.rows(Conversation))[0].agent == "":
+                await page.keyboard.press("a")
+                await page.wait_for_timeout(300)
+        await page.locator(".head").get_by_text("Ann Stone").wait_for()
+        await page.locator(".composer textarea").fill("Yes, on the third shelf.")
+        await page.keyboard.press("Control+Enter")
+        line = (await window.hear("line"))["line"]
+        assert (line["text"], line["from"]) == ("Yes, on the third shelf.", "shop")
+        await page.locator(".entry.agent").get_by_text("Yes, on the third shelf.").wait_for()
+        await page.locator(".entry.agent .s-accepted, .entry.agent .s-delivered").wait_for()
+        await window.say("Wonderful!", "key-0002")
+        await page.locator(".entry.customer").get_by_text("Wonderful!").wait_for()
+        await page.locator("body").click()
+        await page.keyboard.press("n")
+        await page.locator(".composer textarea").fill("She likes poems")
+        await page.locator(".composer button.act").click()
+        await page.locator(".entry.note").get_by_text("She likes poems").wait_for()
+        assert len(await stage.lines()) == 3, "the note did not leave"
+        assert await page.title() != "1", "what a customer writes is text"
+        assert await page.title() != "2"
+
+
+async def test_who_is_slower_is_told(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window:
+        await window.say("hello", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        async with (
+            seated(browser, stage, "ann@example.com") as ann,
+            seated(browser, stage, "reza@example.com") as reza,
+        ):
+            for page in (ann, reza):
+                await page.goto(f"{stage.url}/desk/inbox/{id_}")
+                await page.locator(".entry.customer").wait_for()
+            await ann.locator("#here").get_by_text("رضا کریمی").wait_for()
+            assert await reza.evaluate("document.documentElement.dir") == "rtl"
+            async with stage.store.write() as connection:
+                await ownership.take(connection, id_, "somebody", actor=SYSTEM, now=stage.clock.now())
+            await ann.locator(".composer textarea").fill("I am here")
+            await ann.locator(".composer button.act").click()
+            await ann.locator("#refused").get_by_text("not yours").wait_for()
+            assert await ann.locator(".composer textarea").input_value() == "I am here", "what was written is kept"
+
+
+async def test_a_page_that_slept_catches_up(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com", width=390) as page:
+        await window.say("before", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await page.goto(f"{stage.url}/desk/inbox/{id_}")
+        await page.locator(".entry.customer").get_by_text("before").wait_for()
+        await page.context.set_offline(offline=True)
+        await window.say("while it slept", "key-0002")
+        await page.context.set_offline(offline=False)
+        await page.locator(".entry.customer").get_by_text("while it slept").wait_for()
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, "nothing sticks out on a phone"
+
+
+async def test_signed_out_is_out(stage: Stage, browser: Any) -> None:
+    async with seated(browser, stage, "ann@example.com") as page:
+        await page.get_by_role("button", name="Sign out").click()
+        await page.wait_for_selector("[name=password]")
+        await page.goto(f"{stage.url}/desk/inbox")
+        await page.wait_for_selector("[name=password]")
+        assert {row.presence for row in await stage.rows(Agent)} == {Presence.OFFLINE}
