@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from campaigns.forecast.audience import Audience
+from campaigns.forecast.carried import carried
 from campaigns.forecast.differences import Difference
 from campaigns.forecast.displaced import displaced
 from campaigns.forecast.entrances import WEEKS
@@ -77,7 +78,7 @@ class _Page:
         self._audience(plan.audience)
         self._entrance(plan)
         found = figures(plan.tally, definition, weekly=plan.entrance.stream)
-        self._sends(found)
+        self._sends(found, plan)
         self._gates(found)
         self._displaced(plan)
         self._desk(found)
@@ -158,7 +159,7 @@ class _Page:
 
     # ── the forecast ─────────────────────────────────────────────────────────
 
-    def _sends(self, found: Figures) -> None:
+    def _sends(self, found: Figures, plan: CampaignPlan) -> None:
         if not found.sends:
             self._line(f"\n{escape(self._say('forecast.none'))}")
             return
@@ -173,6 +174,15 @@ class _Page:
         total = self._mean(found, sum(round(line.number, places) for line in found.sends))
         table.add_row(f"  [dim]{self._say('total')}[/]", "", f"[bold]{total}[/]", self._words.money(found.micros))
         self._console.print(table)
+        for line in found.sends:
+            files, size = carried(plan.body, line.step, line.leg, line.channel)
+            if files:
+                said = self._say(
+                    "forecast.files", step=self._words.leg(line.step, line.leg), channel=line.channel,
+                    files=self._words.number(files), size=self._words.number(size / 1e6, mean=True),
+                    total=self._words.number(line.number * size / 1e6, mean=True),
+                )  # fmt: skip
+                self._line(f"  [dim]{escape(said)}[/]")
         if len(found.weeks) > 1:
             weeks = self._table(
                 self._say("week"), self._say("messages"), self._say("cost"), self._say("answers"), left=1
