@@ -5,6 +5,7 @@ it again changes nothing. A visitor who is away finds it when they come back; wh
 email (:mod:`bot.continuation`).
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -89,29 +90,36 @@ class WebchatAdapter:
         return Receipt(line.id)
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
-        """One stored delivery of a window: a line, an address that was left, or how far our lines came. Pure."""
-        said = orjson.loads(raw.payload)
-        visitor = Address(WEBCHAT, str(said["visitor"]))
+        """One stored delivery of a window: a line, an address that was left, or how far our lines came. Pure.
+
+        Of what is no such delivery it makes nothing.
+        """
+        said = _decoded(raw.payload)
+        visitor, account, key = _word(said, "visitor"), raw.account, raw.key
+        sender = Address(WEBCHAT, visitor)
+        if not visitor:
+            return []
         match said.get("kind"):
             case "reached":
                 state = MessageState.READ if said.get("seen") else MessageState.DELIVERED
+                lines = said.get("lines")
+                ids = [id_ for id_ in lines if isinstance(id_, str) and id_] if isinstance(lines, list) else []
                 return [
-                    DeliveryReport(account=raw.account, provider_id=str(id_), status=state, key=f"{raw.key}:{id_}")
-                    for id_ in said.get("lines", ())
+                    DeliveryReport(account=account, provider_id=id_, status=state, key=f"{key}:{id_}") for id_ in ids
                 ]
             case "email":
-                return [ContactLeft(raw.account, raw.key, visitor, str(said["email"]), clean_name(said), _locale(said))]
+                return [ContactLeft(account, key, sender, *(_word(said, name) for name in ("email", "name", "locale")))]
             case _:
                 return [
                     InboundMessage(
-                        account=raw.account,
-                        key=raw.key,
-                        sender=visitor,
-                        text=str(said.get("text", "")),
-                        button=str(said.get("button", "")),
-                        sender_name=clean_name(said),
-                        locale=_locale(said),
-                        customer=str(said.get("customer", "")),
+                        account=account,
+                        key=key,
+                        sender=sender,
+                        text=_word(said, "text"),
+                        button=_word(said, "button"),
+                        sender_name=_word(said, "name"),
+                        locale=_word(said, "locale"),
+                        customer=_word(said, "customer"),
                     )
                 ]
 
@@ -133,13 +141,17 @@ def reached(account: str, visitor: str, lines: list[str], *, seen: bool) -> RawI
     return RawInbound(account, WEBCHAT, f"{visitor}:{'seen' if seen else 'got'}:{lines[-1]}", orjson.dumps(payload))
 
 
-def clean_name(said: dict[str, Any]) -> str:
-    """The name that the window was given, if any."""
-    return str(said.get("name", ""))
+def _decoded(payload: bytes) -> Mapping[str, Any]:
+    try:
+        said = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
-def _locale(said: dict[str, Any]) -> str:
-    return str(said.get("locale", ""))
+def _word(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _checked(message: OutboundMessage) -> tuple[str, dict[str, Any]]:

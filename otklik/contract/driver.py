@@ -5,19 +5,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import unquote_plus
 
-from channels.adapter import Adapter, Polls, ReceivesWebhooks, WebhookRequest
+from channels.adapter import Adapter, WebhookRequest
 from channels.registry import make
 from core.machines.message import MessageState
-from core.messages import OutboundMessage
+from core.messages import ChannelEvent, OutboundMessage, RawInbound
 from otklik.contract.facts import Fact
 
 ACCOUNT = "one"
 """The account's name in every test."""
 MESSAGE_ID = "0" * 26
 """A message's id, of the shape that ours have."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Reads stored deliveries, however they came."""
+
+    def parse(self, raw: RawInbound) -> list[ChannelEvent]: ...
 
 
 def _none_open() -> int:
@@ -94,9 +101,11 @@ class Driver(ABC):
         """The adapter under test, not yet open."""
         return make(self.kind, ACCOUNT, options)
 
-    def reader(self) -> Adapter | ReceivesWebhooks | Polls:
+    def reader(self) -> Reader:
         """What parses this channel's deliveries."""
-        return self.adapter(self.unreachable())
+        adapter = self.adapter(self.unreachable())
+        assert isinstance(adapter, Reader), "the adapter parses deliveries, or the driver names what does"
+        return adapter
 
     def patient(self, options: Mapping[str, object]) -> dict[str, object]:
         """The options with time-outs that no test waits for."""
