@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.continuation import continue_by_email
 from bot.files import FETCH_FILES, FileFetcher
 from bot.handoff.keeping import keep_desk
-from bot.handoffs import Handoffs
+from bot.handoff.requesting import Handoffs
 from bot.processing import Processor
 from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer

@@ -96,7 +96,7 @@ async def queue(
     except IllegalTransition:
         return False
     values = {
-        "state": state, "queue": request.queue, "priority": request.priority, "queued_at": now,
+        "state": state, "last_at": now, "queue": request.queue, "priority": request.priority, "queued_at": now,
         "waiting_since": row.waiting_since or now, "answer_due": promise.answer, "resolve_due": promise.resolve,
         "answered_at": None, "alerted_at": None, "snoozed_until": None, "resolved_at": None,
         "language": request.language or row.language,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
-from bot.handoffs import Handoffs
+from bot.handoff.requesting import Handoffs
 from campaigns.applying import version_hash
 from campaigns.definition import CampaignBody, CampaignDefinition
 from campaigns.engine import HANDOFF, WEBHOOK

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import select, update
 
-from bot.handoffs import Handoffs
+from bot.handoff.requesting import Handoffs
 from campaigns.definition import (
     EVENT,
     CampaignBody,
