@@ -1,10 +1,11 @@
-"""In which language a message is: by its script, and where several share one, by the words that they do not share."""
+"""In which of the languages that have answers a question may be, and in which it is by itself."""
 
 from collections import Counter
 from collections.abc import Collection
 
 from bot.answers.stopwords import STOPWORDS
 from bot.answers.words import words
+from bot.languages import language_of_text
 
 LATIN, CYRILLIC, ARABIC = "latin", "cyrillic", "arabic"
 _SCRIPT_OF = {
@@ -35,8 +36,8 @@ def languages_of(text: str, known: Collection[str], reader: str = "") -> list[st
     ``reader`` is what its writer is known to read: it decides where the words do not.
     """
     script = script_of(text)
-    said = set(words(text))
-    votes = {language: len(said & STOPWORDS.get(language, frozenset())) for language in known}
+    said, told = set(words(text)), language_of_text(text)
+    votes = {language: len(said & STOPWORDS.get(language, frozenset())) + 2 * (language == told) for language in known}
 
     def rank(language: str) -> tuple[bool, int, bool, bool, str]:
         other_script = bool(script) and _SCRIPT_OF.get(language, LATIN) != script
@@ -46,10 +47,11 @@ def languages_of(text: str, known: Collection[str], reader: str = "") -> list[st
 
 
 def language_of(text: str, reader: str = "") -> str:
-    """The language of ``text`` by itself: what its script usually means, or its reader's own."""
+    """The language of ``text`` by itself; where it does not tell, its reader's, if it may be, or what is usual."""
+    told = language_of_text(text)
+    if told:
+        return told
     script = script_of(text)
     if not script:
         return reader or _USUAL[LATIN]
-    if _SCRIPT_OF.get(reader, LATIN) == script and reader and reader not in STOPWORDS:
-        return reader  # a language whose words we do not know
-    return _USUAL[script]
+    return reader if reader and _SCRIPT_OF.get(reader, LATIN) == script else _USUAL[script]

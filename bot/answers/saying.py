@@ -27,7 +27,10 @@ def said_of_answer(value: str) -> tuple[str, str] | None:
 
 
 def content_of(answer: Answer, message_id: str, *, instead: bool = False) -> dict[str, Any]:
-    """What a message says that answers ``message_id``; with ``instead`` after another answer that did not help."""
+    """What a message says that answers ``message_id``; with ``instead`` after another answer that did not help.
+
+    Without a ``message_id`` nobody is asked whether it helped.
+    """
     said = trimmed(parsed(answer.body))
     if instead:
         said = _joined(Formatted(catalogue.text(answer.locale, "answers.instead")), said)
@@ -40,7 +43,7 @@ def content(said: Formatted, answer: Answer, message_id: str, *, instead: bool =
         {"label": one.label, "url": one.url} if one.url else {"label": one.label, "value": one.label}
         for one in answer.buttons
     ]
-    if answer.feedback:
+    if answer.feedback and message_id:
         locale = answer.locale
         said = _joined(said, Formatted(catalogue.text(locale, "answers.helpful")))
         buttons += [
