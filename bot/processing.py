@@ -131,10 +131,10 @@ class Processor:
 
     async def _plain(self, batch: Sequence[Delivery], config: WorkspaceConfig) -> tuple[int, Sequence[Delivery]]:
         """How many were processed, and those that are left: all of them, if it fails."""
-        found = sort(batch, partial(self._context, config))
-        if not found.plain:
-            return 0, batch
         try:
+            found = sort(batch, partial(self._context, config))
+            if not found.plain:
+                return 0, batch
             async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
                 taken = await self._take(connection, [one.delivery.id for one in found.plain])
                 found.plain = [one for one in found.plain if one.delivery.id in taken]

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,50 @@ async def test_a_poison_delivery_is_set_aside_and_blocks_nobody(scene: Scene) ->
     assert states == {"bad": ("quarantined", TRIES), "good": ("processed", 0)}
     (bad,) = await scene.all(Inbound, key="bad")
     assert bad.error.startswith("JSONDecodeError")
+    assert len(await scene.all(Customer)) == 1
+
+
+async def test_plain_messages_share_a_transaction(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of people who are known and of strangers; one that is an order, with its writer's others, has its own."""
+    people = [(await scene.person()).telegram.value for _ in range(4)] + ["501", "502"]
+    said = [(number, who, "Good day") for number in range(5) for who in people]
+    await put(scene.store, *(delivery(f"{number}-{who}", text=text, **{"from": who}) for number, who, text in said))
+    commits, real = 0, scene.store.write
+
+    @asynccontextmanager
+    async def counted() -> Any:
+        nonlocal commits
+        commits += 1
+        async with real() as connection:
+            yield connection
+
+    monkeypatch.setattr(scene.store, "write", counted)
+    assert await processor(scene.store).run_once() == len(said)
+    assert commits == 1
+    await put(scene.store, *(delivery(who, text="hi", **{"from": who}) for who in people))
+    await put(scene.store, delivery("an order", text="help", **{"from": people[0]}))
+    commits = 0
+    assert await processor(scene.store).run_once() == len(people) + 1
+    assert commits == (2 if scene.store.dialect == "sqlite" else 3)
+
+
+async def test_a_message_that_fails_takes_nobody_of_its_batch_with_it(scene: Scene) -> None:
+    """Neither one that cannot even be looked at nor one that fails as it is written down."""
+
+    def read(raw: RawInbound) -> list[ChannelEvent]:
+        (said,) = parse(raw)
+        assert isinstance(said, InboundMessage)
+        broken: Any = {"unreadable": {"text": 7}, "unwritable": {"sent_raw": 7}}
+        return [replace(said, **broken.get(said.text, {}))]
+
+    words = ["hello", "unwritable", "good day", "unreadable", "who is there?"]
+    await put(scene.store, *(delivery(word, text=word, **{"from": "5"}) for word in words))
+    work = Processor(scene.store, {TELEGRAM: read}, VirtualClock(NOW), SECRET)
+    assert [await work.run_once() for _ in range(TRIES + 1)] == [3, 0, 0, 0]
+    states = {row.key: row.state for row in await scene.all(Inbound)}
+    bad = {"unreadable", "unwritable"}
+    assert states == {word: "quarantined" if word in bad else "processed" for word in words}
+    assert [row.body for row in await scene.all(Message)] == [word for word in words if word not in bad]
     assert len(await scene.all(Customer)) == 1
 
 
