@@ -1,29 +1,24 @@
-"""Joining: an address that proves to be another customer's goes to them, with what was said there.
+"""Joining: whoever writes from an address that proves to be another customer's is merged into them.
 
 Only somebody of whom nothing else is known is joined: to make one of two people with a history is a person's decision.
 The caller has locked both customers.
 """
 
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
+from campaigns.customers.merging import merge_on
 from core.actors import Actor
 from core.ids import new_id
-from core.machines.conversation import CONVERSATION, ConversationState
-from core.transitions import apply
 from storage.outbox.columns import table
 from storage.tables import (
     Audit,
-    ConsentRecord,
     Conversation,
     Customer,
     Enrolment,
     Event,
     Identity,
-    Message,
-    Response,
-    SegmentMembership,
 )
 
 _AUDIT = table(Audit)
@@ -41,7 +36,8 @@ async def join_to(
     if not await is_fresh(connection, known.customer_id):
         await _audit(connection, "join refused", known, customer_id, context, source)
         return False
-    await _move(connection, known.customer_id, customer_id)
+    actor = Actor("customer", customer_id)
+    await merge_on(connection, known.customer_id, customer_id, actor, context.now, source=source)
     await _audit(connection, "identity joined", known, customer_id, context, source)
     return True
 
@@ -60,39 +56,6 @@ async def is_fresh(connection: AsyncConnection, customer_id: str) -> bool:
         )
     ).one()
     return row.external_id is None and row.addresses == 1 and not row.enrolled and not row.acted
-
-
-async def _move(connection: AsyncConnection, stranger: str, customer_id: str) -> None:
-    """Give the customer all that the stranger had, and let the stranger go."""
-    open_here = await connection.scalar(
-        select(_CONVERSATIONS.c.id).where(
-            _CONVERSATIONS.c.customer_id == customer_id,
-            _CONVERSATIONS.c.verified.is_(True),
-            _CONVERSATIONS.c.state != ConversationState.RESOLVED,
-        )
-    )
-    if open_here is not None:
-        await _resolve_open(connection, stranger)
-    for model in (Identity, Message, Response, ConsentRecord, Conversation):
-        moved = table(model)
-        await connection.execute(update(moved).where(moved.c.customer_id == stranger).values(customer_id=customer_id))
-    memberships = table(SegmentMembership)
-    await connection.execute(delete(memberships).where(memberships.c.customer_id == stranger))
-    await connection.execute(delete(_CUSTOMERS).where(_CUSTOMERS.c.id == stranger))
-
-
-async def _resolve_open(connection: AsyncConnection, customer_id: str) -> None:
-    """A customer has one open conversation: the stranger's goes to rest beside it."""
-    rows = await connection.execute(
-        select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.state, _CONVERSATIONS.c.last_at).where(
-            _CONVERSATIONS.c.customer_id == customer_id, _CONVERSATIONS.c.state != ConversationState.RESOLVED
-        )
-    )
-    for row in rows.all():
-        state = apply(CONVERSATION, row.state, "ConversationResolved")
-        await connection.execute(
-            update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == row.id).values(state=state, resolved_at=row.last_at)
-        )
 
 
 async def _audit(

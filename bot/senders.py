@@ -22,6 +22,7 @@ from core.errors import PermanentKind
 from core.ids import new_id
 from core.messages import EMAIL, SMS, WHATSAPP, Address, InboundMessage
 from core.text import clipped, folded
+from storage.merging.tombstones import known_by
 from storage.outbox.columns import table
 from storage.statements import insert_into
 from storage.tables import Customer, Identity
@@ -143,7 +144,7 @@ def _blank_customer() -> dict[str, Any]:
 async def _create(connection: AsyncConnection, inbound: InboundMessage, context: Context) -> tuple[str, str, bool]:
     """A new customer with this address: (customer, identity, whether it is new)."""
     address = inbound.sender
-    if inbound.customer and (known_customer := await _vouched(connection, inbound.customer)) is not None:
+    if inbound.customer and (known_customer := await known_by(connection, inbound.customer)) is not None:
         identity_id = await insert_identity(
             connection, known_customer, address, context, verified=True, source=f"logged in, {address.channel}"
         )
@@ -169,12 +170,6 @@ async def _create(connection: AsyncConnection, inbound: InboundMessage, context:
 def wrote_by(channel: str) -> str:
     """Where the address of somebody comes from who wrote first."""
     return f"wrote by {channel}"
-
-
-async def _vouched(connection: AsyncConnection, external_id: str) -> str | None:
-    """The customer whom the shop knows by ``external_id``."""
-    found: str | None = await connection.scalar(select(_CUSTOMERS.c.id).where(_CUSTOMERS.c.external_id == external_id))
-    return found
 
 
 def _country(address: Address) -> str:

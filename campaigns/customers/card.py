@@ -22,6 +22,7 @@ from storage.tables import (
     Event,
     Identity,
     Inbound,
+    MergedCustomer,
     Message,
     SegmentMembership,
     Suppression,
@@ -31,6 +32,7 @@ _CUSTOMERS, _IDENTITIES, _CONSENTS, _RECORDS = table(Customer), table(Identity),
 _MEMBERS, _ENROLMENTS, _CAMPAIGNS = table(SegmentMembership), table(Enrolment), table(Campaign)
 _EVENTS, _MESSAGES, _SUPPRESSIONS = table(Event), table(Message), table(Suppression)
 _BLOBS, _OWNERS, _INBOUND = table(Blob), table(BlobOwner), table(Inbound)
+_TOMBSTONES = table(MergedCustomer)
 LATEST = 10
 
 
@@ -46,6 +48,8 @@ class CustomerCard:
     events: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    merged: list[dict[str, Any]] = field(default_factory=list)
+    """Customers who became this one."""
 
 
 async def customer_card(connection: AsyncConnection, customer_id: str) -> CustomerCard:
@@ -99,6 +103,7 @@ async def customer_card(connection: AsyncConnection, customer_id: str) -> Custom
         await _rows(connection, events),
         await _rows(connection, messages),
         counts,
+        await _rows(connection, _TOMBSTONES.select().where(_TOMBSTONES.c.survivor_id == customer_id)),
     )
 
 

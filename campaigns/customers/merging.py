@@ -22,6 +22,7 @@ from core.errors import Refused, TransactionLost
 from core.ids import ANONYMOUS, new_id
 from core.machines.conversation import CONVERSATION, LIVE_CHAT, RESOLVE, ConversationState
 from core.machines.enrolment import EXIT
+from core.machines.flow_run import FLOW_RUN, LEAVE
 from core.transitions import apply
 from storage.merging.journal import Journal
 from storage.merging.keys import unique_keys
@@ -34,6 +35,7 @@ from storage.tables import (
     Customer,
     Enrolment,
     EnrolmentHistory,
+    FlowRun,
     Grant,
     Merge,
     MergedCustomer,
@@ -44,7 +46,7 @@ MERGED = "merged"
 TRIES = 3
 
 _CUSTOMERS, _ENROLMENTS, _HISTORY, _GRANTS = table(Customer), table(Enrolment), table(EnrolmentHistory), table(Grant)
-_CONVERSATIONS, _MESSAGES = table(Conversation), table(Message)
+_CONVERSATIONS, _MESSAGES, _RUNS = table(Conversation), table(Message), table(FlowRun)
 _MERGES, _TOMBSTONES, _AUDIT = table(Merge), table(MergedCustomer), table(Audit)
 
 
@@ -116,6 +118,7 @@ async def merge_on(
     ended = await _end_younger_journeys(connection, merged_id, survivor_id, now)
     await _renumber_rounds(connection, journal, merged_id, survivor_id)
     grants_ended = await _end_younger_grants(connection, journal, merged_id, survivor_id, now)
+    await _end_older_runs(connection, journal, merged_id, survivor_id, now)
     joined = await _join_conversations(connection, journal, merged_id, survivor_id, now)
     await _tell_journeys(connection, merged_id, now)
     await repoint(connection, journal, merged_id, survivor_id)
@@ -208,6 +211,21 @@ async def _end_younger_grants(
     pairs = _pairs(in_force, merged_id, "product")
     younger = [max(pair, key=lambda row: (row.granted_at, row.id)).id for pair in pairs]
     return await journal.change(_GRANTS, _GRANTS.c.id.in_(younger), {"ended_at": now, "ended_by": MERGED})
+
+
+async def _end_older_runs(
+    connection: AsyncConnection, journal: Journal, merged_id: str, survivor_id: str, now: datetime
+) -> None:
+    """Of two flows that ask the person something the one that began last goes on: that is where they are now."""
+    asking = await connection.execute(
+        select(_RUNS.c.id, _RUNS.c.customer_id, _RUNS.c.state, _RUNS.c.began_at).where(
+            _RUNS.c.customer_id.in_([merged_id, survivor_id]), _RUNS.c.closed_at.is_(None)
+        )
+    )
+    for pair in _pairs(asking, merged_id):
+        older = min(pair, key=lambda row: (row.began_at, row.id))
+        left = {"state": apply(FLOW_RUN, older.state, LEAVE.event), "closed_at": now, "due_at": None}
+        await journal.change(_RUNS, _RUNS.c.id == older.id, left)
 
 
 async def _join_conversations(

@@ -155,6 +155,11 @@ def _print(console: "Console", card: "CustomerCard") -> None:
     ]  # fmt: skip
     facts += [f"{escape(str(name))}: {escape(str(value))}" for name, value in sorted(told["attributes"].items())]
     facts.append(f"known since {told['created_at']:%Y-%m-%d}")
+    facts += [
+        f"was also {escape(one['external_id'] or one['id'])} until {one['at']:%Y-%m-%d}; two again: "
+        f"otklik customer unmerge {one['id']}"
+        for one in card.merged
+    ]
     console.print(Panel("\n".join(facts), title=escape(_name(card)), title_align="left", expand=False))
     _table(console, "addresses", ("channel", "address", "reachable", "since"), [
         (one["channel"], one["address"],

@@ -56,7 +56,7 @@ async def test_who_only_opened_the_bot_is_joined_with_what_they_wrote(scene: Sce
     assert {row.customer_id for row in await scene.all(Response)} == {person.id}
     states = [row.state for row in await scene.all(Conversation, customer_id=person.id)]
     assert sorted(states) == [ConversationState.BOT, ConversationState.RESOLVED]
-    assert [row.action for row in await scene.all(Audit)] == ["identity joined"]
+    assert [row.action for row in await scene.all(Audit)] == ["merge", "identity joined"]
 
 
 async def test_a_chat_of_another_customer_is_left_alone(scene: Scene) -> None:

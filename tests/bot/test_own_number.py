@@ -41,7 +41,8 @@ async def test_stranger_turns_out_to_be_the_customer_with_that_number(scene: Sce
     assert [row.id for row in await scene.all(Customer)] == [owner]
     assert {row.customer_id for row in await scene.all(Message, direction="in")} == {owner}
     assert (await scene.get(Identity, identity)).verified
-    (noted,) = await scene.all(Audit)
+    (merged, noted) = await scene.all(Audit)
+    assert (merged.action, merged.subject_id) == ("merge", owner)
     assert (noted.action, noted.detail["source"]) == ("identity joined", "own number, telegram")
 
 

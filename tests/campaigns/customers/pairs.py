@@ -29,7 +29,8 @@ _journey = st.fixed_dictionaries({
     "sends": st.lists(st.sampled_from(["planned", "claimed", "accepted", "unknown"]), max_size=2),
 })  # fmt: skip
 _talk = st.fixed_dictionaries({
-    "verified": _flag, "state": st.sampled_from(["bot", "queued", "assigned", "resolved"]), "days": _days,
+    "verified": _flag, "days": _days,
+    "state": st.sampled_from(["bot", "queued", "assigned", "resolved"]),
     "tokens": st.lists(st.sampled_from(["t1", "t2", None]), max_size=3),
 })  # fmt: skip
 LIVES = st.fixed_dictionaries({
@@ -47,6 +48,7 @@ LIVES = st.fixed_dictionaries({
     "events": st.integers(0, 2),
     "blobs": st.sets(st.sampled_from(["b1", "b2"])),
     "command": st.sampled_from([None, "open", "done"]),
+    "flows": st.lists(st.tuples(_flag, _days), max_size=2),
     "stranger": _flag,
 })  # fmt: skip
 """What one of them has done so far."""
@@ -93,6 +95,7 @@ class Pair:
             await self.add("campaign_versions", hash=f"v-{name}", campaign_id=self.campaigns[name])
         for name in ("b1", "b2"):
             await self.add("blobs", hash=name)
+        await self.add("flow_versions", hash="f")
         await self.add("budget_uses", budget="b", period_from=NOW, taken_micros=1000)
 
     async def live(self, life: Mapping[str, Any], mark: str, third: str = "") -> str:
@@ -119,6 +122,11 @@ class Pair:
             ended = {} if in_force else {"ended_at": NOW, "ended_by": "redeemed"}
             await self.add("grants", **who, product=product, offer=product, granted_at=NOW - days * DAY, **ended)
         await self._talks(life["talks"], id_, mails[-1])
+        for number, (is_open, days) in enumerate(life["flows"]):
+            asks = is_open and number == 0
+            state, closed = ("asking", None) if asks else ("finished", NOW)
+            run = {"state": state, "closed_at": closed, "due_at": NOW, "began_at": NOW - days * DAY}
+            await self.add("flow_runs", **who, identity_id=mails[0], version="f", **run)
         for tag in life["tags"]:
             await self.add("customer_tags", **who, tag=tag)
         seen = set()

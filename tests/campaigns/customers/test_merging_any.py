@@ -130,6 +130,7 @@ FULL: dict[str, Any] = {
     "events": 2,
     "blobs": {"b1", "b2"},
     "command": "open",
+    "flows": [(True, 3)],
     "stranger": True,
 }  # fmt: skip
 
