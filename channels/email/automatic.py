@@ -4,7 +4,16 @@ import re
 
 from channels.email.structure import Mail, decoded
 
-_LIST_FIELDS = ("list-id", "list-unsubscribe", "list-post", "list-help")
+_LIST_FIELDS = (
+    "list-id",
+    "list-unsubscribe",
+    "list-post",
+    "list-help",
+    "list-subscribe",
+    "list-owner",
+    "list-archive",
+)
+"""RFC 2369 and RFC 2919."""
 _VENDOR_FIELDS = (
     "x-auto-response-suppress",
     "x-autoreply",

@@ -75,7 +75,7 @@ class Composer:
             b"\r\n",
         ]
         if reply_to := message.reply_to or self._reply_address:
-            out += (b"Reply-To: ", _checked(reply_to, ""), b"\r\n")
+            out += (b"Reply-To: ", _checked(reply_to, "", PermanentKind.REJECTED), b"\r\n")
         if message.in_reply_to or message.references:
             out.append(_thread(message))
         if message.unsubscribe_url or message.unsubscribe_mailto:
@@ -87,11 +87,12 @@ class Composer:
         return b"".join(out)
 
 
-def _checked(address: str, name: str) -> bytes:
+def _checked(address: str, name: str, kind: PermanentKind = PermanentKind.BAD_ADDRESS) -> bytes:
+    """The address for a header; ``kind`` is what a wrong one means: of our own addresses no recipient is to blame."""
     try:
         return mailbox(address, name)
     except ValueError as error:
-        raise PermanentFailure(PermanentKind.BAD_ADDRESS, str(error)) from None
+        raise PermanentFailure(kind, str(error)) from None
 
 
 @lru_cache(maxsize=16)

@@ -8,9 +8,13 @@ from channels.email.headers import is_address
 from channels.email.servers import Server, Tls, read_server
 from channels.email.structure import LARGEST_MAIL
 from core.errors import ConfigurationError
+from core.tokens import TOKEN_LENGTH
 
 _DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
 SHORTEST_SECRET = 16
+LONGEST_LOCAL_PART = 64
+"""Octets before the @ (RFC 5321 §4.5.3.1.1)."""
+LONGEST_REPLY_NAME = LONGEST_LOCAL_PART - len("+") - TOKEN_LENGTH
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]")
 FINAL_DOT_SECONDS = 600.0
 """How long to wait for the answer to the content: RFC 5321 §4.5.3.2.6 asks for ten minutes at least."""
@@ -111,6 +115,11 @@ class EmailSettings:
             address = getattr(self, name)
             if (address or name == "sender") and not is_address(address):
                 raise ConfigurationError(f"{name}: {address!r} is not a mail address")
+        if len(self.reply_address.partition("@")[0].encode()) > LONGEST_REPLY_NAME:
+            raise ConfigurationError(
+                f"reply_address: {self.reply_address!r} has more than {LONGEST_REPLY_NAME} letters before the @; "
+                f"replies come with a token behind a plus, and {LONGEST_LOCAL_PART} in all are allowed: use a shorter one"
+            )
         if self.local_hostname and not _HOST.fullmatch(self.local_hostname):
             raise ConfigurationError(f"local_hostname: {self.local_hostname!r} is not a host name")
         if bool(self.dkim_key) != bool(self.dkim_selector):

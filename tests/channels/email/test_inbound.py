@@ -73,6 +73,8 @@ AUTOMATIC = [
     ({"Precedence": "first-class"}, ""),
     ({"List_Id": "<news.example.org>"}, "list-id"),
     ({"List_Unsubscribe": "<mailto:a@example.org>"}, "list-unsubscribe"),
+    ({"List_Archive": "<https://lists.example.org/>"}, "list-archive"),
+    ({"List_Owner": "<mailto:b@example.org>"}, "list-owner"),
     ({"Return_Path": "<>"}, "Return-Path"),
     ({"Return_Path": "<mina@example.net>"}, ""),
     ({"X_Auto_Response_Suppress": "All"}, "x-auto-response-suppress"),

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from channels.email.headers import our_id
 from channels.email.mime import Composer
 from channels.email.settings import EmailSettings
-from core.errors import ConfigurationError, PermanentFailure
+from core.errors import ENDS_REACHABILITY, ConfigurationError, PermanentFailure
 from core.ids import new_id
 from core.messages import EMAIL, Address, Attachment, Button, OutboundMessage
 from core.purposes import Purpose
+from core.tokens import Signer
 
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 NASTY = "\r\n\x00\x0b\x0c\x1c\x85\u2028\u2029\t \ud800<>,;:\"'\\=?-_@аяپ😀"
@@ -262,3 +263,18 @@ def test_a_conversation_stays_in_its_thread():
     long = tuple(f"<{n}@example.net>" for n in range(99))
     kept = message_from_bytes(compose(in_reply_to="<q@example.net>", references=long))["References"].split()
     assert (len(kept), kept[0], kept[-1]) == (20, "<0@example.net>", "<q@example.net>")
+
+
+def test_an_address_for_replies_has_room_for_its_token():
+    fits, too_long = f"{'r' * 21}@example.org", f"{'r' * 22}@example.org"
+    assert EmailSettings(host="x", sender="shop@example.org", reply_address=fits).reply_address == fits
+    with pytest.raises(ConfigurationError, match=r"reply_address: .* more than 21 letters before the @"):
+        EmailSettings(host="x", sender="shop@example.org", reply_address=too_long)
+    token = Signer("x" * 40, "reply").sign(new_id())
+    assert f"Reply-To: {'r' * 21}+{token}@example.org".encode() in compose(reply_to=f"{'r' * 21}+{token}@example.org")
+
+
+def test_no_recipient_is_to_blame_for_our_own_address():
+    with pytest.raises(PermanentFailure) as caught:
+        compose(reply_to="nobody at all")
+    assert caught.value.kind not in ENDS_REACHABILITY

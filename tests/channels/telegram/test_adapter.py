@@ -175,7 +175,11 @@ async def test_a_press_is_answered_and_a_late_answer_hurts_nobody(client: Client
     async with bot_api(client, answerCallbackQuery=(400, late)) as (adapter, calls):
         await adapter.answer_callback(raw, "Спасибо")
         await adapter.answer_callback(raw_update("bot", b'{"update_id":2}'))
-    assert calls == [("answerCallbackQuery", {"callback_query_id": "77", "text": "Спасибо"})]
+        await adapter.answer_callback(raw, "ж" * 300)
+    assert calls == [
+        ("answerCallbackQuery", {"callback_query_id": "77", "text": "Спасибо"}),
+        ("answerCallbackQuery", {"callback_query_id": "77", "text": "ж" * 200}),
+    ]
 
 
 async def test_the_webhook_is_registered_with_its_secret(client: Client) -> None:
