@@ -92,6 +92,7 @@ class Carrier:
     config: WorkspaceConfig
     now: datetime
     answers: Answers
+    purpose: Purpose = Purpose.CONVERSATION
 
     async def carry_out(self, effects: Sequence[Effect]) -> list[Signal]:
         """Do them in order; gives what has come back at once."""
@@ -128,7 +129,7 @@ class Carrier:
             channel=place.channel,
             conversation_id=place.conversation_id,
             client_token=token,
-            purpose=Purpose.CONVERSATION,
+            purpose=self.purpose,
             content=storable(content),
             now=self.now,
         )

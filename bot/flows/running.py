@@ -4,7 +4,7 @@ Everything happens in one transaction with the customer locked exclusively, so t
 and a time-out, move a run one after the other. A flow talks only while the bot has the conversation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -36,8 +36,10 @@ from core.ids import new_id
 from core.machines.conversation import ConversationState
 from core.machines.flow_run import FLOW_RUN, HAND_OVER, LEAVE, OPEN_RUNS
 from core.messages import EMAIL, InboundMessage
+from core.purposes import Purpose
 from core.text import clipped
 from core.transitions import apply
+from storage.given import IDS, given_ids
 from storage.intake import storable
 from storage.outbox.columns import table
 from storage.statements import insert_missing, lock_customers
@@ -102,10 +104,12 @@ async def begin(
     now: datetime,
     *,
     answers: Answers = no_answers,
+    purpose: Purpose = Purpose.CONVERSATION,
 ) -> bool:
     """Begin a flow in a conversation that the bot has; False where there is no such flow, or another one runs.
 
-    Those that come with the program (:mod:`bot.flows.builtin`) need not be applied. The customer is locked.
+    ``purpose`` is why it may write before the customer answers. Flows that come with the program
+    (:mod:`bot.flows.builtin`) need not be applied. The customer is locked.
     """
     live = await live_flows(connection)
     body = live.bodies.get(name) or built_in(name)
@@ -115,7 +119,7 @@ async def begin(
     if name not in live.versions:
         kept = {"hash": version, "flow": name, "body": body.as_json(), "applied_by": "", "created_at": now}
         await insert_missing(connection, _VERSIONS, [kept])
-    await _Runner(connection, place, config, now, answers).begin(name, version, body, "")
+    await _Runner(connection, place, config, now, answers, purpose=purpose).begin(name, version, body, "")
     return True
 
 
@@ -125,6 +129,12 @@ async def leave(connection: AsyncConnection, customer_id: str, now: datetime) ->
     if row is not None:
         await _close(connection, row, now)
     return row is not None
+
+
+async def running(connection: AsyncConnection, customer_ids: Collection[str]) -> frozenset[str]:
+    """Those of the customers who are in a flow: what they write is for it."""
+    wanted = select(_RUNS.c.customer_id).where(given_ids(_RUNS.c.customer_id), _RUNS.c.closed_at.is_(None))
+    return frozenset(await connection.scalars(wanted, {IDS: sorted(set(customer_ids))}))
 
 
 async def resume(
@@ -177,7 +187,7 @@ class _Runner:
 
     def __init__(
         self, connection: AsyncConnection, place: Place, config: WorkspaceConfig, now: datetime, answers: Answers,
-        tongue: str = "",
+        tongue: str = "", purpose: Purpose = Purpose.CONVERSATION,
     ) -> None:  # fmt: skip
         self._connection = connection
         self._place = place
@@ -185,6 +195,7 @@ class _Runner:
         self._now = now
         self._answers = answers
         self._tongue = tongue
+        self._purpose = purpose
 
     async def begin(self, name: str, version: str, body: FlowBody, text: str) -> None:
         """Write a new run and take its first steps."""
@@ -208,7 +219,10 @@ class _Runner:
         await self._move(row.id, row.flow, body, run, signal)
 
     async def _move(self, run_id: str, name: str, body: FlowBody, run: Run, signal: Signal) -> None:
-        carrier = Carrier(self._connection, name, run_id, run.turn, self._place, self._config, self._now, self._answers)
+        carrier = Carrier(
+            self._connection, name, run_id, run.turn, self._place, self._config, self._now, self._answers,
+            self._purpose,
+        )  # fmt: skip
         signals = [signal]
         for _ in range(_MOST_TURNS):
             if not signals:

@@ -15,7 +15,7 @@ from bot.conversations import log_inbound
 from bot.flows.applying import FlowsPart
 from bot.flows.calling import FlowCaller
 from bot.flows.carrying import FLOW_WEBHOOK
-from bot.flows.running import begin, leave, take, time_out_runs
+from bot.flows.running import begin, leave, running, take, time_out_runs
 from bot.senders import resolve
 from campaigns.applying import apply
 from campaigns.definition import Brand, WorkspaceConfig
@@ -266,6 +266,7 @@ async def test_an_answer_to_a_mail_stays_in_its_thread(shop: Shop, anna: Person)
 async def test_leaving_ends_the_run(shop: Shop, anna: Person) -> None:
     await shop.write(anna.telegram, "shop")
     async with shop.store.write() as connection:
+        assert await running(connection, [anna.id, "nobody"]) == {anna.id}
         await lock_customers(connection, [anna.id], shared=False)
         assert await leave(connection, anna.id, NOW)
         assert not await leave(connection, anna.id, NOW)
