@@ -118,7 +118,7 @@ class EmailSettings:
         if len(self.reply_address.partition("@")[0].encode()) > LONGEST_REPLY_NAME:
             raise ConfigurationError(
                 f"reply_address: {self.reply_address!r} has more than {LONGEST_REPLY_NAME} letters before the @; "
-                f"replies come with a token behind a plus, and {LONGEST_LOCAL_PART} in all are allowed: use a shorter one"
+                f"replies come with a token behind a plus, and {LONGEST_LOCAL_PART} in all are allowed: take a shorter"
             )
         if self.local_hostname and not _HOST.fullmatch(self.local_hostname):
             raise ConfigurationError(f"local_hostname: {self.local_hostname!r} is not a host name")
