@@ -70,7 +70,7 @@ async def take(
     An open run hears it, else a flow begins that it sets off: by word, link or button, at last the default one. Orders
     (stop, start, help) are not to come here. The customer is locked; ``inbound.button`` is what was chosen.
     """
-    if inbound.automatic or not sender.verified:
+    if inbound.automatic or inbound.replaces or not sender.verified:  # what was edited has been answered
         return False
     live = await live_flows(connection)
     row = await _open_run(connection, sender.customer_id)

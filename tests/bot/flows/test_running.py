@@ -208,6 +208,7 @@ async def test_a_time_out_does_not_talk_over_a_person(shop: Shop, anna: Person) 
 async def test_nobody_is_talked_to_who_is_not_sure_to_be_there(shop: Shop, anna: Person) -> None:
     assert not await shop.write(Address(EMAIL, "stranger@example.org"), "shop", subject="shop")  # a From: alone
     assert not await shop.write(anna.telegram, "shop", automatic="out of office")
+    assert not await shop.write(anna.telegram, "shop", replaces="an earlier one")
     assert await shop.said() == []
 
 
