@@ -3,9 +3,9 @@
     python benchmarks/slow_provider.py --messages 4000 --rounds 5
 
 The whole service on uvloop, as ``otklik run`` runs it, rates off. Messages of two campaigns are planned before the
-clock starts: ``--messages`` for Telegram, whose fake server takes all at once, and a tenth as many SMS. It stops when every
-Telegram outcome is committed. *alone* has no SMS account; in the others Twilio answers after 10 s, never answers, or
-refuses every connection. Rounds alternate, each in a process of its own; medians and their ratios to *alone* are
+clock starts: ``--messages`` for Telegram, whose fake server takes all at once, and a tenth as many SMS. It stops when
+every Telegram outcome is committed. *alone* has no SMS account; in the others Twilio answers after 10 s, never answers,
+or refuses every connection. Rounds alternate, each in a process of its own; medians and their ratios to *alone* are
 printed: one channel's stall should leave the others 0.95.
 """
 

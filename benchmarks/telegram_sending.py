@@ -3,9 +3,10 @@
     python benchmarks/telegram_sending.py --messages 5000 --rounds 5
 
 *Ours* is the whole service on uvloop, as ``otklik run`` runs it, with Telegram's rates off. The clock starts with
-customers who are enrolled and due, and stops when every outcome is committed. *Bare* gets finished texts and buttons in
-memory and calls ``Bot.send_message`` from as many tasks, once on asyncio's loop and once on uvloop. Rounds alternate,
-each side in a process of its own, against the same fake server in one of its own; medians and ratios are printed.
+customers who are enrolled and due, and stops when every outcome is committed; their journeys then wait, as after any
+message but the last. *Bare* gets finished texts and buttons in memory and calls ``Bot.send_message`` from as many
+tasks, once on asyncio's loop and once on uvloop. Rounds alternate, each side in a process of its own, against the same
+fake server in one of its own; medians and ratios are printed.
 """
 
 import argparse
@@ -30,7 +31,9 @@ from sides import ROOT, Taken, begin, free_port, in_process, parser, take_turns,
 SESSIONS = 8
 TOKEN = "100001:a-benchmark"  # noqa: S105 - the fake server takes any
 CLAIM = 500
-CAMPAIGN = "campaign: letters\naudience: everyone\nstart: now\nsteps:\n  - {send: telegram, template: letter}\n"
+CAMPAIGN = (
+    "campaign: letters\naudience: everyone\nstart: now\nsteps:\n  - {send: telegram, template: letter, wait: 30d}\n"
+)
 LETTER = (
     "---\nbuttons:\n  - {label: 'Yes, tell me more', value: 'yes'}\n  - {label: 'No, thank you', value: 'no'}\n---\n"
     "Dear {{ customer.first_name | default('reader', true) }},\n\n"

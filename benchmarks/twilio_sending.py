@@ -3,10 +3,10 @@
     python benchmarks/twilio_sending.py --messages 4000 --rounds 5
 
 *Ours* is the whole service on uvloop, as ``otklik run`` runs it, with the account's rate off. The clock starts with
-customers who are enrolled and due, and stops when every outcome is committed. *Bare* gets finished parameters in memory
-and calls ``messages.create_async`` of the SDK from as many tasks, once on asyncio's loop and once on uvloop. Rounds
-alternate, each side in a process of its own, against the same fake server in one of its own; medians and ratios are
-printed.
+customers who are enrolled and due, and stops when every outcome is committed; their journeys then wait, as after any
+message but the last. *Bare* gets finished parameters in memory and calls ``messages.create_async`` of the SDK from as
+many tasks, once on asyncio's loop and once on uvloop. Rounds alternate, each side in a process of its own, against the
+same fake server in one of its own; medians and ratios are printed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ CLAIM = 500
 FILES = {
     "segments.yaml": "everyone:\n  where: {field: city, in: [Riga]}\n",
     "campaigns/letters.yaml": (
-        "campaign: letters\naudience: everyone\nstart: now\nsteps:\n  - {send: sms, template: letter}\n"
+        "campaign: letters\naudience: everyone\nstart: now\nsteps:\n  - {send: sms, template: letter, wait: 30d}\n"
     ),
     "templates/letter/sms.txt": (
         "{{ customer.first_name | default('Reader', true) }}, two hundred new books since your last parcel. Shall Vera "

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import orjson
+import twilio.rest.api  # noqa: F401  the SDK would import it on the loop, when the first message leaves
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, encode_basic_auth
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
