@@ -57,11 +57,12 @@ _ASKING = {
 }
 
 
-def _listed(listing: str) -> frozenset[str]:
+def listed(listing: str) -> frozenset[str]:
+    """The words of ``listing``, folded."""
     return frozenset(folded(word) for word in listing.split())
 
 
-STOPWORDS = {"en": _listed(_EN), "ru": _listed(_RU), "fa": _listed(_FA)}
+STOPWORDS = {"en": listed(_EN), "ru": listed(_RU), "fa": listed(_FA)}
 """By language, folded."""
 ASKING = {
     language: {folded(word): what for what, listing in by_what.items() for word in listing.split()}

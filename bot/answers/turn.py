@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.answers.courtesy import ends_a_talk
 from bot.answers.index import Index
 from bot.answers.keeping import Asked, keep_question, keep_verdict, question_of
 from bot.answers.looking import Finding, look_up
@@ -18,6 +19,7 @@ from bot.answers.saying import NO, YES, content_of, said_of_answer
 from bot.answers.wording import ask_endpoint
 from bot.context import Context
 from bot.conversations import plan_answer
+from bot.handoff.answering import WROTE
 from bot.senders import Sender
 from campaigns.definition.answers import Answer
 from core import catalogue
@@ -32,11 +34,15 @@ LONGEST = 2_000
 """Characters of a question that are looked at."""
 NO_ANSWER, NOT_HELPED, ESCALATED = "no answer", "not helped", "escalated"
 """Why a person is wanted."""
+_OURS = ("answer:", "thanks:", "flow:", WROTE)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the turn: whether the bot ``said`` something, and why a ``person`` is wanted (empty: none is)."""
+    """What became of the turn: whether the message is dealt with, and why a ``person`` is wanted (empty: none is).
+
+    ``said`` is also true where there was nothing to say: to a second verdict, to thanks for what was said last.
+    """
 
     said: bool
     person: str = ""
@@ -110,6 +116,8 @@ class _Turn:
     async def answer(self, *, endpoint: bool) -> Outcome:
         """Say what is sure enough; keep what is not."""
         finding = self._look()
+        if finding.best is None and ends_a_talk(self.inbound.text) and await self._talked():
+            return Outcome(said=True)
         if finding.best is None and self.inbound.button:
             return SILENT  # a choice of somebody else's that no answer has for a question
         await keep_question(self.connection, self._asked, finding)
@@ -122,6 +130,16 @@ class _Turn:
             return Outcome(said=False, person=NO_ANSWER) if finding.words else SILENT
         await self._say(finding.best, content_of(finding.best, self.message_id))
         return Outcome(said=True, person=ESCALATED if finding.best.escalate else "")
+
+    async def _talked(self) -> bool:
+        """Whether the last that was said here was said by the bot or by one of our people, not by a campaign."""
+        last = await self.connection.scalar(
+            select(_MESSAGES.c.client_token)
+            .where(_MESSAGES.c.conversation_id == self.conversation.id, _MESSAGES.c.direction == "out")
+            .order_by(_MESSAGES.c.id.desc())
+            .limit(1)
+        )
+        return str(last or "").startswith(_OURS)
 
     def _look(self) -> Finding:
         """By what was written; of a mail that begins a thread also by its subject, if that is surer."""

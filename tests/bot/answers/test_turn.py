@@ -179,3 +179,13 @@ async def test_the_answer_is_planned_once_whatever_comes_twice(scene: Scene) -> 
     assert {row.state for row in await scene.all(Message, direction="out")} == {MessageState.PLANNED}
     assert all(row.not_after > NOW for row in await asked.planned())
     assert (await scene.get(Conversation, asked.conversation_id)).state is ConversationState.BOT
+
+
+async def test_thanks_for_an_answer_ask_nobody_for_anything(scene: Scene) -> None:
+    asked = await talk(scene)
+    assert await asked.says("ok") == SILENT  # to a campaign it may be an answer
+    await asked.says("Where is my order?")
+    await asked.hears()
+    assert await asked.says("Thank you!") == SAID
+    assert not await asked.planned()
+    assert len(await asked.questions()) == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.answers.courtesy import ends_a_talk
 from bot.answers.languages import language_of, languages_of
 from bot.answers.words import digest, stems
 
@@ -56,3 +57,29 @@ def test_languages_of_one_script_are_told_apart_by_their_words() -> None:
     assert languages_of("Paket", known, "de")[0] == "de"
     assert languages_of("Paket", known)[0] == "en"
     assert languages_of("где", known, "de")[0] == "ru"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks!",
+        "ok, thank you so much",
+        "👍",
+        "🙏🙏 ❤️",
+        "Спасибо большое за помощь!",
+        "ок",
+        "خیلی ممنون از شما",
+        "مرسی 🌹",
+    ],
+)
+def test_what_ends_a_talk(text: str) -> None:
+    assert ends_a_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "?", "...", "thanks?", "thanks, where is my order", "ok but it broke", "yes", "no", "hello", "спасибо, нет",
+     "😡", "👎", "ممنون ولی نرسید", "you", "thanks " * 20],
+)  # fmt: skip
+def test_what_does_not(text: str) -> None:
+    assert not ends_a_talk(text)
