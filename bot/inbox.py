@@ -11,6 +11,7 @@ from bot.choices import Choice, chosen
 from bot.contacts import prove_phone
 from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
+from bot.conversing import converse, somebody_talks
 from bot.deeplinks import join
 from bot.files import ask_for_files
 from bot.keywords import Keyword, keyword, may_agree_again, subject_keyword
@@ -83,6 +84,8 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
             await turn.help()
         case _:
             await turn.reply()
+            if await somebody_talks(connection, context.voice):
+                await converse(connection, inbound, sender, turn.conversation_id, turn.message_id, context)
     return sender.customer_id
 
 

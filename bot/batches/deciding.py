@@ -12,9 +12,10 @@ from typing import Any
 from bot.batches.facts import Facts
 from bot.batches.sorting import Plain
 from bot.choices import Choice, has_token, may_choose, picked, redeemed, token_names
+from bot.context import Context
 from bot.conversations import conversation_row, inbound_row, last_words, provider_key, reopened
 from bot.inbox import word_of_order
-from bot.senders import customer_row, identity_row, is_there, wrote_by
+from bot.senders import Sender, customer_row, identity_row, is_there, wrote_by
 from bot.talking import Heard, said_row, talk
 from campaigns.responding.attribution import NOTHING, Attribution
 from campaigns.responding.replies import Reply
@@ -22,6 +23,17 @@ from campaigns.templates.leaving import NARROWING
 from core.machines.conversation import ConversationState
 from core.messages import InboundMessage
 from storage.intake import bounded_key
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message that was logged, as :func:`bot.conversing.converse` takes it."""
+
+    inbound: InboundMessage
+    sender: Sender
+    conversation_id: str
+    message_id: str
+    context: Context
 
 
 @dataclass(slots=True)
@@ -42,6 +54,8 @@ class Decided:
     messages: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    heard_of: list[Turn] = field(default_factory=list)
+    """Messages that somebody may want to answer."""
     left: list[Plain] = field(default_factory=list)
 
 
@@ -143,6 +157,8 @@ class _Customer:
                 self._decided.answers.append(said_row(heard, said, context))
             else:
                 self._reply(one, heard)
+                sender = Sender(customer_id, identity_id, verified=True, attribution=one.credited)
+                self._decided.heard_of.append(Turn(inbound, sender, conversation_id, row["id"], context))
 
     def _sender(self, one: _Read) -> tuple[str, str, str]:
         """The customer, the identity and the customer's locale."""

@@ -25,7 +25,7 @@ class Desk(Value):
     """Who gets a chat, and what happens when nobody does.
 
     ``sticky``: who comes back within it gets the agent they had. ``patience``: after so long without anybody online
-    the bot takes over again and leaves a message for the desk (``nobody: bot``), or they go on waiting. ``reopen``: who
+    they go on waiting for the morning, or the bot takes over again (``nobody: bot``). ``reopen``: who
     writes so soon after the end comes back to their people instead of the bot. ``human`` and ``angry`` are words that
     ask for a person beside the built-in ones; customers of the segment ``vip`` go first, and ask by writing at all.
     """
@@ -34,7 +34,7 @@ class Desk(Value):
     assignment: Literal["least_busy", "round_robin", "manual"] = "least_busy"
     sticky: Period = Period(30, "d")
     patience: Period = Period(10, "m")
-    nobody: Literal["bot", "wait"] = "bot"
+    nobody: Literal["bot", "wait"] = "wait"
     reopen: Period = Period(3, "d")
     vip: str = ""
     human: Words = frozenset()

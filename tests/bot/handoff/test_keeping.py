@@ -64,7 +64,7 @@ async def test_snooze_ends(desk: Desk) -> None:
 
 
 async def test_broken_promise_is_told_once(desk: Desk) -> None:
-    await desk.configured(nobody="wait")
+    await desk.configured()
     id_ = await desk.waiting()
     desk.later(minutes=15)
     assert not (await keep_desk(desk.store, desk.clock)).late, "due is not late"
@@ -78,7 +78,7 @@ async def test_broken_promise_is_told_once(desk: Desk) -> None:
 
 
 async def test_empty_desk_gives_back(desk: Desk) -> None:
-    await desk.configured(patience="10m")
+    await desk.configured(patience="10m", nobody="bot")
     await desk.agent("ann", Presence.AWAY)
     id_ = await desk.waiting()
     desk.later(minutes=9)
