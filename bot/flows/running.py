@@ -83,7 +83,8 @@ async def take(
         return False
     called = live.called_by(inbound.text, button=inbound.button, start=inbound.start_token)
     by_hand = bool(called) and (bool(inbound.start_token) or called in _by_button(live.bodies, inbound.button))
-    runner = _Runner(connection, place, context.config, context.now, answers, _tongue(inbound))
+    tongue = await _tongue(connection, inbound, conversation_id)
+    runner = _Runner(connection, place, context.config, context.now, answers, tongue)
     if row is not None and not by_hand:
         await runner.go_on(row, _heard(inbound))
         return True
@@ -330,9 +331,17 @@ def _heard(inbound: InboundMessage) -> Heard:
     return Heard(inbound.text, inbound.button, inbound.phone, files)
 
 
-def _tongue(inbound: InboundMessage) -> str:
-    """The language that the message suggests."""
-    return inbound.locale or script_language(inbound.text)
+async def _tongue(connection: AsyncConnection, inbound: InboundMessage, conversation_id: str) -> str:
+    """The language that the message suggests, else the conversation's, which a first suggestion becomes.
+
+    Whoever began in Russian and then answers "1" goes on in Russian.
+    """
+    this = _CONVERSATIONS.c.id == conversation_id
+    kept = str(await connection.scalar(select(_CONVERSATIONS.c.language).where(this)) or "")
+    suggested = inbound.locale or script_language(inbound.text)
+    if suggested and not kept:
+        await connection.execute(update(_CONVERSATIONS).where(this).values(language=suggested.partition("-")[0]))
+    return suggested or kept
 
 
 def _by_button(bodies: Mapping[str, FlowBody], button: str) -> set[str]:

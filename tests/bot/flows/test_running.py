@@ -247,6 +247,14 @@ async def test_a_number_by_sms_is_the_choice_of_this_question(shop: Shop, anna: 
     assert (await shop.run()).answers == {"topic": "other", "more": "2"}
 
 
+async def test_the_language_that_somebody_began_in_is_kept(shop: Shop, anna: Person) -> None:
+    await shop.apply(shop=FLOW.replace("words: [shop]", "words: [shop, магазин]"))
+    stranger = shop_stranger()
+    assert await shop.write(stranger, "магазин")
+    assert await shop.write(stranger, "1")
+    assert (await shop.said())[-2:] == ["Что случилось?", "Расскажите."]
+
+
 async def test_an_answer_to_a_mail_stays_in_its_thread(shop: Shop, anna: Person) -> None:
     await shop.apply(shop=FLOW)
     inbound = written(anna.email, "shop", subject="My parcel", message_id="<a@example.org>")
