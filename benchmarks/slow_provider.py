@@ -116,13 +116,14 @@ async def lane(messages: int) -> Taken:
 
 async def slow(port: int, seconds: float | None) -> None:
     """A Messages API that takes everything after so many seconds, or never."""
+    never = asyncio.Event()
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-                await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
+                await (never.wait() if seconds is None else asyncio.sleep(seconds))
                 body = b'{"sid":"SM%032x","status":"queued"}' % id(writer)
                 writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
