@@ -28,7 +28,7 @@ from storage.store import Store
 
 AT_ONCE = 8
 """Messages that are composed in one go: about a millisecond."""
-BULK = 50
+BULK = 32
 """Messages of one batch from which on the way to another process and back is worth it."""
 
 
