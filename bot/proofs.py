@@ -191,6 +191,8 @@ async def forget_codes(connection: AsyncConnection, now: datetime) -> int:
         _PROOFS.c.code != "", or_(_PROOFS.c.ended_at.is_not(None), _PROOFS.c.expires_at <= now)
     )
     ids = list(await connection.scalars(over.limit(500)))
+    if not ids:
+        return 0
     await connection.execute(
         update(_MESSAGES).where(_MESSAGES.c.id.in_(ids)).values(body="", content={"text": "", "forgotten": True})
     )

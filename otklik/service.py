@@ -21,6 +21,7 @@ from bot.files import FETCH_FILES, FileFetcher
 from bot.handoff.keeping import keep_desk
 from bot.handoff.requesting import Handoffs
 from bot.processing import Processor
+from bot.proofs import forget_codes
 from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import MessageLinks
@@ -185,6 +186,7 @@ class Service:
             (self._keep_desk, SWEEP_SECONDS),
             (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
+            (self._forget_codes, HOUSEKEEPING_SECONDS),
             (self._forget_recipients, HOUSEKEEPING_SECONDS),
             (self._keep_segments, HOUSEKEEPING_SECONDS),
             (self._settle_charges, CHARGES_SECONDS),
@@ -213,6 +215,10 @@ class Service:
     async def _keep_desk(self) -> None:
         if await keep_desk(self.store, self.clock):
             self.wakeup.notify(DESK)
+
+    async def _forget_codes(self) -> None:
+        async with self.store.write() as connection:
+            await forget_codes(connection, self.clock.now())
 
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
