@@ -22,6 +22,7 @@ from campaigns.workspace.values import WEEKDAYS
 from core.installed import channel_names
 
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_WEEKDAY: Schema = {"type": "string", "pattern": f"^({'|'.join(WEEKDAYS)})[a-z]*$"}
 _PRICE: Schema = {"type": ["number", "string"], "description": "the most that one message may cost"}
 
 
