@@ -5,24 +5,28 @@ where none of them knows what to say, a person again, if there are any. In the t
 customer locked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.answers.saying import said_of_answer
 from bot.answers.turn import take_turn
 from bot.context import Context, Voice
 from bot.conversations import plan_answer
 from bot.flows import running as flows
 from bot.flows.carrying import no_answers
+from bot.flows.live import live_flows
 from bot.handoff import ownership
 from bot.handoff.hours import WorkingHours
 from bot.handoff.ownership import Request
 from bot.handoff.promises import promised
 from bot.handoff.requesting import request_person
 from bot.handoff.wishes import VIP, wish
+from bot.learning import learn_language
+from bot.proofs import answer_proof
 from bot.senders import Sender
 from bot.talking import language_for
 from campaigns.definition.desk import NORMAL
@@ -64,31 +68,33 @@ async def converse(
     row = (await connection.execute(select(_CONVERSATIONS).where(_CONVERSATIONS.c.id == conversation_id))).one()
     if row.blocked_at is not None:
         return
-    if row.state in LIVE_CHAT:
+    turn = _Turn(connection, inbound, sender, row, message_id, context)
+    if sender.verified:
+        await learn_language(connection, sender.customer_id, inbound.text, context.now)
+        if await turn.prove():
+            return
+    verdict = said_of_answer(inbound.button) is not None
+    if row.state in LIVE_CHAT and not verdict:
         await _reach_people(connection, row, context)
         return
     people = bool(await connection.scalar(select(exists().where(_AGENTS.c.disabled_at.is_(None)))))
-    turn = _Turn(connection, inbound, sender, row, message_id, context)
-    if not sender.verified:
-        if people:
-            await turn.hand_over(FROM_ONLY)
-        return
-    if await flows.running(connection, [sender.customer_id]) and await turn.flow():
-        return
-    why = await turn.wish() if people else ""
-    if not why and people and await turn.ended_lately():
-        why = REOPENED
-    if why:
-        await turn.hand_over(why)
-        return
-    if await turn.flow():
-        return
-    voice = context.voice
-    outcome = await take_turn(
-        connection, inbound, sender, conversation_id, message_id, context, voice.index, endpoint=voice.endpoint
-    )
-    if people and (outcome.person or not (outcome.said or inbound.button)):
-        await turn.hand_over(outcome.person or NO_ANSWER)
+    if verdict:
+        await turn.answer(people=people)
+    elif sender.verified:
+        await turn.talk(people=people)
+    elif people:
+        await turn.hand_over(FROM_ONLY)
+
+
+async def begins_a_flow(
+    connection: AsyncConnection, inbound: InboundMessage, sender: Sender, conversation_id: str, context: Context
+) -> bool:
+    """Let the flow that a deep link names begin; False where it names none."""
+    live = await live_flows(connection)
+    if not live.called_by("", start=inbound.start_token):
+        return False
+    answers = context.voice.answers or no_answers
+    return await flows.take(connection, inbound, sender, conversation_id, context, answers=answers)
 
 
 async def _reach_people(connection: AsyncConnection, row: Any, context: Context) -> None:
@@ -116,12 +122,48 @@ class _Turn:
     message_id: str
     context: Context
 
+    async def talk(self, *, people: bool) -> None:
+        """A flow that runs, a person who is asked for, a flow that begins, or the answers."""
+        if await flows.running(self.connection, [self.sender.customer_id]) and await self.flow():
+            return
+        why = await self.wish() if people else ""
+        if not why and people and await self.ended_lately():
+            why = REOPENED
+        if why:
+            await self.hand_over(why)
+        elif not await self.flow():
+            await self.answer(people=people)
+
+    async def prove(self) -> bool:
+        """Take it for a code that proves an address, where one was asked for; the two customers may be one after it."""
+        proof = await answer_proof(self.connection, self.sender.customer_id, self.inbound.text, self.context)
+        if proof is None:
+            return False
+        sender = replace(self.sender, customer_id=proof.customer_id)
+        await plan_answer(
+            self.connection, self.inbound, sender, self.conversation.id, self.context,
+            client_token=f"proof:{self.message_id}", purpose=Purpose.CONVERSATION, text=proof.said,
+            subject=catalogue.text(await self._language(), "answers.subject"),
+        )  # fmt: skip
+        return True
+
     async def flow(self) -> bool:
         """Let a flow have it."""
         return await flows.take(
             self.connection, self.inbound, self.sender, self.conversation.id, self.context,
             answers=self.context.voice.answers or no_answers,
         )  # fmt: skip
+
+    async def answer(self, *, people: bool) -> None:
+        """Say what the answers know; else people have it, if there are any. Small talk is left alone by answers."""
+        voice = self.context.voice
+        outcome = await take_turn(
+            self.connection, self.inbound, self.sender, self.conversation.id, self.message_id, self.context,
+            voice.index, endpoint=voice.endpoint,
+        )  # fmt: skip
+        nobody_knows = not (len(voice.index) or outcome.said or self.inbound.button)
+        if people and self.conversation.state not in LIVE_CHAT and (outcome.person or nobody_knows):
+            await self.hand_over(outcome.person or NO_ANSWER)
 
     async def wish(self) -> str:
         """Why the message, or who wrote it, wants a person."""

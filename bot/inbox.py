@@ -11,9 +11,10 @@ from bot.choices import Choice, chosen
 from bot.contacts import prove_phone
 from bot.context import Context
 from bot.conversations import is_logged, log_inbound, plan_answer
-from bot.conversing import converse, somebody_talks
+from bot.conversing import begins_a_flow, converse, somebody_talks
 from bot.deeplinks import join
 from bot.files import ask_for_files
+from bot.flows.running import leave as leave_flow
 from bot.keywords import Keyword, keyword, may_agree_again, subject_keyword
 from bot.narrowing import stop_less, ways_to_stop_less
 from bot.senders import Sender, resolve, touch
@@ -63,6 +64,8 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
         return None
     await ask_for_files(connection, logged[0], inbound.attachments, context.now)
     turn = _Turn(connection, inbound, sender, context, *logged)
+    if inbound.start_token and sender.verified and await begins_a_flow(connection, inbound, sender, logged[1], context):
+        return sender.customer_id
     guest: Guest = "stranger" if joined is None else "consented" if joined.consented else "joined"
     said = talk(inbound, guest)
     if said is not None:
@@ -71,21 +74,7 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
     if choice is not None and choice.value in NARROWING:
         await turn.stop_less(choice)
         return sender.customer_id
-    match await turn.order():
-        case Keyword.STOP:
-            await turn.stop()
-        case Keyword.LATER if not inbound.automatic:
-            await turn.rest()
-        case Keyword.START if sender.verified and not inbound.automatic:
-            await turn.reply()
-            await turn.start()
-        case Keyword.HELP if sender.verified and not inbound.automatic:
-            await turn.reply()
-            await turn.help()
-        case _:
-            await turn.reply()
-            if await somebody_talks(connection, context.voice):
-                await converse(connection, inbound, sender, turn.conversation_id, turn.message_id, context)
+    await turn.take()
     return sender.customer_id
 
 
@@ -111,6 +100,27 @@ class _Turn:
     def key(self) -> str:
         """The message's key among all accounts."""
         return f"{self.inbound.account}:{bounded_key(self.inbound.key)}"
+
+    async def take(self) -> None:
+        """Do what it orders; what orders nothing is for somebody to answer."""
+        inbound, sender = self.inbound, self.sender
+        match await self.order():
+            case Keyword.STOP:
+                await self.stop()
+            case Keyword.LATER if not inbound.automatic:
+                await self.rest()
+            case Keyword.START if sender.verified and not inbound.automatic:
+                await self.reply()
+                await self.start()
+            case Keyword.HELP if sender.verified and not inbound.automatic:
+                await self.reply()
+                await self.help()
+            case _:
+                await self.reply()
+                if await somebody_talks(self.connection, self.context.voice):
+                    await converse(
+                        self.connection, inbound, sender, self.conversation_id, self.message_id, self.context
+                    )
 
     async def order(self) -> Keyword | None:
         """The order that the message is."""
@@ -142,6 +152,7 @@ class _Turn:
 
     async def stop(self) -> None:
         """Withdraw marketing on every channel, and say so once on this one."""
+        await leave_flow(self.connection, self.sender.customer_id, self.context.now)
         _, change = await record_opt_out(
             self.connection,
             key=self.key,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.batches.handling import handle_plain
 from bot.batches.sorting import sort
-from bot.context import REPLY, START, Context
+from bot.context import MUTE, REPLY, START, Context, Voice
 from bot.deliveries import Delivery
 from bot.rawmail import keep_attachments, keep_raw, named_by_content, own_raw
 from bot.routing import handle
@@ -64,16 +64,22 @@ class Processor:
 
     ``parsers`` are the adapters' ``parse`` by account; deliveries of other accounts wait until theirs is configured.
     ``secret`` is the workspace's, under which reply addresses and deep links are signed. ``heard`` are the channels on
-    which the last run found more than reports: there may be answers to send.
+    which the last run found more than reports: there may be answers to send. ``voice`` gives what the bot has to
+    say; it is asked before each run, outside of any transaction.
     """
 
-    def __init__(self, store: Store, parsers: Mapping[str, Parser], clock: Clock, secret: str) -> None:
+    def __init__(
+        self, store: Store, parsers: Mapping[str, Parser], clock: Clock, secret: str,
+        voice: Callable[[], Awaitable[Voice]] | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
         self._parsers = parsers
         self._clock = clock
         self._reply_tokens = Signer(secret, REPLY)
         self._start_tokens = Signer(secret, START)
         self._choice_tokens = Signer(secret, CHOICE)
+        self._voice_of = voice
+        self._voice = MUTE
         # by the index of what is stored: whatever was ever processed must not be looked through
         accounts = unindexed(_INBOUND.c.account).in_(sorted(parsers))
         self._waiting = _DELIVERIES.where(is_stored(_INBOUND), accounts).order_by(_INBOUND.c.id)
@@ -90,6 +96,8 @@ class Processor:
             if not rows:
                 return 0
             config = await workspace_config(connection)
+        if self._voice_of is not None:
+            self._voice = await self._voice_of()
         done = 0
         items = [item for row in rows if (item := await self._parsed(row)) is not None]
         reports = [item for item in items if item.is_report]
@@ -216,7 +224,7 @@ class Processor:
 
     def _context(self, config: WorkspaceConfig, item: Delivery) -> Context:
         signers = self._reply_tokens, self._start_tokens, self._choice_tokens
-        return Context(config, item.received_at, self._clock.now(), *signers)
+        return Context(config, item.received_at, self._clock.now(), *signers, self._voice)
 
     async def _take(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         """Those that nobody has processed and nobody else is processing."""

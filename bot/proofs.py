@@ -117,6 +117,11 @@ async def ask_for_proof(
     return asked("sent")
 
 
+def may_be_code(text: str) -> bool:
+    """Whether ``text`` looks like a code that was asked for."""
+    return len(text) <= _LONGEST and _CODE.search(latin_digits(text)) is not None
+
+
 async def answer_proof(connection: AsyncConnection, customer_id: str, text: str, context: Context) -> Answered | None:
     """Take ``text`` as a code that was asked for; None where the customer waits for none, or it is no code.
 

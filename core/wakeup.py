@@ -44,6 +44,7 @@ COMMANDS = "commands"
 INBOUND = "inbound"
 STARTS = "starts"
 DESK = "desk"
+CALLS = "calls"
 
 
 def outbox(channel: str) -> str:

@@ -5,8 +5,8 @@ import sys
 import typer
 
 from otklik.commands import (
-    answers,
     agent,
+    answers,
     apply,
     backup,
     chat,

@@ -45,7 +45,7 @@ from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
 from core.messages import EMAIL, WEBCHAT
-from core.wakeup import COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, LocalWakeup
+from core.wakeup import CALLS, COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, LocalWakeup
 from core.wakeup import outbox as outbox_topic
 from desk.live.feed import Feed
 from otklik.accounts import Account, make_accounts, unserved_countries
@@ -54,6 +54,7 @@ from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
 from otklik.running import usable_cores
 from otklik.settings import Configuration
+from otklik.talking import Bot
 from otklik.wiring import addresses, make_clock
 from storage.chat import ChatLines
 from storage.intake import Intake
@@ -89,6 +90,7 @@ class Service:
     fetching: CommandRunner
     accounts: list[Account]
     feed: Feed
+    bot: Bot
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
 
@@ -137,6 +139,8 @@ class Service:
             tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
             tasks.create_task(self._loop(FETCH_FILES, self.fetching.run_once), name="fetching")
             tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
+            for runner in self.bot.runners:
+                tasks.create_task(self._loop(CALLS, runner), name="calls")
             tasks.create_task(self.feed.run(), name="desk")
             tasks.create_task(self._ticks(), name="ticks")
 
@@ -184,6 +188,7 @@ class Service:
             (self._settle_late_receipts, SWEEP_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
             (self._keep_desk, SWEEP_SECONDS),
+            (self._tick_bot, SWEEP_SECONDS),
             (self._continue_chats, HOUSEKEEPING_SECONDS),
             (self._expire_grants, HOUSEKEEPING_SECONDS),
             (self._forget_codes, HOUSEKEEPING_SECONDS),
@@ -219,6 +224,12 @@ class Service:
     async def _forget_codes(self) -> None:
         async with self.store.write() as connection:
             await forget_codes(connection, self.clock.now())
+
+    async def _tick_bot(self) -> None:
+        if await self.bot.tick():
+            for dispatcher in self.dispatchers:
+                self.wakeup.notify(outbox_topic(dispatcher.channel))
+            self.wakeup.notify(DESK)
 
     async def _expire_grants(self) -> None:
         async with self.store.write() as connection:
@@ -297,6 +308,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         accounts = make_accounts(configuration)
         caller = WebhookCaller(store, clock, configuration.secret)
         stack.push_async_callback(caller.close)
+        bot = Bot(store, clock, configuration)
+        stack.push_async_callback(bot.close)
         intake = await stack.enter_async_context(Intake(store, clock))
         service = Service(
             configuration=configuration,
@@ -309,7 +322,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             runner=Runner(store, clock, wakeup, unserved=unserved_countries(accounts), links=links),
             scheduler=Scheduler(store, clock),
             processor=Processor(
-                store, {account.name: account.parse for account in accounts}, clock, configuration.secret
+                store, {account.name: account.parse for account in accounts}, clock, configuration.secret, bot.voice
             ),
             commands=CommandRunner(
                 store,
@@ -327,6 +340,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             ),
             accounts=accounts,
             feed=Feed(store, wakeup),
+            bot=bot,
         )
         await outbox.register(socket.gethostname(), boot_id(), str(journal.path))
         await service.recover()

@@ -219,8 +219,8 @@ HOLDINGS: tuple[Holding, ...] = (
             "subject": "", "body": "", "content": None, "raw_blob": "",
         },
         kept=("id", "direction", "channel", "account", "purpose", "state", "campaign_id", "enrolment_id", "version",
-              "template", "step", "leg", "owner_token", "lane", "send_at", "not_before", "not_after", "retry_at", "tries",
-              "fence", "lease_until", "worker", "sent_at", "settled_at", "created_at"),
+              "template", "step", "leg", "owner_token", "lane", "send_at", "not_before", "not_after", "retry_at",
+              "tries", "fence", "lease_until", "worker", "sent_at", "settled_at", "created_at"),
     ),
     Holding(
         _ENROLMENTS,

@@ -8,6 +8,7 @@ from bot.context import Context
 from bot.deliveries import Delivery
 from bot.inbox import word_of_order
 from bot.keywords import may_agree_again
+from bot.proofs import may_be_code
 from core.messages import (
     EMAIL,
     SMS,
@@ -64,7 +65,7 @@ def _plain(delivery: Delivery) -> InboundMessage | None:
     if not isinstance(one, InboundMessage) or one.sender.channel == EMAIL or not one.sender.value:
         return None
     special = one.start_token or one.phone or one.attachments or one.automatic or one.reply_tokens
-    if special or word_of_order(one) is not None:
+    if special or may_be_code(one.text) or word_of_order(one) is not None:
         return None
     if one.sender.channel == SMS and may_agree_again(one.text):
         return None

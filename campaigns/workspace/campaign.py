@@ -81,7 +81,8 @@ def read_campaign(node: Node | None, file: str, problems: Problems, channels: Co
         return found
     definition = CampaignDefinition(
         name=title, description=description, topic=topic, purpose=purpose, audience=audience, start=start,
-        period=period, reentry=again, goal=goal, steps=tuple(steps), on_answer=tuple(on_answer), conditions=scope.conditions,
+        period=period, reentry=again, goal=goal, steps=tuple(steps), on_answer=tuple(on_answer),
+        conditions=scope.conditions,
         experiment=experiment, offer=offer, budget=budget, pace=pace, priority=priority,
         edits=next(word for word in EDITS if word == edits),
     )  # fmt: skip

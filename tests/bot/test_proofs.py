@@ -90,9 +90,7 @@ async def test_wrong_codes_are_counted(scene: Scene) -> None:
     assert len(await scene.all(Customer)) == 2
 
 
-@pytest.mark.parametrize(
-    "text", ["12345", "1234567", "call me at 123456 or by my other number, it is urgent, please"]
-)
+@pytest.mark.parametrize("text", ["12345", "1234567", "call me at 123456 or by my other number, it is urgent, please"])
 async def test_other_texts_are_no_codes(scene: Scene, text: str) -> None:
     visitor = await scene.person()
     await ask(scene, visitor.id, "new@example.org")
