@@ -10,10 +10,10 @@ class Role(StrEnum):
     MARKETER = "marketer"  # writes and starts campaigns
     ADMIN = "admin"  # agents, settings, erasing
 
-    def allows(self, needed: "Role") -> bool:
+    def allows(self, needed: str) -> bool:
         """Whether this role may do what ``needed`` may."""
         order = list(Role)
-        return order.index(self) >= order.index(needed)
+        return order.index(self) >= order.index(Role(needed))
 
 
 class Presence(StrEnum):
