@@ -190,7 +190,7 @@ async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMes
         return str(conversation["id"])
     latest: dict[str, Any] = last_words(inbound, at)
     if row.state is ConversationState.RESOLVED:
-        latest |= {"state": reopened(row.state), "resolved_at": None}
+        latest["state"] = reopened(row.state)
     await connection.execute(update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == row.id).values(**latest))
     return str(row.id)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.answers.saying import said_of_answer
@@ -35,7 +35,7 @@ from campaigns.starting.audience import in_segment
 from campaigns.templates.localised import local_date, local_digits
 from core import catalogue
 from core.actors import SYSTEM, Actor
-from core.machines.conversation import LIVE_CHAT, RESOLVE, ConversationState
+from core.machines.conversation import LIVE_CHAT, ConversationState
 from core.messages import EMAIL, InboundMessage
 from core.purposes import Purpose
 from core.text import clipped
@@ -127,7 +127,7 @@ class _Turn:
         if await flows.running(self.connection, [self.sender.customer_id]) and await self.flow():
             return
         why = await self.wish() if people else ""
-        if not why and people and await self.ended_lately():
+        if not why and people and self.ended_lately():
             why = REOPENED
         if why:
             await self.hand_over(why)
@@ -172,16 +172,12 @@ class _Turn:
         desk = self.context.config.desk
         return wish(self.inbound.text, desk) or (VIP if await self._is_vip() else "")
 
-    async def ended_lately(self) -> bool:
+    def ended_lately(self) -> bool:
         """Whether people ended this conversation so lately that it comes back to them."""
         if not self.conversation.agent:
             return False
         config = self.context.config
-        ended = await self.connection.scalar(
-            select(func.max(_EVENTS.c.at, type_=_EVENTS.c.at.type)).where(
-                _EVENTS.c.conversation_id == self.conversation.id, _EVENTS.c.event == RESOLVE.event
-            )
-        )
+        ended = self.conversation.resolved_at
         return ended is not None and ended >= config.desk.reopen.before(self.context.now, zone_named(config.zone))
 
     async def hand_over(self, why: str) -> None:

@@ -26,7 +26,7 @@ _GOES_ON = (
         last_text=bindparam("new_last_text"),
     )
 )
-_BEGINS_AGAIN = _GOES_ON.values(state=bindparam("new_state", type_=Word(ConversationState)), resolved_at=None)
+_BEGINS_AGAIN = _GOES_ON.values(state=bindparam("new_state", type_=Word(ConversationState)))
 
 
 async def write(connection: AsyncConnection, decided: Decided, now: datetime) -> None:

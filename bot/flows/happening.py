@@ -114,7 +114,7 @@ async def _conversation(
         state = apply(CONVERSATION, rows[0].state, "ConversationReopened", {"flow_takes_it": True})
         await connection.execute(
             _CONVERSATIONS.update().where(_CONVERSATIONS.c.id == rows[0].id)
-            .values(state=state, resolved_at=None, last_at=now)
+            .values(state=state, last_at=now)
         )  # fmt: skip
         return rows[0].id, rows[0].token
     new = Conversation(

@@ -112,7 +112,7 @@ async def write_in(connection: AsyncConnection, written: Sequence[tuple[str, str
     latest = dict(_latest(rows))
     resolved = [id_ for id_, state in latest.values() if state is ConversationState.RESOLVED]
     going_on = [id_ for id_, state in latest.values() if state is not ConversationState.RESOLVED]
-    again = {"state": _REOPENED, "resolved_at": None}
+    again = {"state": _REOPENED}
     for ids, values in ((resolved, again), (going_on, {})):
         if ids:
             await connection.execute(

@@ -18,6 +18,7 @@ class Conversation(SQLModel, table=True):
     rises with every change of owner. ``priority`` is 0 (low) to 3 (urgent). ``waiting_since`` is the first message of
     theirs that nobody has answered; ``answer_due`` and ``resolve_due`` are what was promised, empty once kept;
     ``alerted_at`` when the desk was told that a promise broke. ``language`` is the customer's in this conversation.
+    ``resolved_at`` is its last end, which a bot that talks again leaves: campaigns rest after a live chat all the same.
     """
 
     __tablename__ = "conversations"
