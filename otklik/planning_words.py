@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from campaigns.reporting.reasons import reason_in_words
 from core.catalogue import language_of, listed, text
 from core.money import MICRO
-from otklik.reasons import reason_in_words
 
 _FEW = 10
 _PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")

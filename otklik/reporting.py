@@ -10,11 +10,11 @@ from rich.table import Table
 from campaigns.engine.deciding import DROPPED
 from campaigns.limits.budgets import OWN
 from campaigns.limits.spending import Spending
+from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.report import CampaignReport
 from campaigns.reporting.story import Absence, Line, Story
 from core.catalogue import listed, text
 from core.money import Money
-from otklik.reasons import reason_in_words
 from otklik.tallying import print_tallies
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")

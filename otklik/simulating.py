@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from campaigns.reporting.reasons import reason_in_words
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
 from core.catalogue import listed, text
 from core.money import Money
-from otklik.reasons import reason_in_words
 
 MOST_DAYS = 45
 """Beyond that the days are weeks."""

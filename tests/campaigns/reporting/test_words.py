@@ -2,9 +2,9 @@
 
 import pytest
 
+from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.story import Line
 from core.catalogue import text
-from otklik.reasons import reason_in_words
 from otklik.reporting import in_words
 from tests.conftest import NOW
 
