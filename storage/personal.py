@@ -53,7 +53,7 @@ SEARCHED = frozenset({"inbound", "blobs", "links", "commands", "audit", "api_res
 """Tables without a column for the customer that may mention them."""
 IMPERSONAL = frozenset(
     {
-        "agent_sessions", "agents",  # people of ours, who are told of by name in what they did
+        "agent_recovery_codes", "agent_sessions", "agents",  # people of ours, who are told of by name in what they did
         "api_keys", "budget_uses", "canned_replies", "campaign_versions", "campaigns", "cursors", "experiment_weights",
         "flow_versions", "flows", "occurrences",
         "pauses", "quota_uses", "rate_slots", "segment_refreshes", "segments", "settings", "workers",

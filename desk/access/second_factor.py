@@ -15,6 +15,10 @@ DIGITS = 6
 _KEY_BYTES = 20
 _DRIFT = (0, -1, 1)
 """Steps by which a phone's clock may be off."""
+RECOVERY_CODES = 10
+_RECOVERY_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_RECOVERY_LENGTH = 12
+"""Of 31 letters that are not taken for one another: 59 bits."""
 
 
 def new_key() -> str:
@@ -41,15 +45,35 @@ def step_of(key: str, code: str, at: datetime) -> int | None:
     return found
 
 
+def new_recovery_codes() -> list[str]:
+    """Fresh codes for the day when the phone is lost, as people write them down: ``abcd-efgh-jkmn``."""
+    made = []
+    for _ in range(RECOVERY_CODES):
+        letters = "".join(secrets.choice(_RECOVERY_LETTERS) for _ in range(_RECOVERY_LENGTH))
+        made.append("-".join(letters[at : at + 4] for at in range(0, _RECOVERY_LENGTH, 4)))
+    return made
+
+
+def recovery_code(written: str) -> str | None:
+    """What was written, as it is hashed; None where it is no recovery code at all."""
+    letters = written.strip().casefold().replace("-", "").replace(" ", "")
+    return letters if len(letters) == _RECOVERY_LENGTH and set(letters) <= set(_RECOVERY_LETTERS) else None
+
+
 class Sealer:
     """Keeps keys unreadable in the store and its backups: sealed under the workspace's secret."""
 
     def __init__(self, secret: str) -> None:
         key = hashlib.blake2b(b"second factor", key=hashlib.sha256(secret.encode()).digest(), digest_size=32).digest()
+        self._key = key
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
     def sealed(self, key: str) -> str:
         return self._fernet.encrypt(key.encode()).decode()
+
+    def mark(self, agent_id: str, code: str) -> str:
+        """The hash of an agent's recovery code; nobody can try codes against it without the secret."""
+        return hashlib.blake2b(f"{agent_id} {code}".encode(), key=self._key, digest_size=32).hexdigest()
 
     def opened(self, sealed: str) -> str | None:
         """The key; None where it was sealed under another secret."""

@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +34,8 @@ class SignedIn:
     zone: str
     session: str
     seen_at: datetime
+    lent: bool = False
+    """Whether their password was given by somebody else: they choose their own before anything."""
 
 
 async def open_session(connection: AsyncConnection, agent_id: str, browser: str, now: datetime) -> str:
@@ -52,7 +56,7 @@ async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedI
     row = (
         await connection.execute(
             select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.email, _AGENTS.c.role, _AGENTS.c.locale, _AGENTS.c.zone,
-                   _SESSIONS.c.hash, _SESSIONS.c.seen_at)
+                   _AGENTS.c.password_until, _SESSIONS.c.hash, _SESSIONS.c.seen_at)
             .join(_SESSIONS, _SESSIONS.c.agent_id == _AGENTS.c.id)
             .where(_SESSIONS.c.hash == _hash(token), _SESSIONS.c.expires_at > now, _AGENTS.c.disabled_at.is_(None))
         )
@@ -60,8 +64,24 @@ async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedI
     return (
         None
         if row is None
-        else SignedIn(row.id, row.name, row.email, row.role, row.locale, row.zone, row.hash, row.seen_at)
+        else SignedIn(
+            row.id,
+            row.name,
+            row.email,
+            row.role,
+            row.locale,
+            row.zone,
+            row.hash,
+            row.seen_at,
+            row.password_until is not None,
+        )
     )
+
+
+async def browsers(connection: AsyncConnection, agent_id: str, now: datetime) -> Sequence[Any]:
+    """The agent's signed-in browsers, the last used first."""
+    found = select(_SESSIONS).where(_SESSIONS.c.agent_id == agent_id, _SESSIONS.c.expires_at > now)
+    return (await connection.execute(found.order_by(_SESSIONS.c.seen_at.desc(), _SESSIONS.c.hash))).all()
 
 
 async def seen(connection: AsyncConnection, session: str, now: datetime) -> None:

@@ -6,8 +6,9 @@ What is answered does not tell whether an address is known: nobody's password ta
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.actors import Actor
@@ -17,9 +18,9 @@ from desk.access.passwords import matches
 from desk.access.sessions import open_session
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Agent, Audit
+from storage.tables import Agent, AgentRecoveryCode, Audit
 
-_AGENTS, _AUDIT = table(Agent), table(Audit)
+_AGENTS, _AUDIT, _RECOVERY = table(Agent), table(Audit), table(AgentRecoveryCode)
 TRIES = 5
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
@@ -31,6 +32,7 @@ class Answer(StrEnum):
     IN = "in"
     WRONG = "wrong"  # address, password or code
     LOCKED = "locked"  # too many wrong ones: later again
+    OVER = "over"  # the password is right, but was lent and ran out
     CODE = "code"  # the password is right, a code is asked for
 
 
@@ -42,6 +44,8 @@ class Tried:
     agent_id: str = ""
     token: str = ""
     until: datetime | None = None
+    lent: bool = False
+    """Whether the password is somebody else's: they choose their own now."""
 
 
 class Entrance:
@@ -63,27 +67,40 @@ class Entrance:
             return Tried(Answer.WRONG)
         if not right:
             return await self._wrong(row.id, now)
-        key = self._sealer.opened(row.totp) if row.totp else None
+        if row.password_until is not None and row.password_until <= now:
+            return Tried(Answer.OVER)
         if row.totp and not code.strip():
             return Tried(Answer.CODE, row.id)
+        tried = await self._enter(row, code, browser, now)
+        return tried or await self._wrong(row.id, now)
+
+    async def _enter(self, row: Any, code: str, browser: str, now: datetime) -> Tried | None:
+        """A session for whose password is right; None where the second factor is not."""
+        key = self._sealer.opened(row.totp) if row.totp else None
         step = second_factor.step_of(key, code, now) if key else None
-        if row.totp and step is None:
-            return await self._wrong(row.id, now)
+        recovery = second_factor.recovery_code(code) if row.totp and step is None else None
+        if row.totp and step is None and recovery is None:
+            return None
         async with self._store.write() as connection:
-            # the condition makes a code good once, also for two tries at the same moment
+            # the conditions make a code good once, also for two tries at the same moment
+            if recovery is not None:
+                mark = self._sealer.mark(row.id, recovery)
+                used = delete(_RECOVERY).where(_RECOVERY.c.agent_id == row.id, _RECOVERY.c.hash == mark)
+                if not (await connection.execute(used)).rowcount:
+                    return None
             let_in = await connection.execute(
                 update(_AGENTS)
                 .where(
                     _AGENTS.c.id == row.id, _AGENTS.c.password == row.password, _AGENTS.c.disabled_at.is_(None),
-                    _AGENTS.c.totp_step < step if step is not None else _AGENTS.c.totp == "",
+                    _AGENTS.c.totp_step < step if step is not None else _AGENTS.c.totp == row.totp,
                 )
                 .values(wrong_passwords=0, locked_until=None, totp_step=step or row.totp_step)
             )  # fmt: skip
-            if let_in.rowcount:
-                token = await open_session(connection, row.id, browser, now)
-                await self._note(connection, row.id, "sign in", now)
-                return Tried(Answer.IN, row.id, token)
-        return await self._wrong(row.id, now)
+            if not let_in.rowcount:
+                return None
+            token = await open_session(connection, row.id, browser, now)
+            await self._note(connection, row.id, "sign in" if recovery is None else "sign in by recovery code", now)
+        return Tried(Answer.IN, row.id, token, lent=row.password_until is not None)
 
     async def _wrong(self, agent_id: str, now: datetime) -> Tried:
         async with self._store.write() as connection:

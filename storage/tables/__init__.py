@@ -18,7 +18,7 @@ from storage.tables.chat import ChatLine
 from storage.tables.choices import BudgetUse, ExperimentWeights, Grant, OfferCode, QuotaUse, Task
 from storage.tables.conversations import Conversation, Response
 from storage.tables.customers import Consent, ConsentRecord, Customer, Event, Identity, Suppression
-from storage.tables.desk import Agent, AgentSession, CannedReply, ConversationEvent
+from storage.tables.desk import Agent, AgentRecoveryCode, AgentSession, CannedReply, ConversationEvent
 from storage.tables.flows import Flow, FlowRun, FlowVersion
 from storage.tables.merging import AddressProof, DistinctPair, Merge, MergedCustomer, MergeMove
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
@@ -30,6 +30,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "AddressProof",
     "Agent",
+    "AgentRecoveryCode",
     "AgentSession",
     "ApiKey",
     "ApiResponse",

@@ -17,7 +17,8 @@ class Agent(SQLModel, table=True):
     ``languages`` are two-letter codes, ``skills`` the names of queues they answer (none: every queue). ``capacity`` is
     how many chats they hold at once. ``shift`` is from weekday ("0" is Monday) to ["HH:MM", "HH:MM"]; empty: whenever
     they are online. ``presence_at`` is the last sign from their browser (machine time), ``given_at`` when they last got
-    a chat. ``totp`` is sealed. ``telegram`` is their user id there, by which topics know them.
+    a chat. ``totp`` is sealed. ``telegram`` is their user id there, by which topics know them. ``password_until`` is
+    when a password runs out that somebody else gave them (machine time); None: it is their own.
     """
 
     __tablename__ = "agents"
@@ -37,6 +38,7 @@ class Agent(SQLModel, table=True):
     given_at: datetime | None = Field(default=None, sa_type=Instant)
     telegram: str | None = Field(default=None, unique=True)
     password: str = ""
+    password_until: datetime | None = Field(default=None, sa_type=Instant)
     totp: str = ""
     totp_step: int = 0
     wrong_passwords: int = 0
@@ -56,6 +58,15 @@ class AgentSession(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
     seen_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
+
+
+class AgentRecoveryCode(SQLModel, table=True):
+    """A code that stands in once for an agent's second factor. ``hash`` is keyed with the workspace's secret."""
+
+    __tablename__ = "agent_recovery_codes"
+
+    hash: str = Field(primary_key=True)
+    agent_id: str = Field(sa_type=Id, foreign_key="agents.id", index=True)
 
 
 class ConversationEvent(SQLModel, table=True):
