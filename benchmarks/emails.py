@@ -22,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -315,16 +315,26 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
             print(
                 f"{told.messages:,} mails of {size:,.0f} bytes, {SESSIONS} sessions, {stores.kind}, {name}", flush=True
             )
-            begins = {"ours": "prepared", "planned": "planned"}
-            sides = ("ours", "planned", *SIDES[1:]) if told.planned else SIDES
-            taken = take_turns(
-                told, lambda part: run(part, stores.fresh(begins[part]) if part in begins else stores.prepared), sides
-            )
+            taken = sides_of(told, stores, run)
     finally:
         stores.drop()
-    tell(taken, told.messages, "bare aiosmtplib")
+    tell_sides(taken, told, "bare aiosmtplib")
+
+
+def tell_sides(taken: dict[str, list[Taken]], told: argparse.Namespace, rival: str) -> None:
+    """The medians and ratios of what :func:`sides_of` took."""
+    tell(taken, told.messages, rival)
     if told.planned:
-        tell(taken, told.messages, "bare aiosmtplib", "ours, from planned", "planned")
+        tell(taken, told.messages, rival, "ours, from planned", "planned")
+
+
+def sides_of(told: argparse.Namespace, stores: Stores, run: Callable[[str, str], Taken]) -> dict[str, list[Taken]]:
+    """The rounds of ours from the start, ours from where all is planned if that is asked for, and the bare sides."""
+    begins = {"ours": "prepared", "planned": "planned"}
+    sides = ("ours", "planned", *SIDES[1:]) if told.planned else SIDES
+    return take_turns(
+        told, lambda part: run(part, stores.fresh(begins[part]) if part in begins else stores.prepared), sides
+    )
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -352,7 +362,6 @@ def run_part(told: argparse.Namespace) -> None:
 
 def main() -> None:
     taking = parser(__doc__, 5000)
-    taking.add_argument("--planned", action="store_true", help="measure also from where the messages stand planned")
     taking.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
     begin(taking.parse_args(), run_part, compare)
 

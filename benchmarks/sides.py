@@ -99,6 +99,7 @@ def parser(about: str | None, messages: int) -> argparse.ArgumentParser:
     made.add_argument("--messages", type=int, default=messages)
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--database", default="", help="a PostgreSQL server's URL; databases are made and dropped there")
+    made.add_argument("--planned", action="store_true", help="measure also from where the messages stand planned")
     made.add_argument("--profile", default="", help="write a cProfile of our side to this file")
     made.add_argument("--part", default="", help=argparse.SUPPRESS)
     made.add_argument("--folder", type=Path, default=Path(), help=argparse.SUPPRESS)

@@ -4,9 +4,10 @@
 
 *Ours* is the whole service on uvloop, as ``otklik run`` runs it, with the account's rate off. The clock starts with
 customers who are enrolled and due, and stops when every outcome is committed; their journeys then wait, as after any
-message but the last. *Bare* gets finished parameters in memory and calls ``messages.create_async`` of the SDK from as
-many tasks, once on asyncio's loop and once on uvloop. Rounds alternate, each side in a process of its own, against the
-same fake server in one of its own; medians and ratios are printed.
+message but the last. With ``--planned`` also a side whose messages stand planned already. *Bare* gets finished
+parameters in memory and calls ``messages.create_async`` of the SDK from as many tasks, once on asyncio's loop and
+once on uvloop. Rounds alternate, each side in a process of its own, against the same fake server in one of its own;
+medians and ratios are printed.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from emails import Stores, ours
-from sides import ROOT, Taken, begin, free_port, in_process, parser, take_turns, tell
+from emails import Stores, ours, plan, sides_of, tell_sides
+from sides import ROOT, Taken, begin, free_port, in_process, parser
 
 SESSIONS = 8
 SID, TOKEN, SENDER = "AC" + "0" * 32, "a-benchmark", "+12025550100"
@@ -110,15 +111,13 @@ async def prepare(folder: Path, url: str, messages: int) -> None:
 
 
 async def dump(path: Path, messages: int) -> None:
-    """The parameters that the prepared store would send, for the bare side."""
+    """The parameters that the planned store would send, for the bare side."""
     from campaigns.composing.composer import Composer
     from campaigns.composing.links import MessageLinks
     from campaigns.gates import DISPATCH_GATES
-    from campaigns.running.runner import Runner
     from channels.twilio.rendering import render
     from core.clock import SystemClock
     from core.messages import OutboundMessage
-    from core.wakeup import LocalWakeup
     from otklik.settings import load_settings
     from otklik.wiring import addresses
     from storage.outbox.outbox import Outbox
@@ -127,9 +126,6 @@ async def dump(path: Path, messages: int) -> None:
     configuration, clock = load_settings(None), SystemClock()
     calls: list[dict[str, Any]] = []
     async with await Store.open(configuration.settings.database_url) as store:
-        runner = Runner(store, clock, LocalWakeup())
-        while await runner.run_once():
-            pass
         outbox = Outbox(store, clock, DISPATCH_GATES, worker="dump")
         composer = Composer(store, clock, MessageLinks(addresses(configuration)))
         while claims := await outbox.claim("sms", CLAIM):
@@ -202,12 +198,13 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
         with running_server(port):
             stores.make()
             run("prepare", stores.prepared)
-            run("dump", stores.fresh())
+            run("plan", stores.fresh(name="planned"))
+            run("dump", stores.fresh("planned"))
             print(f"{told.messages:,} SMS, {SESSIONS} sessions, {stores.kind}", flush=True)
-            taken = take_turns(told, lambda part: run(part, stores.fresh() if part == "ours" else stores.prepared))
+            taken = sides_of(told, stores, run)
     finally:
         stores.drop()
-    tell(taken, told.messages, "Twilio's client")
+    tell_sides(taken, told, "Twilio's client")
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -224,7 +221,9 @@ def run_part(told: argparse.Namespace) -> None:
             asyncio.run(prepare(told.folder, os.environ["OTKLIK_DATABASE_URL"], told.messages))
         case "dump":
             asyncio.run(dump(calls, told.messages))
-        case "ours":
+        case "plan":
+            asyncio.run(plan())
+        case "ours" | "planned":
             print(json.dumps(run_async(ours(told.messages))))
         case "bare":
             print(json.dumps(asyncio.run(bare(calls, told.port))))
