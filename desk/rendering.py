@@ -50,6 +50,13 @@ class Reader:
         """In the reader's numerals."""
         return local_digits(str(value), self.locale)
 
+    def channel(self, name: str) -> str:
+        """A channel's name in their language; one that a plugin brought is named as it names itself."""
+        try:
+            return catalogue.text(self.locale, f"desk.channel_{name}")
+        except KeyError:
+            return name
+
     def clock(self, instant: datetime) -> str:
         """The time of day in their zone."""
         return self.number(f"{instant.astimezone(zone_named(self.zone)):%H:%M}")
@@ -73,7 +80,8 @@ class Reader:
 def rendered(template: str, reader: Reader, **values: Any) -> str:
     """A template's text."""
     made: str = _environment().get_template(template).render(
-        reader=reader, say=reader.say, number=reader.number, time=reader.time, **values
+        reader=reader, say=reader.say, number=reader.number, time=reader.time,
+        channel_name=reader.channel, **values
     )  # fmt: skip
     return made
 

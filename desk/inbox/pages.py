@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from bot.handoff import ownership
-from bot.handoff.answering import Draft, answer, note
+from bot.handoff.answering import LONGEST, Draft, answer, note
 from bot.handoff.ownership import NotYours
+from campaigns.limits.prices import PriceList
 from core.actors import Actor
 from core.clock import Clock
 from core.errors import OtklikError, Refused
@@ -20,9 +21,11 @@ from core.transitions import IllegalTransition
 from core.wakeup import DESK, Wakeup
 from core.wakeup import outbox as outbox_topic
 from desk.access.sessions import SignedIn
+from desk.canned.pages import CannedPages
 from desk.guard import Guard, reader_of
 from desk.inbox.card import card_of
 from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
+from desk.inbox.measuring import measured
 from desk.inbox.thread import entries
 from desk.rendering import HEADERS, Reader, page, rendered
 from storage.outbox.columns import table
@@ -48,10 +51,11 @@ class InboxPages:
         """Paths below ``/desk``."""
         acts: dict[str, Callable[[Request, SignedIn, str, Any], Awaitable[Response]]] = {
             "answer": self._answer, "note": self._note, "take": self._take, "return": self._return,
-            "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave,
+            "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave, "measure": self._measure,
         }  # fmt: skip
         page_of = self._guard.page
         return [
+            *CannedPages(self._store, self._clock, self._guard).routes(),
             Route("/", page_of(self._home), methods=["GET"]),
             Route("/inbox", page_of(self._inbox), methods=["GET"]),
             Route("/inbox/list", page_of(self._list), methods=["GET"]),
@@ -140,6 +144,18 @@ class InboxPages:
         async with self._store.write() as connection:
             await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
         return self._done(request, id_)
+
+    async def _measure(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        """How many SMS a draft is, and at which price, in words; empty where it is none."""
+        workspace = await self._guard.workspace()
+        prices = PriceList.of(workspace, self._clock.now())
+        async with self._store.read() as connection:
+            found = await measured(connection, prices, _id(_text(form, "identity")), _text(form, "text")[:LONGEST])
+        reader, words = reader_of(me, workspace.zone), ""
+        if found is not None:
+            name, price = ("sms_measure", found.price) if found.price else ("sms_measure_only", "")
+            words = reader.say(name, parts=reader.number(found.parts), price=reader.number(price))
+        return JSONResponse({"words": words}, headers=dict(HEADERS))
 
     async def _take(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         seen = _text(form, "token")

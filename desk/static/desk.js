@@ -270,6 +270,7 @@ document.addEventListener("keydown", (event) => {
     case "k": go(lines[Math.max(at - 1, 0)]); break;
     case "r": if (composer) { mode("answer"); text.focus(); } break;
     case "n": if (composer) { mode("note"); text.focus(); } break;
+    case "/": if (composer) { mode("answer"); text.focus(); text.value ||= "/"; text.dispatchEvent(new Event("input")); } break;
     case "a": case "e": document.querySelector(`[data-key="${event.key}"]`)?.click(); break;
     case "?": document.getElementById("help").showModal(); break;
     default: return;
