@@ -42,9 +42,13 @@ class UnknownSend:
     reason: str
 
 
-async def unknown_sends(connection: AsyncConnection, limit: int = 200) -> tuple[int, list[UnknownSend]]:
-    """How many there are, and the oldest of them."""
-    condition = (_MESSAGES.c.state == MessageState.UNKNOWN, _MESSAGES.c.direction == "out")
+async def unknown_sends(
+    connection: AsyncConnection, limit: int = 200, *, campaign_id: str = ""
+) -> tuple[int, list[UnknownSend]]:
+    """How many there are (of one campaign, where it is given), and the oldest of them."""
+    condition = [_MESSAGES.c.state == MessageState.UNKNOWN, _MESSAGES.c.direction == "out"]
+    if campaign_id:
+        condition.append(_MESSAGES.c.campaign_id == campaign_id)
     total = await connection.scalar(select(func.count()).select_from(_MESSAGES).where(*condition)) or 0
     rows = await connection.execute(
         select(

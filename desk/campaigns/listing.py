@@ -1,0 +1,86 @@
+"""The list: every campaign by its state, with what it came to and what it does next."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from campaigns.definition import WorkspaceConfig
+from campaigns.reporting.report import LEFT
+from campaigns.versions import definitions
+from core.machines.campaign import CampaignState
+from core.machines.message import MessageState
+from desk.campaigns.coming import Coming, next_start, planned
+from storage.outbox.columns import table
+from storage.tables import Campaign, Enrolment, Message
+
+_CAMPAIGNS, _ENROLMENTS, _MESSAGES = table(Campaign), table(Enrolment), table(Message)
+ORDER = (
+    CampaignState.ACTIVE, CampaignState.PAUSED, CampaignState.DRAFT, CampaignState.ENDED, CampaignState.STOPPED,
+    CampaignState.ARCHIVED,
+)  # fmt: skip
+"""What needs an eye first."""
+RESPONDED = ("answered", "converted")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One campaign in the list. ``waits``: a version of it waits for another person's approval."""
+
+    name: str
+    state: CampaignState
+    description: str
+    waits: bool
+    entered: int
+    in_flight: int
+    responded: int
+    sent: int
+    unknown: int
+    coming: Sequence[Coming]
+
+
+async def cards(
+    connection: AsyncConnection, config: WorkspaceConfig, now: datetime, zone: str
+) -> Sequence[tuple[CampaignState, Sequence[Card]]]:
+    """The cards by state, states that have none left out; days are those of ``zone``."""
+    rows = (await connection.execute(_CAMPAIGNS.select().order_by(_CAMPAIGNS.c.name))).all()
+    known = await definitions(connection, {row.version for row in rows})
+    journeys: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in await connection.execute(
+        select(
+            _ENROLMENTS.c.campaign_id, _ENROLMENTS.c.state, _ENROLMENTS.c.closed_at.is_(None).label("open"),
+            func.count().label("number"),
+        ).group_by(_ENROLMENTS.c.campaign_id, _ENROLMENTS.c.state, _ENROLMENTS.c.closed_at.is_(None))
+    ):  # fmt: skip
+        journeys[row.campaign_id][row.state.value] += row.number
+        journeys[row.campaign_id]["open"] += row.number if row.open else 0
+        journeys[row.campaign_id]["all"] += row.number
+    sends: dict[str, Counter[MessageState]] = defaultdict(Counter)
+    for row in await connection.execute(
+        select(_MESSAGES.c.campaign_id, _MESSAGES.c.state, func.count().label("number"))
+        .where(_MESSAGES.c.campaign_id.is_not(None))
+        .group_by(_MESSAGES.c.campaign_id, _MESSAGES.c.state)
+    ):
+        sends[row.campaign_id][row.state] += row.number
+    active = [row.id for row in rows if row.state is CampaignState.ACTIVE]
+    soon = await planned(connection, active, now, zone)
+    found: dict[CampaignState, list[Card]] = {}
+    for row in rows:
+        definition = known.get(row.version)
+        coming = list(soon.get(row.id, ()))
+        if definition is not None and row.state is CampaignState.ACTIVE:
+            start = await next_start(connection, definition, config, now)
+            coming += [start] if start is not None else []
+        own, out = journeys[row.id], sends[row.id]
+        found.setdefault(row.state, []).append(
+            Card(
+                name=row.name, state=row.state, description=definition.description if definition else "",
+                waits=bool(row.pending), entered=own["all"], in_flight=own["open"],
+                responded=sum(own[state] for state in RESPONDED), sent=sum(out[state] for state in LEFT),
+                unknown=out[MessageState.UNKNOWN], coming=coming,
+            )
+        )  # fmt: skip
+    return [(state, found[state]) for state in ORDER if state in found]
