@@ -28,6 +28,7 @@ from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
 from desk.inbox.measuring import measured
 from desk.inbox.thread import entries
 from desk.rendering import HEADERS, Reader, page, rendered
+from desk.search.pages import SearchPages
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Conversation
@@ -56,6 +57,7 @@ class InboxPages:
         page_of = self._guard.page
         return [
             *CannedPages(self._store, self._clock, self._guard).routes(),
+            *SearchPages(self._store, self._guard).routes(),
             Route("/", page_of(self._home), methods=["GET"]),
             Route("/inbox", page_of(self._inbox), methods=["GET"]),
             Route("/inbox/list", page_of(self._list), methods=["GET"]),

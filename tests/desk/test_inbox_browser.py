@@ -60,3 +60,18 @@ async def test_marketers_keep_the_replies(stage: Stage, browser: Any) -> None:
         await page.locator("details.panel").get_by_text("/late").wait_for()
     async with stage.store.read() as connection:
         assert list(await connection.scalars(select(table(CannedReply).c.name))) == ["late"]
+
+
+async def test_somebody_is_found_from_the_keyboard(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
+        await window.say("where is my lantern", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await page.goto(f"{stage.url}/desk/inbox")
+        await page.locator(f"#line-{id_}").wait_for()
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("lantern")
+        await page.locator("dialog .line").get_by_text("Vera").wait_for()
+        await page.keyboard.press("Enter")
+        await page.locator(".entry.customer").get_by_text("lantern").wait_for()
+        await page.goto(f"{stage.url}/desk/search?q=nobody+here")
+        await page.get_by_text("Nobody fits this").wait_for()

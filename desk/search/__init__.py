@@ -1,0 +1,1 @@
+"""Looking for somebody: by name, address, number, or what was said last."""
