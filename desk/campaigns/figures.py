@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 from campaigns.periods import Period, zone_named
 from campaigns.templates.localised import local_date, local_digits
@@ -67,8 +68,9 @@ class Figures:
         """A length of time: 3 days."""
         from babel.units import format_unit
 
-        unit = _UNITS[period.unit]
-        text = format_unit(period.amount, f"duration-{unit}", locale=self.language, numbering_system="default")
+        length: Literal["long", "short"] = "short" if self.language == "fa" else "long"  # CLDR has no long ones there
+        unit = f"duration-{_UNITS[period.unit]}"
+        text = format_unit(period.amount, unit, length=length, locale=self.language, numbering_system="default")
         return local_digits(str(text), self.language)
 
     def hours(self, hours: float) -> str:

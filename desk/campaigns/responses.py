@@ -1,4 +1,4 @@
-"""What customers did about a campaign, the newest first."""
+"""What customers did about a campaign, the newest first; opens, which prove nothing, are only counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ async def newest(connection: AsyncConnection, campaign_id: str, limit: int = SHO
         )
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _RESPONSES.c.customer_id)
         .outerjoin(_MESSAGES, _MESSAGES.c.id == _RESPONSES.c.inbound_message_id)
-        .where(_RESPONSES.c.campaign_id == campaign_id)
+        .where(_RESPONSES.c.campaign_id == campaign_id, _RESPONSES.c.kind != "open")  # opens prove nothing
         .order_by(_RESPONSES.c.at.desc(), _RESPONSES.c.id.desc())
         .limit(limit)
     )  # fmt: skip

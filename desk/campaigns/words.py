@@ -1,8 +1,9 @@
 """What the pages of the campaigns say of steps, gates and what comes next, in the reader's language."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from campaigns.definition import (
     EndStep,
@@ -99,11 +100,11 @@ class Words:
             return ""
         return self.say("waits", period=self.figures.period(step.wait))
 
-    def condition(self, when: When | None) -> str:
-        """For whom a step or a way is."""
+    def condition(self, when: When | None, own: Mapping[str, Any]) -> str:
+        """For whom a step or a way is; ``own`` are the conditions that stand in the campaign itself."""
         if when is None:
             return ""
-        parts = [when.condition.removeprefix("@")] if when.condition else []
+        parts = [_written(when.condition, own)] if when.condition else []
         parts += [self.reported("reason.variant", name=name) for name in sorted(when.variants)]
         return listed(self.figures.language, parts)
 
@@ -161,3 +162,13 @@ class Words:
     def day_number(self, day: date, month: Month) -> str:
         """Which day of its month."""
         return self.figures.whole((day - month.first).days + 1)
+
+
+def _written(condition: str, own: Mapping[str, Any]) -> str:
+    """A segment by its name; a condition of the campaign's as its author would write it in one line."""
+    if condition not in own:
+        return condition
+    import yaml
+
+    line = yaml.safe_dump(own[condition], default_flow_style=True, allow_unicode=True, width=1000, sort_keys=False)
+    return line.strip().removeprefix("{").removesuffix("}")
