@@ -1,5 +1,6 @@
 """The inbox's pages and parts: the whole page for a first look, parts for what changes on it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +25,9 @@ from desk.access.sessions import SignedIn
 from desk.canned.pages import CannedPages
 from desk.guard import Guard, reader_of
 from desk.inbox.card import card_of
+from desk.inbox.files import MOST, MOST_REQUEST, attach, chosen, file_of
 from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
+from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
 from desk.inbox.thread import entries
 from desk.rendering import HEADERS, Reader, page, rendered
@@ -64,6 +67,8 @@ class InboxPages:
             Route("/inbox/{id}", page_of(self._inbox), methods=["GET"]),
             Route("/inbox/{id}/thread", page_of(self._thread), methods=["GET"]),
             Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
+            Route("/inbox/{id}/files/{message}/{place:int}", page_of(self._file), methods=["GET"]),
+            Route("/inbox/{id}/mail/{message}", page_of(self._mail), methods=["GET"]),
             *(Route(f"/inbox/{{id}}/{name}", page_of(_acting(act)), methods=["POST"]) for name, act in acts.items()),
         ]
 
@@ -131,9 +136,12 @@ class InboxPages:
         return {"line": found[0], "entries": said, "token": row.token, "card": card}
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
-        draft = Draft(_text(form, "key"), _text(form, "text"), _id(_text(form, "identity")))
+        files, place, now = await chosen(form), _id(_text(form, "identity")), self._clock.now()
+        token = _text(form, "token")
         async with self._store.write() as connection:
-            await answer(connection, id_, me.id, int(_text(form, "token") or 0), draft, self._clock.now())
+            more = await attach(connection, id_, place, files, now)
+            draft = Draft(_text(form, "key"), _text(form, "text"), place, more)
+            await answer(connection, id_, me.id, int(token) if token.isdigit() else 0, draft, now)
         for channel in [_text(form, "channel")] if _text(form, "channel") else await self._channels(id_):
             self._wakeup.notify(outbox_topic(channel))
         return self._done(request, id_)
@@ -142,7 +150,30 @@ class InboxPages:
         async with self._store.read() as connection:
             return list(await connection.scalars(select(_CONVERSATIONS.c.channel).where(_CONVERSATIONS.c.id == id_)))
 
+    async def _file(self, request: Request, me: SignedIn) -> Response:
+        asked = request.path_params
+        async with self._store.read() as connection:
+            kept = await file_of(connection, asked["id"], _id(asked["message"]), asked["place"])
+        if kept is None:
+            return PlainTextResponse("there is no such file", 404)
+        return Response(kept.content, 200, kept.headers)
+
+    async def _mail(self, request: Request, me: SignedIn) -> Response:
+        """A mail's own HTML for the frame; with ``?remote=1`` with pictures from outside."""
+        asked = request.path_params
+        async with self._store.read() as connection:
+            raw = await raw_mail(connection, asked["id"], _id(asked["message"]))
+        html = await asyncio.to_thread(html_of, raw) if raw else ""
+        if not html:
+            return PlainTextResponse((await self.reader(me)).say("mail_plain"), 404)
+        allowed = policy_of(remote=request.query_params.get("remote") == "1")
+        return HTMLResponse(
+            html, 200, {**HEADERS, "content-security-policy": allowed, "referrer-policy": "no-referrer"}
+        )
+
     async def _note(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        if await chosen(form):
+            raise Refused("a note carries no files")
         async with self._store.write() as connection:
             await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
         return self._done(request, id_)
@@ -204,7 +235,10 @@ def _acting(
         id_ = request.path_params["id"]
         if not is_id(id_):
             return PlainTextResponse("there is no such conversation", 404)
-        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > MOST_REQUEST:  # files are written down while they come: bounded before
+            return JSONResponse({"error": "refused", "words": "these files are too large"}, 413, headers=dict(HEADERS))
+        async with request.form(max_files=MOST + 1, max_fields=MAX_FIELDS) as form:
             try:
                 return await act(request, me, id_, form)
             except (NotYours, IllegalTransition) as error:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.handoff.answering import WROTE
 from bot.handoff.record import NOTE
 from core.machines.message import MessageState
+from desk.inbox.files import SHOWN
 from storage.outbox.columns import table
 from storage.tables import Agent, Campaign, ConversationEvent, Message
 
@@ -28,6 +29,16 @@ class File:
     media_type: str
     size: int
     hash: str
+
+    @property
+    def picture(self) -> bool:
+        """Whether it is shown in the thread."""
+        return self.media_type.partition(";")[0].strip().lower() in SHOWN
+
+    @property
+    def weight(self) -> str:
+        """Its size as people say it."""
+        return f"{self.size / 1_000_000:.1f} MB" if self.size >= 100_000 else f"{max(1, round(self.size / 1000))} kB"
 
 
 @dataclass(frozen=True, slots=True)

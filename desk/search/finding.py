@@ -53,6 +53,8 @@ async def search(connection: AsyncConnection, asked: str) -> Found:
     said = _said(asked.strip()[:LONGEST])
     newest: list[str] = []
     for condition in (told, said):  # those that are meant by name go before those that merely mention it
+        if len(newest) >= SHOWN:
+            break
         rows = select(_CONVERSATIONS.c.id).where(condition).order_by(_CONVERSATIONS.c.last_at.desc()).limit(SHOWN)
         newest += [id_ for id_ in await connection.scalars(rows) if id_ not in newest]
     shown = newest[:SHOWN]
@@ -77,14 +79,22 @@ async def _customers(connection: AsyncConnection, wanted: str) -> list[str]:
 
 
 def _said(asked: str) -> ColumnElement[bool]:
-    """All words in the last thing said. Databases know upper and lower case of ASCII only: common ways to write it."""
+    """All words in the last thing said. SQLite knows the case of ASCII only: common ways to write other words."""
     column = _CONVERSATIONS.c.last_text
     return and_(
         *(
-            or_(*(column.contains(way, autoescape=True) for way in {word, word.lower(), word.capitalize()}))
+            column.ilike(f"%{_plain(word)}%", escape="/")
+            if word.isascii()
+            else or_(*(column.contains(way, autoescape=True) for way in {word, word.lower(), word.capitalize()}))
             for word in asked.split()[:WORDS]
         )
     )
+
+
+def _plain(word: str) -> str:
+    for special in "/%_":
+        word = word.replace(special, f"/{special}")
+    return word
 
 
 async def _without(connection: AsyncConnection, ids: Sequence[str]) -> list[Somebody]:

@@ -96,3 +96,30 @@ text.addEventListener("input", () => { at = 0; show(); weigh(); });
 composer.addEventListener("change", weigh);
 setInterval(() => { if (place.selectedOptions[0]?.dataset.channel === "whatsapp") weigh(); }, 30000);
 weigh();
+
+// Files: how many were chosen, and only where the channel carries them.
+const files = composer.querySelector("[name=files]");
+const attach = composer.querySelector(".attach");
+const words = attach.firstElementChild.textContent;
+composer.addEventListener("change", () => {
+  attach.hidden = ["sms", "webchat"].includes(place.selectedOptions[0]?.dataset.channel);
+  if (attach.hidden) files.value = "";
+  attach.firstElementChild.textContent = files.files.length ? `${words}: ${[...files.files].map((file) => file.name).join(", ")}` : words;
+});
+composer.dispatchEvent(new Event("change"));
+
+// A mail as it was written: fetched when it is opened, with pictures from outside only when asked for.
+function frame(details, remote) {
+  const shown = document.createElement("iframe");
+  shown.sandbox = "allow-popups allow-popups-to-escape-sandbox";
+  shown.referrerPolicy = "no-referrer";
+  shown.src = details.dataset.from + (remote ? "?remote=1" : "");
+  details.querySelector("iframe")?.remove();
+  details.append(shown);
+}
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.(".mail[open]") && !event.target.querySelector("iframe")) frame(event.target, false);
+}, true);
+document.addEventListener("click", (event) => {
+  if (event.target.matches("[data-remote]")) frame(event.target.closest(".mail"), true);
+});

@@ -120,11 +120,21 @@ function merge(html) {
   template.innerHTML = html;
   for (const entry of [...template.content.querySelectorAll("[data-id]")]) {
     const shown = document.getElementById(entry.id);
-    if (shown) { if (shown.outerHTML !== entry.outerHTML) shown.replaceWith(entry); }
-    else { entry.classList.add("arrived"); thread.append(entry); }
+    if (shown) put(shown, entry);
+    else { entry.dataset.html = entry.outerHTML; entry.classList.add("arrived"); thread.append(entry); }
   }
   tick();
   if (atEnd) thread.scrollTop = thread.scrollHeight;
+}
+
+// What is open in an entry stays open: it is replaced only where the server tells something else.
+function put(shown, entry) {
+  const html = entry.outerHTML;
+  if (shown.dataset.html === html) return;
+  const read = shown.dataset.html === undefined && shown.querySelector("details[open]");
+  if (read && shown.dataset.state === entry.dataset.state) return;
+  entry.dataset.html = html;
+  shown.replaceWith(entry);
 }
 
 async function head() {
@@ -167,17 +177,20 @@ composer?.addEventListener("change", () => mode(noting() ? "note" : "answer"));
 composer?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const refused = document.getElementById("refused"), button = composer.querySelector("button.act");
-  if (!text.value.trim() || button.disabled) return;
+  const files = composer.querySelector("[name=files]");
+  if ((!text.value.trim() && !files.files.length) || button.disabled) return;
   const form = new FormData(composer);
   form.set("key", key);
   form.set("channel", composer.querySelector("[name=identity]")?.selectedOptions[0]?.dataset.channel ?? "");
   button.disabled = true;
   refused.textContent = "";
   try {
-    const body = new URLSearchParams(form);
+    if (!files.files.length) form.delete("files");
+    const body = files.files.length ? form : new URLSearchParams(form);
     const answer = await fetch(noting() ? composer.dataset.note : composer.action, { ...part, method: "POST", body });
     if (answer.ok) {
-      text.value = "";
+      text.value = files.value = "";
+      composer.dispatchEvent(new Event("change"));
       sessionStorage.removeItem(kept);
       key = newKey();
       await refresh();

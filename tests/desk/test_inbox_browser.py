@@ -1,19 +1,26 @@
 """The inbox in a real browser as agents use it all day."""
 
+import base64
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from core.actors import SYSTEM
 from core.agents import Role
+from core.machines.message import MessageState
 from desk.access.agents import change
 from desk.canned.replies import Reply, keep
 from storage.outbox.columns import table
-from storage.tables import CannedReply
+from storage.tables import Blob, CannedReply, Conversation, Identity, Message
 from tests.channels.webchat.stage import Stage
 from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage
 
 __all__ = ["browser", "stage"]
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 async def opened(stage: Stage, page: Any) -> str:
@@ -75,3 +82,59 @@ async def test_somebody_is_found_from_the_keyboard(stage: Stage, browser: Any) -
         await page.locator(".entry.customer").get_by_text("lantern").wait_for()
         await page.goto(f"{stage.url}/desk/search?q=nobody+here")
         await page.get_by_text("Nobody fits this").wait_for()
+
+
+async def mailed(stage: Stage, id_: str) -> None:
+    """The customer also wrote a mail, with a picture inside, one from outside and a script."""
+    raw = (
+        b"From: vera@example.org\r\nSubject: Parcel\r\nContent-Type: text/html\r\n\r\n"
+        b"<p>Broken box</p><script>parent.document.title='1'</script><img src='%s/spy.png'>" % stage.url.encode()
+    )
+    row = (await stage.rows(Conversation))[0]
+    now, kept = stage.clock.now(), {"mail": raw, "box.png": PNG}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in kept.items()}
+    there = Identity(
+        customer_id=row.customer_id, channel="email", address="vera@example.org", key="vera", created_at=now
+    )  # fmt: skip
+    noted = {"name": "box.png", "media_type": "image/png", "size": len(PNG), "blob": hashes["box.png"]}
+    said = Message(
+        direction="in", state=MessageState.DELIVERED, customer_id=row.customer_id, identity_id=there.id,
+        channel="email", conversation_id=id_, body="Broken box", raw_blob=hashes["mail"], created_at=now,
+        content={"attachments": [noted]},
+    )  # fmt: skip
+    async with stage.store.write() as connection:
+        for name, content in kept.items():
+            values = {"hash": hashes[name], "size": len(content), "media_type": "", "content": content}
+            await connection.execute(table(Blob).insert().values(**values, created_at=now))
+        await connection.execute(table(Identity).insert(), there.model_dump())
+        await connection.execute(table(Message).insert(), said.model_dump())
+
+
+async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.pdf"
+    bill.write_bytes(b"%PDF-1.4")
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
+        await window.say("hi", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await mailed(stage, id_)
+        loaded: list[str] = []
+        page.on("requestfinished", lambda request: loaded.append(request.url))
+        await page.goto(f"{stage.url}/desk/inbox/{id_}")
+        picture = page.locator(".entry .file img")
+        await picture.scroll_into_view_if_needed()
+        await page.wait_for_function("document.querySelector('.file img').naturalWidth === 1")
+        await page.locator(".mail summary").click()
+        frame = page.frame_locator(".mail iframe")
+        await frame.get_by_text("Broken box").wait_for()
+        assert await page.title() != "1", "a mail's scripts do not run"
+        assert [url for url in loaded if "spy" in url] == [], "nothing is loaded from outside"
+        await page.locator("[data-key=a]").click()
+        await page.locator(".head").get_by_text("Ann Stone").wait_for()
+        await page.locator("[name=identity]").select_option(label="Email · vera@example.org")
+        await page.locator("[name=files]").set_input_files(bill)
+        await page.locator(".attach").get_by_text("bill.pdf").wait_for()
+        await page.locator(".composer button.act").click()
+        await page.locator(".entry.agent .file").get_by_text("bill.pdf").wait_for()
+        assert await page.locator(".mail iframe").count() == 1, "what is open stays open"
+        sent = await stage.rows(Message, table(Message).c.direction == "out", table(Message).c.channel == "email")
+        assert [one["name"] for one in sent[0].content["attachments"]] == ["bill.pdf"]
