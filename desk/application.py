@@ -16,7 +16,9 @@ from desk.guard import Guard
 from desk.inbox.pages import InboxPages
 from desk.live.feed import Feed
 from desk.live.socket import LivePages
+from desk.me.pages import MyPages
 from desk.rendering import STATIC
+from desk.team.pages import TeamPages
 from storage.store import Store
 
 _KEPT: Mapping[str, str] = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
@@ -43,5 +45,7 @@ def desk_application(
             WebSocketRoute("/live", live.serve),
             Mount("/static", _Static(directory=STATIC)),
             *inbox.routes(),
+            *TeamPages(store, clock, wakeup, guard).routes(),
+            *MyPages(store, guard, secret).routes(),
         ]
     )

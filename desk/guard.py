@@ -25,6 +25,9 @@ from storage.store import Store
 
 COOKIE = "otklik_desk"
 SIGN_IN = "/desk/sign-in"
+ME = "/desk/me"
+_OPEN_TO_LENT = (ME, "/desk/sign-out")
+"""Who came in by a password that somebody gave them chooses their own before anything else."""
 Page = Callable[[Request, SignedIn], Awaitable[Response]]
 
 
@@ -58,6 +61,8 @@ class Guard:
                 me = await self.who(request)
                 if me is None:
                     return _to_the_door(request)
+                if me.lent and not request.url.path.startswith(_OPEN_TO_LENT):
+                    return RedirectResponse(ME, 303)
                 if not me.role.allows(role):
                     return PlainTextResponse("not for this role", 403)
                 now = machine_now()

@@ -29,6 +29,18 @@ _TOLD = frozenset({"name", "role", "locale", "zone", "languages", "skills", "shi
 _AGENTS, _AUDIT, _CONVERSATIONS = table(Agent), table(Audit), table(Conversation)
 
 
+class OnlyAdmin(Refused):
+    """Nobody would be left who may let people in."""
+
+
+class TelegramTaken(Refused):
+    """A user of Telegram is one agent; ``name`` is whose it is."""
+
+    def __init__(self, user: str, name: str) -> None:
+        super().__init__(f"the Telegram user {user} is {name} already")
+        self.name = name
+
+
 async def add_agent(
     connection: AsyncConnection, email: str, name: str, *, actor: Actor, now: datetime, role: Role = Role.AGENT,
     **more: Any,
@@ -91,7 +103,8 @@ async def disable(connection: AsyncConnection, email: str, *, actor: Actor, now:
     """No sign-in any more, signed out everywhere; their chats wait in the queue again. Gives how many do.
 
     Raises:
-        Refused: nobody has that address, or nobody else is an admin.
+        Refused: nobody has that address.
+        OnlyAdmin: nobody else is an admin.
     """
     row = await find(connection, email)
     await _keep_an_admin(connection, row)
@@ -115,7 +128,9 @@ async def change(
     """Set columns such as role, languages or shift; a role that was taken away counts from the next page on.
 
     Raises:
-        Refused: nobody has that address, nobody else is an admin, or somebody has that user of Telegram.
+        Refused: nobody has that address.
+        OnlyAdmin: nobody else is an admin.
+        TelegramTaken: somebody has that user of Telegram.
     """
     row = await find(connection, email)
     if Role(values.get("role", row.role)) is not Role.ADMIN:
@@ -124,7 +139,7 @@ async def change(
         others = select(_AGENTS.c.name).where(_AGENTS.c.telegram == values["telegram"], _AGENTS.c.id != row.id)
         theirs = await connection.scalar(others)
         if theirs is not None:
-            raise Refused(f"the Telegram user {values['telegram']} is {theirs} already")
+            raise TelegramTaken(str(values["telegram"]), str(theirs))
     await connection.execute(update(_AGENTS).where(_AGENTS.c.id == row.id).values(**values))
     told = {name: values[name] for name in sorted(values.keys() & _TOLD)}
     await note(connection, row.id, "change", actor, now, {"changed": sorted(values), "to": told})
@@ -166,7 +181,7 @@ async def _keep_an_admin(connection: AsyncConnection, row: Any) -> None:
         _AGENTS.c.role == Role.ADMIN, _AGENTS.c.disabled_at.is_(None), _AGENTS.c.id != row.id
     )
     if await connection.scalar(others.limit(1)) is None:
-        raise Refused(f"{row.email} is the only admin; make somebody else one first")
+        raise OnlyAdmin(f"{row.email} is the only admin; make somebody else one first")
 
 
 async def note(

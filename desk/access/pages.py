@@ -10,7 +10,7 @@ from core.errors import StoreUnavailable
 from desk.access import sessions
 from desk.access.sessions import LONGEST, SignedIn
 from desk.access.signing_in import Answer, Entrance
-from desk.guard import COOKIE, SIGN_IN, Guard, busy, own_page, stranger
+from desk.guard import COOKIE, ME, SIGN_IN, Guard, busy, own_page, stranger
 from desk.presence import set_presence
 from desk.rendering import page
 from storage.store import Store
@@ -59,12 +59,14 @@ class Door:
         except StoreUnavailable:
             return busy(request)
         if tried.answer is not Answer.IN:
-            status = 429 if tried.answer is Answer.LOCKED else 401 if tried.answer is Answer.WRONG else 200
+            status = (
+                429 if tried.answer is Answer.LOCKED else 401 if tried.answer in (Answer.WRONG, Answer.OVER) else 200
+            )
             return page(
                 "sign_in.html", stranger(request), status, brand=brand, answer=tried.answer.value,
                 email=given["email"],
             )  # fmt: skip
-        response = RedirectResponse("/desk/inbox", 303)
+        response = RedirectResponse(ME if tried.lent else "/desk/inbox", 303)
         response.set_cookie(
             COOKIE, tried.token, max_age=int(LONGEST.total_seconds()), path="/desk", httponly=True, samesite="lax",
             secure=self._guard.secure,

@@ -1,0 +1,1 @@
+"""One's own account: language and zone, password, signed-in browsers, second factor."""

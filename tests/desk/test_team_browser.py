@@ -1,0 +1,174 @@
+"""The team's room and one's own account in a real browser: taken on, come in, own password, second factor, out."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from core.actors import SYSTEM
+from core.agents import Role
+from core.clock import machine_now
+from desk.access.agents import add_agent, set_password
+from storage import migrate
+from storage.store import Store
+from storage.tables import Agent, AgentSession
+from tests.channels.webchat.stage import Stage, set_stage
+from tests.sandbox.browser import browsing
+
+PASSWORD = "seven warm shelves"
+HOSTILE = '<img src=x onerror="document.title=1">'
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with await Store.open(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
+        await migrate.upgrade(store)
+        async with store.write() as connection:
+            await add_agent(connection, "vera@example.com", "Vera", actor=SYSTEM, now=machine_now(), role=Role.ADMIN)
+            await set_password(connection, "vera@example.com", PASSWORD, actor=SYSTEM, now=machine_now())
+        async with set_stage(store, tmp_path) as stage:
+            yield stage
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Any]:
+    async with browsing() as started:
+        yield started
+
+
+@asynccontextmanager
+async def window(browser: Any, stage: Stage, width: int = 1280) -> AsyncIterator[Any]:
+    """A browser at the door; no page may complain or ask anybody else for anything."""
+    profile = await browser.new_context(viewport={"width": width, "height": 800})
+    page = await profile.new_page()
+    page.set_default_timeout(45_000)
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.extend([said.text] if "Security Policy" in said.text else []))
+    page.on("request", lambda request: asked.append(request.url))
+    try:
+        await page.goto(f"{stage.url}/desk/sign-in")
+        yield page
+        assert complaints == []
+        own = (f"http://127.0.0.1:{stage.port}/", f"ws://127.0.0.1:{stage.port}/", "data:")
+        assert [url for url in asked if not url.startswith(own)] == []
+    finally:
+        await profile.close()
+
+
+async def enter(page: Any, stage: Stage, email: str, password: str, code: str = "") -> None:
+    await page.goto(f"{stage.url}/desk/sign-in")
+    await page.fill("[name=email]", email)
+    await page.fill("[name=password]", password)
+    await page.click("button.act")
+    if code:
+        await page.fill("[name=password]", password)
+        await page.fill("[name=code]", code)
+        await page.click("button.act")
+    await page.wait_for_selector("header.top")
+
+
+def code_of(key: str, steps: int = 0) -> str:
+    """The code that an app shows so many steps of half a minute from now."""
+    at = machine_now() + timedelta(seconds=30 * steps)
+    return TOTP(base64.b32decode(key), 6, SHA1(), 30).generate(int(at.timestamp())).decode()  # noqa: S303
+
+
+async def test_somebody_comes_changes_and_goes(stage: Stage, browser: Any) -> None:
+    async with window(browser, stage) as vera, window(browser, stage, width=390) as ann:
+        await enter(vera, stage, "vera@example.com", PASSWORD)
+        await vera.get_by_role("link", name="Team").click()
+        await vera.locator(".people").get_by_text("Takes chats").wait_for()
+        await vera.fill("[name=email]", "ann@example.com")
+        await vera.fill("[name=name]", f"Ann {HOSTILE}")
+        await vera.get_by_role("button", name="Take somebody on").click()
+        lent = await vera.locator("#lent").inner_text()
+
+        await enter(ann, stage, "ann@example.com", lent)
+        assert ann.url.endswith("/desk/me")
+        await ann.goto(f"{stage.url}/desk/inbox")
+        assert ann.url.endswith("/desk/me"), "nothing else before a password of one's own"
+        for new, again, said in (("another", "another", "too easy"), ("plum jam in june", "plum jam", "differ")):
+            await ann.fill("[name=password]", lent)
+            await ann.fill("[name=new]", new)
+            await ann.fill("[name=again]", again)
+            await ann.evaluate("document.querySelector('[name=new]').removeAttribute('minlength')")
+            await ann.get_by_role("button", name="Change it").click()
+            await ann.get_by_role("alert").get_by_text(said).wait_for()
+        await ann.fill("[name=password]", lent)
+        await ann.fill("[name=new]", "plum jam in june")
+        await ann.fill("[name=again]", "plum jam in june")
+        await ann.get_by_role("button", name="Change it").click()
+        await ann.get_by_text("Your password is changed").wait_for()
+        assert await ann.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out on a phone"
+        await ann.goto(f"{stage.url}/desk/team")
+        assert "not for this role" in await ann.content()
+
+        await vera.locator(".crumb").first.click()
+        await vera.get_by_role("link", name="Ann").click()
+        await vera.fill("[name=languages]", "en, ru")
+        await vera.fill("[name=from_0]", "09:00")
+        await vera.get_by_role("button", name="Save").click()
+        await vera.get_by_role("alert").get_by_text("both its start and its end").wait_for()
+        assert await vera.input_value("[name=languages]") == "en, ru", "what was typed is kept"
+        await vera.fill("[name=to_0]", "18:00")
+        await vera.get_by_role("button", name="Save").click()
+        await vera.get_by_text("Saved.").wait_for()
+        row = (await stage.rows(Agent, Agent.email == "ann@example.com"))[0]
+        assert (row.languages, row.shift) == (["en", "ru"], {"0": ["09:00", "18:00"]})
+        await vera.get_by_text("Close their sign-in").click()
+        await vera.get_by_role("button", name="Yes, close it").click()
+        await vera.get_by_role("button", name="Let them in again").wait_for()
+        await ann.goto(f"{stage.url}/desk/me")
+        await ann.wait_for_selector("[name=password]")
+        assert ann.url.endswith("/desk/sign-in")
+        assert await vera.title() != "1"
+
+
+async def test_a_second_factor_from_picture_to_recovery(stage: Stage, browser: Any) -> None:
+    async with window(browser, stage) as page, window(browser, stage) as other:
+        await enter(other, stage, "vera@example.com", PASSWORD)
+        await enter(page, stage, "vera@example.com", PASSWORD)
+        await page.goto(f"{stage.url}/desk/me")
+        await page.get_by_role("button", name="Set it up").click()
+        assert await page.evaluate("document.querySelector('.picture').naturalWidth") > 100
+        await page.get_by_text("Or type the key by hand").click()
+        key = (await page.locator("#key").inner_text()).replace(" ", "")
+        await page.fill("[name=code]", code_of(key, steps=-40))
+        await page.get_by_role("button", name="Switch it on").click()
+        await page.get_by_role("alert").get_by_text("does not fit").wait_for()
+        assert (await stage.rows(Agent))[0].totp == "", "it does not count before a code came back"
+        await page.fill("[name=code]", code_of(key, steps=-1))
+        await page.get_by_role("button", name="Switch it on").click()
+        codes = await page.locator(".codes li").all_inner_texts()
+        assert len(codes) == len(set(codes)) == 10
+        await page.get_by_role("link", name="I have kept them").click()
+
+        await page.get_by_role("button", name="Sign out all others").click()
+        await page.get_by_text("Signed out.").wait_for()
+        assert len(await stage.rows(AgentSession)) == 1
+        await other.goto(f"{stage.url}/desk/inbox")
+        assert other.url.endswith("/desk/sign-in")
+        await enter(other, stage, "vera@example.com", PASSWORD, code=code_of(key))
+        await other.goto(f"{stage.url}/desk/me")
+        await other.get_by_text("Recovery codes left: 10").wait_for()
+        await other.get_by_role("banner").get_by_role("button", name="Sign out").click()
+        await other.wait_for_selector("[name=password]")
+        await enter(other, stage, "vera@example.com", PASSWORD, code=codes[0].upper())
+        await other.goto(f"{stage.url}/desk/me")
+        await other.get_by_text("Recovery codes left: 9").wait_for()
+        off = other.locator("form[action$='/off']")
+        for password, said in ((PASSWORD + "s", "This is not your password"), (PASSWORD, "The second factor is off")):
+            if not await off.is_visible():
+                await other.locator("summary", has_text="Switch it off").click()
+            await off.locator("[name=password]").fill(password)
+            await off.get_by_role("button").click()
+            await other.get_by_text(said).wait_for()
+        assert (await stage.rows(Agent))[0].totp == ""
