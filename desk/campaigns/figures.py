@@ -62,7 +62,7 @@ class Figures:
     def moment(self, instant: datetime) -> str:
         """Day and time in the reader's zone."""
         local = instant.astimezone(zone_named(self.reader.zone))
-        return f"{self.day(local.date())}, {self.reader.clock(instant)}"
+        return catalogue.listed(self.language, (self.day(local.date()), self.reader.clock(instant)))
 
     def period(self, period: Period) -> str:
         """A length of time: 3 days."""

@@ -31,6 +31,11 @@ class Standing:
     closed: Mapping[tuple[str, str], int] = field(default_factory=dict)
     taken: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
+    @property
+    def exhausted(self) -> int:
+        """Who came to the end without an answer."""
+        return sum(number for (_, state), number in self.closed.items() if state == EXHAUSTED)
+
 
 @dataclass(frozen=True, slots=True)
 class Way:

@@ -86,7 +86,7 @@ class CampaignPages:
                 return _lost(reader, workspace.brand.name, me)
             definition = (await definitions(connection, [row.version]))[row.version]
             report = await campaign_report(connection, name, now=now)
-            nodes = drawn(definition, await standing(connection, row.id), report.steps)
+            there = await standing(connection, row.id)
             experiment = await result_if_any(connection, name, now)
             unknown, unsettled = await unknown_sends(connection, UNKNOWNS_SHOWN, campaign_id=row.id)
             said = await newest(connection, row.id)
@@ -97,7 +97,8 @@ class CampaignPages:
         held_out = sum(arm.entered for arm in report.tallies.arms if arm.held_out)
         return _answered(
             request, "campaign", reader, status=422 if problem else 200, brand=workspace.brand.name, me=me, name=name,
-            state=row.state, definition=definition, report=report, nodes=nodes, now=now, problem=problem,
+            state=row.state, definition=definition, report=report, exhausted=there.exhausted, now=now,
+            nodes=drawn(definition, there, report.steps), problem=problem,
             experiment=experiment_shown(experiment, Figures(reader)) if experiment is not None else None,
             unknown=unknown, unsettled=unsettled, responses=said, held_out=held_out,
             coming=[*coming, *([start] if start is not None else [])],

@@ -53,7 +53,7 @@ class Words:
 
     def channel(self, channel: str) -> str:
         """A channel by its name."""
-        return self.say("best") if channel == BEST else channel
+        return self.say("best") if channel == BEST else isolated(channel)
 
     def kind(self, step: Step) -> str:
         """What a step does, in a word."""
@@ -124,9 +124,9 @@ class Words:
             return self.say("awaits_event" if one.what else "awaits_call", what=one.what)
         at = self.at(one.at) if one.at is not None else ""
         if one.kind == "start":
-            return self.say("starts" if one.what else "starts_all", at=at, number=number, audience=one.what)
+            return self.say("starts" if one.what else "starts_all", at=at, number=number, audience=isolated(one.what))
         cost = self.cost(one.cost)
-        said = self.say("sends_now" if one.due else "sends", at=at, number=number, channel=one.what)
+        said = self.say("sends_now" if one.due else "sends", at=at, number=number, channel=isolated(one.what))
         return self.say("about", what=said, cost=cost) if cost else said
 
     def cost(self, sums: Sequence[Money]) -> str:
@@ -171,4 +171,9 @@ def _written(condition: str, own: Mapping[str, Any]) -> str:
     import yaml
 
     line = yaml.safe_dump(own[condition], default_flow_style=True, allow_unicode=True, width=1000, sort_keys=False)
-    return line.strip().removeprefix("{").removesuffix("}")
+    return isolated(line.strip().removeprefix("{").removesuffix("}"))
+
+
+def isolated(text: str) -> str:
+    """Text whose direction is its own, whatever stands around it (Unicode's isolates)."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
