@@ -12,6 +12,7 @@ from starlette.types import Scope
 from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.access.pages import Door
+from desk.campaigns.pages import CampaignPages
 from desk.guard import Guard
 from desk.inbox.pages import InboxPages
 from desk.live.feed import Feed
@@ -45,6 +46,7 @@ def desk_application(
             WebSocketRoute("/live", live.serve),
             Mount("/static", _Static(directory=STATIC)),
             *inbox.routes(),
+            *CampaignPages(store, clock, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),
         ]
