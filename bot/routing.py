@@ -11,6 +11,7 @@ from bot.contacts import leave_contact
 from bot.context import Context
 from bot.inbox import handle_message
 from bot.senders import identity_of, set_reachable
+from bot.topics.hearing import hear
 from campaigns.customers.consents import Proof, suppress
 from campaigns.responding.answers import record_opt_out
 from campaigns.responding.attribution import NOTHING, attribute_link
@@ -26,6 +27,7 @@ from core.messages import (
     DeliveryReport,
     InboundMessage,
     ReachabilityChanged,
+    StaffWrote,
 )
 from core.purposes import Purpose
 from storage.outbox.columns import table
@@ -50,6 +52,9 @@ async def handle(connection: AsyncConnection, event: ChannelEvent, context: Cont
             return await _moved(connection, event)
         case ContactLeft():
             return await leave_contact(connection, event, context)
+        case StaffWrote():
+            await hear(connection, event, context)
+            return None
 
 
 async def _reachability(connection: AsyncConnection, event: ReachabilityChanged, context: Context) -> str | None:

@@ -220,7 +220,29 @@ class ContactLeft:
     locale: str = ""
 
 
-ChannelEvent = InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged | ContactLeft
+@dataclass(frozen=True, slots=True)
+class StaffWrote:
+    """What one of ours wrote about a customer, in the group where the desk has a topic for each conversation.
+
+    ``user`` is their id at the provider, empty where they write as the group. ``edited``: it stood there before in
+    other words. ``files``: what they sent is not, or not only, words.
+    """
+
+    account: str
+    key: str
+    chat: str
+    thread: int
+    message_id: str
+    user: str
+    name: str
+    text: str
+    edited: bool = False
+    files: bool = False
+
+
+ChannelEvent = (
+    InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged | ContactLeft | StaffWrote
+)
 """Everything that can arrive from a provider."""
 
 

@@ -19,6 +19,7 @@ from channels.telegram.client import BotClient, ClientFactory, TooLarge
 from channels.telegram.delivering import deliver, interpret
 from channels.telegram.dialects import TELEGRAM as TELEGRAM_SERVER
 from channels.telegram.dialects import Dialect
+from channels.telegram.forum import Forum
 from channels.telegram.plain import mapping, number, text
 from channels.telegram.rendering import TEXT_LIMIT, render
 from channels.telegram.settings import TelegramSettings
@@ -168,7 +169,16 @@ class TelegramAdapter:
         return raws
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
-        return parse(raw, self.scope)
+        return parse(raw, self.scope, self._settings.desk_groups)
+
+    @property
+    def desk_groups(self) -> frozenset[str]:
+        """Chat ids of the groups in which staff answer."""
+        return self._settings.desk_groups
+
+    def forum(self) -> Forum:
+        """The topics of those groups."""
+        return Forum(self._ask)
 
     async def register_webhook(self, url: str) -> None:
         """Tell Telegram to call ``url`` (https), for mode ``webhook``.

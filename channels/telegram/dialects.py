@@ -34,6 +34,11 @@ class Dialect:
     upload_bytes: int = 50 * 1024 * 1024
     download_bytes: int = 20 * 1024 * 1024
 
+    @property
+    def topics(self) -> bool:
+        """Whether it has groups with topics."""
+        return self.methods >= _FORUM
+
 
 _COMMON = frozenset(
     {
@@ -51,13 +56,15 @@ _COMMON = frozenset(
     }
 )
 
+_FORUM = frozenset({"createForumTopic", "closeForumTopic", "reopenForumTopic"})
+
 TELEGRAM = Dialect(
     name="telegram",
     title="Telegram",
     base_url="https://api.telegram.org",
     paid_broadcast=True,
     allowed_updates=("message", "edited_message", "callback_query", "my_chat_member"),
-    methods=_COMMON | {"editMessageReplyMarkup"},
+    methods=_COMMON | {"editMessageReplyMarkup"} | _FORUM,
 )
 BALE = Dialect(
     name="bale",

@@ -8,6 +8,7 @@ from channels.telegram.dialects import DIALECTS, Dialect
 from core.errors import ConfigurationError
 
 _TOKEN = re.compile(r"(\d{1,20}):[A-Za-z0-9_-]{3,}")
+_GROUP = re.compile(r"-\d{1,20}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -18,7 +19,8 @@ class TelegramSettings:
     ``rate`` and ``chat_rate`` are messages a second, ``group_rate`` those of one group a minute; ``timeout`` and
     ``poll_seconds`` are seconds. ``client`` is the library that speaks to the server. ``dialect`` says what the server
     is; an empty ``base_url`` means that server's own address. ``paid_broadcast``: marketing may go faster than
-    Telegram's 30 a second, up to 1000, for 0.1 Star a message; ``rate`` is then to be raised.
+    Telegram's 30 a second, up to 1000, for 0.1 Star a message; ``rate`` is then to be raised. ``desk_groups`` are the
+    chat ids of the groups in which staff answer, a topic for each conversation; the bot is an administrator there.
     """
 
     account: str
@@ -38,12 +40,17 @@ class TelegramSettings:
     proxy: str = field(default="", repr=False)
     countries: frozenset[str] = frozenset()
     unserved: frozenset[str] = frozenset()
+    desk_groups: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.token):
             raise ConfigurationError("token: is not a bot token; it looks like 123456:ABC… and comes from @BotFather")
         if self.mode == "webhook" and not _SECRET.fullmatch(self.webhook_secret):
             raise ConfigurationError("webhook_secret: write 1 to 256 characters of A-Z a-z 0-9 _ - for mode webhook")
+        if self.desk_groups and not self.server.topics:
+            raise ConfigurationError(f"desk_groups: {self.server.title} has no groups with topics; leave it out")
+        if any(not _GROUP.fullmatch(group) for group in self.desk_groups):
+            raise ConfigurationError("desk_groups: write the chat ids of groups with topics, such as -1001234567890")
 
     @property
     def server(self) -> Dialect:

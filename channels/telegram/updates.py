@@ -1,6 +1,7 @@
 """Updates read as events. Pure, on plain JSON: a framework's model and dispatcher cost a hundred times more.
 
-Only private chats are ours: a customer is one person. Of a group it is heard only that it goes on under another id.
+Only private chats are customers': a customer is one person. What is written in a topic of the desk's own groups is
+staff's. Of any other group it is heard only that it goes on under another id.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from channels.telegram.plain import mapping, text
+from channels.telegram.plain import mapping, number, text
 from channels.telegram.shared import files_of, own_phone, words_of_contact, words_of_place
 from core.messages import (
     TELEGRAM,
@@ -18,6 +19,7 @@ from core.messages import (
     InboundMessage,
     RawInbound,
     ReachabilityChanged,
+    StaffWrote,
 )
 from core.text import clipped
 
@@ -32,15 +34,17 @@ def raw_update(account: str, update: bytes) -> RawInbound:
     return RawInbound(account, TELEGRAM, key, update)
 
 
-def parse(raw: RawInbound, scope: str) -> list[ChannelEvent]:
+def parse(raw: RawInbound, scope: str, desk_groups: frozenset[str] = frozenset()) -> list[ChannelEvent]:
     """The events in one update; ``scope`` is the bot's id. What is not for us, or is no update at all, gives none."""
     update = mapping(_decoded(raw.payload))
     event: ChannelEvent | None = None
     if "message" in update:
         message = mapping(update["message"])
         event = _message(raw, message, scope) or _migration(raw, message, scope)
+        event = event or _staff(raw, message, desk_groups)
     elif "edited_message" in update:
-        event = _edit(raw, mapping(update["edited_message"]), scope)
+        message = mapping(update["edited_message"])
+        event = _edit(raw, message, scope) or _staff(raw, message, desk_groups, edited=True)
     elif "callback_query" in update:
         event = _press(raw, mapping(update["callback_query"]), scope)
     elif "my_chat_member" in update:
@@ -102,6 +106,37 @@ def _migration(raw: RawInbound, message: dict[str, Any], scope: str) -> AddressC
     if not old or not new:
         return None
     return AddressChanged(raw.account, raw.key, Address(TELEGRAM, old, scope), Address(TELEGRAM, new, scope))
+
+
+def _staff(
+    raw: RawInbound, message: dict[str, Any], groups: frozenset[str], *, edited: bool = False
+) -> StaffWrote | None:
+    """What a person wrote in a topic of the desk's groups; what bots and Telegram itself say there is not heard."""
+    chat, sender = mapping(message.get("chat")), mapping(message.get("from"))
+    thread = number(message.get("message_thread_id"))
+    as_group = "sender_chat" in message
+    if text(chat.get("id")) not in groups or not thread or message.get("is_topic_message") is not True:
+        return None
+    if edited and "location" in message:
+        return None  # a place that moves is edited every few seconds
+    if sender.get("is_bot") is True and not as_group:
+        return None
+    said = text(message.get("text")) or text(message.get("caption"))
+    words, files = said or words_of_contact(message) or words_of_place(message), bool(files_of(message))
+    if not words and not files:
+        return None
+    return StaffWrote(
+        account=raw.account,
+        key=raw.key,
+        chat=text(chat.get("id")),
+        thread=thread,
+        message_id=text(message.get("message_id")),
+        user="" if as_group else text(sender.get("id")),
+        name=_name(sender),
+        text=clipped(words, _TEXT_LIMIT),
+        edited=edited,
+        files=files,
+    )
 
 
 def _press(raw: RawInbound, query: dict[str, Any], scope: str) -> InboundMessage | None:

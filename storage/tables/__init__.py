@@ -24,6 +24,7 @@ from storage.tables.merging import AddressProof, DistinctPair, Merge, MergedCust
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
 from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateSlot, Setting, Worker
+from storage.tables.topics import DeskTopic
 
 metadata = SQLModel.metadata
 
@@ -51,6 +52,7 @@ __all__ = [
     "Cursor",
     "Customer",
     "CustomerTag",
+    "DeskTopic",
     "DistinctPair",
     "Enrolment",
     "EnrolmentHistory",

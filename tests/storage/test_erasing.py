@@ -107,6 +107,7 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
         row("enrolment_history", mark, enrolment_id=ids["enrolment"], event="Entered", id=new_id()),
         row("conversations", mark, id=ids["talk"], **who, state="bot"),
         row("conversation_events", mark, id=new_id(), **who, conversation_id=ids["talk"], event="NoteAdded"),
+        row("desk_topics", mark, **who, conversation_id=ids["talk"]),
         row("messages", mark, **sent, id=ids["sent"], state=MessageState.ACCEPTED, step="a", leg="main"),
         row("messages", mark, **sent, id=ids["unknown"], state=MessageState.UNKNOWN, step="b", leg="main",
             provider_id=None, client_token=mark + "2"),

@@ -1,11 +1,21 @@
 """Updates as Telegram sends them, read as events."""
 
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from channels.telegram.updates import callback_query_id, parse, raw_update
-from core.messages import Address, AddressChanged, Attachment, ChannelEvent, InboundMessage, ReachabilityChanged
+from core.messages import (
+    Address,
+    AddressChanged,
+    Attachment,
+    ChannelEvent,
+    InboundMessage,
+    ReachabilityChanged,
+    StaffWrote,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ANNA = Address("telegram", "5550101", "100001")
@@ -115,3 +125,42 @@ def test_what_is_no_update_is_kept_and_gives_nothing(payload: bytes) -> None:
 
 def test_the_key_is_the_update_id_whatever_the_order_of_fields() -> None:
     assert raw_update("bot", b'{"update_id":5,"a":1}').key == raw_update("bot", b'{"a":1,"update_id":5}').key == "5"
+
+
+GROUP = {"id": -1001234567890, "type": "supergroup", "is_forum": True}
+OLGA = {"id": 5550177, "is_bot": False, "first_name": "Olga"}
+
+
+def in_group(kind: str = "message", **message: Any) -> list[ChannelEvent]:
+    said = {"message_id": 9, "from": OLGA, "chat": GROUP, "date": 1, "message_thread_id": 4, "is_topic_message": True}
+    update = {"update_id": 1, kind: {key: value for key, value in {**said, **message}.items() if value is not None}}
+    return parse(raw_update("bot", orjson.dumps(update)), "100001", frozenset({"-1001234567890"}))
+
+
+def test_what_stands_in_a_topic_of_the_desk_is_staffs_and_never_a_customers() -> None:
+    assert in_group(text="hello") == [
+        StaffWrote("bot", "1", "-1001234567890", 4, "9", "5550177", "Olga", "hello"),
+    ]
+    (edited,) = in_group("edited_message", text="hello!")
+    assert isinstance(edited, StaffWrote)
+    assert (edited.edited, edited.text) == (True, "hello!")
+    (sticker,) = in_group(sticker={"file_id": "s"})
+    assert isinstance(sticker, StaffWrote)
+    assert (sticker.files, sticker.text) == (True, "")
+    as_group: dict[str, Any] = {"sender_chat": GROUP, "from": {"id": 1087968824, "is_bot": True}}
+    (unnamed,) = in_group(text="hi", **as_group)
+    assert isinstance(unnamed, StaffWrote)
+    assert unnamed.user == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"text": "hi", "is_topic_message": None},  # a thread of replies, or the general topic
+        {"text": "hi", "from": {"id": 100001, "is_bot": True}},
+        {"text": "hi", "chat": {**GROUP, "id": -1009999999999}},
+        {"forum_topic_closed": {}},
+    ],
+)
+def test_what_else_goes_on_in_groups_is_not_heard(message: dict[str, Any]) -> None:
+    assert in_group(**message) == []
