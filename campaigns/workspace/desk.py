@@ -1,6 +1,27 @@
-"""``staff:`` and ``desk:`` of ``otklik.yaml``: who answers and when, and how customers are handed to them."""
+"""``staff:`` and ``desk:`` of ``otklik.yaml``: who answers and when, and how customers are handed to them.
 
-from collections.abc import Callable
+``staff:``
+
+- ``agents``: how many people answer; ``0`` says that nobody does. With ``answers_per_hour`` each: what a pace that is a
+  share of them, and the preview, reckon with.
+- ``hours``, ``weekdays``, ``holidays``: when they work, in the workspace's zone. Promises of queues count this time.
+- ``reply_rate``: the share of messages that is expected to be answered, before there are any to count.
+
+``desk:``
+
+- ``queues``: by name ``answer`` (until a first answer, in working time), ``resolve`` and ``priority`` (low, normal,
+  high, urgent); ``main`` is where a customer waits when nobody said where.
+- ``assignment``: ``least_busy``, ``round_robin``, or ``manual``: agents take chats themselves.
+- ``sticky``: who comes back within it gets the agent they had.
+- ``patience`` and ``nobody``: after so long without anybody online they go on waiting (``wait``), or the bot takes over
+  again (``bot``).
+- ``reopen``: who writes so soon after the end comes back to people instead of the bot.
+- ``vip``: a segment whose customers go first, and ask for a person by writing at all.
+- ``human``, ``angry``: words that ask for a person, beside the built-in ones.
+- ``rating``: whether the customer is asked afterwards how it was.
+"""
+
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import TypeVar
 
@@ -10,6 +31,8 @@ from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
 from campaigns.workspace.policies import count, read_hours
 from campaigns.workspace.values import day, share, weekday
+from core.reading.problems import Problems, did_you_mean
+from core.reading.yaml import Mapping, Node
 
 T = TypeVar("T", int, date)
 
@@ -69,6 +92,16 @@ def read_desk(fields: Fields) -> Desk:
     )
     desk.finish()
     return made
+
+
+def check_desk(desk: Desk, written: Node | None, file: str, segments: Collection[str], problems: Problems) -> None:
+    """Note at its line a segment that does not exist. ``written`` is the whole of ``otklik.yaml``."""
+    if not desk.vip or desk.vip in segments:
+        return
+    part = written.entries.get("desk") if isinstance(written, Mapping) else None
+    at = part.entries.get("vip") if isinstance(part, Mapping) else None
+    hint = did_you_mean(desk.vip, segments) or "; define it in segments.yaml"
+    problems.add(file, at.line if at is not None else 0, f"vip: there is no segment {desk.vip!r}{hint}")
 
 
 def _queues(desk: Fields) -> dict[str, Queue]:

@@ -15,6 +15,7 @@ from campaigns.workspace.answers import load_answers
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
 from campaigns.workspace.checking import CONFIG, check_campaign, check_workspace
 from campaigns.workspace.config import read_config
+from campaigns.workspace.desk import check_desk
 from campaigns.workspace.files import AttachedFiles
 from campaigns.workspace.offers import read_offers
 from campaigns.workspace.references import Known, check_references
@@ -80,11 +81,14 @@ class _Loader:
             hint = "this is no workspace; make one with: otklik init DIR"
             raise WorkspaceInvalid([Problem(CONFIG, 0, f"there is no such file in {self._root}; {hint}")])
         problems = self._problems
-        config = read_config(self._yaml(CONFIG), CONFIG, problems, self._channels)
+        written = self._yaml(CONFIG)
+        config = read_config(written, CONFIG, problems, self._channels)
         before = len(problems)
         segments = read_segments(self._optional(SEGMENTS), SEGMENTS, problems, self._channels)
         # Where a file itself is broken, a name that it may define is not called missing.
         known_segments = set(segments) if len(problems) == before else None
+        if config is not None and known_segments is not None:
+            check_desk(config.desk, written, CONFIG, known_segments, problems)
         before = len(problems)
         offers = read_offers(self._optional(OFFERS), OFFERS, problems)
         known = Known(

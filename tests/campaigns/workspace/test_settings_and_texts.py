@@ -81,6 +81,9 @@ SETTINGS = [
     ("budgets: {shared: 100 EUR}", "budget 'shared' is in EUR"),
     ("budgets: {shared: {per: month}}", "the budget has no 'amount'"),
     ("budgets: {Shared: 5 USD}", "is not a name"),
+    ("desk: {vip: vip}", ""),
+    ("desk: {vip: vpi}", "vip: there is no segment 'vpi'; did you mean 'vip'?"),
+    ("desk: {vip: nowhere-near}", "vip: there is no segment 'nowhere-near'; define it in segments.yaml"),
 ]  # fmt: skip
 
 
