@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.agents import Role
+from core.agents import Presence, Role
 from core.text import clipped
 from storage.outbox.columns import table
 from storage.tables import Agent, AgentSession
@@ -36,6 +36,7 @@ class SignedIn:
     seen_at: datetime
     lent: bool = False
     """Whether their password was given by somebody else: they choose their own before anything."""
+    presence: Presence = Presence.OFFLINE
 
 
 async def open_session(connection: AsyncConnection, agent_id: str, browser: str, now: datetime) -> str:
@@ -56,7 +57,7 @@ async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedI
     row = (
         await connection.execute(
             select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.email, _AGENTS.c.role, _AGENTS.c.locale, _AGENTS.c.zone,
-                   _AGENTS.c.password_until, _SESSIONS.c.hash, _SESSIONS.c.seen_at)
+                   _AGENTS.c.password_until, _AGENTS.c.presence, _SESSIONS.c.hash, _SESSIONS.c.seen_at)
             .join(_SESSIONS, _SESSIONS.c.agent_id == _AGENTS.c.id)
             .where(_SESSIONS.c.hash == _hash(token), _SESSIONS.c.expires_at > now, _AGENTS.c.disabled_at.is_(None))
         )
@@ -74,6 +75,7 @@ async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedI
             row.hash,
             row.seen_at,
             row.password_until is not None,
+            row.presence,
         )
     )
 

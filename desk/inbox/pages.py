@@ -14,6 +14,7 @@ from bot.handoff import ownership
 from bot.handoff.answering import LONGEST, Draft, answer, note
 from bot.handoff.ownership import NotYours
 from campaigns.limits.prices import PriceList
+from campaigns.live import workspace_config
 from core.actors import Actor
 from core.clock import Clock
 from core.errors import OtklikError, Refused
@@ -29,6 +30,8 @@ from desk.inbox.files import MOST, MOST_REQUEST, attach, chosen, file_of
 from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
+from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
+from desk.inbox.presence import PresenceSwitch
 from desk.inbox.thread import entries
 from desk.rendering import HEADERS, Reader, page, rendered
 from desk.search.pages import SearchPages
@@ -56,10 +59,12 @@ class InboxPages:
         acts: dict[str, Callable[[Request, SignedIn, str, Any], Awaitable[Response]]] = {
             "answer": self._answer, "note": self._note, "take": self._take, "return": self._return,
             "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave, "measure": self._measure,
+            "transfer": self._transfer, "block": self._block, "unblock": self._unblock, "settle": self._settle,
         }  # fmt: skip
         page_of = self._guard.page
         return [
             *CannedPages(self._store, self._clock, self._guard).routes(),
+            *PresenceSwitch(self._store, self._guard).routes(),
             *SearchPages(self._store, self._guard).routes(),
             Route("/", page_of(self._home), methods=["GET"]),
             Route("/inbox", page_of(self._inbox), methods=["GET"]),
@@ -82,7 +87,7 @@ class InboxPages:
     async def _inbox(self, request: Request, me: SignedIn) -> Response:
         filters = _filters(request)
         open_id = request.path_params.get("id", "")
-        shown = await self._opened(open_id) if open_id else None
+        shown = await self._opened(open_id, me) if open_id else None
         workspace = await self._guard.workspace()
         reader, brand = reader_of(me, workspace.zone), workspace.brand.name
         if open_id and shown is None:
@@ -106,21 +111,23 @@ class InboxPages:
     async def _thread(self, request: Request, me: SignedIn) -> Response:
         """Entries before or after one, as HTML; none given: the newest."""
         before, after = (_id(request.query_params.get(name, "")) for name in ("before", "after"))
-        shown = await self._opened(request.path_params["id"], before=before, after=after)
+        shown = await self._opened(request.path_params["id"], me, before=before, after=after)
         if shown is None:
             return PlainTextResponse("there is no such conversation", 404)
         return HTMLResponse(rendered("inbox/entries.html", await self.reader(me), **shown), 200, dict(HEADERS))
 
     async def _head(self, request: Request, me: SignedIn) -> Response:
         """What stands above and below the thread: whose it is, what may be done, the composer's fence."""
-        shown = await self._opened(request.path_params["id"])
+        shown = await self._opened(request.path_params["id"], me)
         if shown is None:
             return PlainTextResponse("there is no such conversation", 404)
         html = rendered("inbox/head.html", await self.reader(me), open=shown, me=me)
         return JSONResponse({"html": html, "token": shown["token"], "mine": shown["line"].agent == me.id},
                             headers=dict(HEADERS))  # fmt: skip
 
-    async def _opened(self, conversation_id: str, *, before: str = "", after: str = "") -> dict[str, Any] | None:
+    async def _opened(
+        self, conversation_id: str, me: SignedIn, *, before: str = "", after: str = ""
+    ) -> dict[str, Any] | None:
         """A conversation with its thread and its customer, as a template takes it."""
         if not is_id(conversation_id):
             return None
@@ -129,11 +136,18 @@ class InboxPages:
             if not found:
                 return None
             row = (
-                await connection.execute(select(_CONVERSATIONS.c.token).where(_CONVERSATIONS.c.id == conversation_id))
-            ).one()
+                await connection.execute(
+                    select(_CONVERSATIONS.c.token, _CONVERSATIONS.c.blocked_at)
+                    .where(_CONVERSATIONS.c.id == conversation_id)
+                )
+            ).one()  # fmt: skip
             said = await entries(connection, found[0].customer_id, before=before, after=after)
             card = await card_of(connection, found[0].customer_id, self._clock.now())
-        return {"line": found[0], "entries": said, "token": row.token, "card": card}
+            team, config = await colleagues(connection, me.id), await workspace_config(connection)
+        return {
+            "line": found[0], "entries": said, "token": row.token, "card": card, "blocked": row.blocked_at is not None,
+            "colleagues": [one for one in team if one.id != found[0].agent], "queues": sorted(config.desk.queues),
+        }  # fmt: skip
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         files, place, now = await chosen(form), _id(_text(form, "identity")), self._clock.now()
@@ -205,6 +219,30 @@ class InboxPages:
     async def _leave(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         async with self._store.write() as connection:
             await ownership.leave(connection, id_, actor=_actor(me), now=self._clock.now(), note=_text(form, "text"))
+        return self._done(request, id_)
+
+    async def _transfer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        config, token = await self._guard.workspace(), _text(form, "token")
+        seen = int(token) if token.isdigit() else -1
+        async with self._store.write() as connection:
+            to, now = _text(form, "to"), self._clock.now()
+            await transfer(connection, id_, to, seen, config, actor=_actor(me), now=now)
+        return self._done(request, id_)
+
+    async def _block(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await block(connection, id_, actor=_actor(me), now=self._clock.now())
+        return self._done(request, id_)
+
+    async def _unblock(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        async with self._store.write() as connection:
+            await unblock(connection, id_, actor=_actor(me), now=self._clock.now())
+        return self._done(request, id_)
+
+    async def _settle(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        arrived, now, message = _text(form, "arrived") == "yes", self._clock.now(), _id(_text(form, "message"))
+        async with self._store.write() as connection:
+            await settle_send(connection, id_, message, arrived=arrived, actor=_actor(me), now=now)
         return self._done(request, id_)
 
     async def _snooze(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:

@@ -207,9 +207,9 @@ composer?.addEventListener("submit", async (event) => {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.closest(".acts")) return;
+  if (!form.closest(".acts, .settle")) return;
   event.preventDefault();
-  const answer = await fetch(form.action, { ...part, method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const answer = await fetch(form.action, { ...part, method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
   if (answer.status === 401) return location.reload();
   if (!answer.ok) document.getElementById("refused").textContent = (await answer.json()).words ?? "";
   refresh();

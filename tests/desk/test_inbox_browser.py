@@ -1,5 +1,6 @@
 """The inbox in a real browser as agents use it all day."""
 
+import asyncio
 import base64
 import hashlib
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any
 from sqlalchemy import select
 
 from core.actors import SYSTEM
-from core.agents import Role
+from core.agents import Presence, Role
 from core.machines.message import MessageState
 from desk.access.agents import change
 from desk.canned.replies import Reply, keep
 from storage.outbox.columns import table
-from storage.tables import Blob, CannedReply, Conversation, Identity, Message
+from storage.tables import Agent, Blob, CannedReply, Conversation, Identity, Message
 from tests.channels.webchat.stage import Stage
 from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage
 
@@ -138,3 +139,29 @@ async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_pat
         assert await page.locator(".mail iframe").count() == 1, "what is open stays open"
         sent = await stage.rows(Message, table(Message).c.direction == "out", table(Message).c.channel == "email")
         assert [one["name"] for one in sent[0].content["attachments"]] == ["bill.pdf"]
+
+
+async def test_passing_on_and_going_away(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
+        await window.say("hi", "key-0001")
+        await opened(stage, page)
+        async with asyncio.timeout(45):
+            while (await stage.rows(Conversation))[0].agent == "":
+                await page.locator("body").click()
+                await page.keyboard.press("a")
+                await page.wait_for_timeout(300)
+        await page.reload()
+        await page.locator(".head .title").get_by_text("Ann Stone").wait_for()
+        await page.locator("[name=to]").select_option(index=0)
+        await page.get_by_role("button", name="Transfer").click()
+        await page.locator(".head .title").get_by_text("رضا کریمی").wait_for()
+        await page.get_by_role("button", name="Spam", exact=True).click()
+        await page.locator(".head .badge").get_by_text("spam").wait_for()
+        await page.get_by_role("button", name="Not spam").click()
+        await page.get_by_role("button", name="Spam", exact=True).wait_for()
+        here = page.url
+        await page.get_by_role("button", name="Online").click()
+        await page.get_by_role("button", name="Away").wait_for()
+        assert page.url == here, "the switch leaves one where one was"
+        found = {row.name: row.presence for row in await stage.rows(Agent)}
+        assert found["Ann Stone"] is Presence.AWAY
