@@ -39,7 +39,7 @@ async def test_the_journey_adds_up(running: Running) -> None:
             select(func.count()).where(_ENROLMENTS.c.campaign_id == row.id, _ENROLMENTS.c.ghost.is_(False))
         )
         ghosts = (MessageState.CANCELLED, MessageState.SKIPPED, MessageState.REJECTED)
-        real = await connection.scalar(select(func.count()).where(_MESSAGES.c.state.not_in(ghosts)))
+        real = await connection.scalar(select(func.count()).where(_MESSAGES.c.state.not_in(ghosts))) or 0
         config = await workspace_config(connection)
         months = [
             await month_days(connection, month_named(key, date(2026, 12, 1), jalali=False), config, clock.now(),
