@@ -45,6 +45,7 @@ INBOUND = "inbound"
 STARTS = "starts"
 DESK = "desk"
 CALLS = "calls"
+TOPICS = "topics"
 
 
 def outbox(channel: str) -> str:

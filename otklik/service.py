@@ -22,6 +22,8 @@ from bot.handoff.keeping import keep_desk
 from bot.handoff.requesting import Handoffs
 from bot.processing import Processor
 from bot.proofs import forget_codes
+from bot.topics.hearing import STAFF_WROTE
+from bot.topics.mirroring import TopicDesk
 from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import MessageLinks
@@ -45,7 +47,7 @@ from core.clock import Clock
 from core.errors import StoreUnavailable, TransactionLost
 from core.ids import new_id
 from core.messages import EMAIL, WEBCHAT
-from core.wakeup import CALLS, COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, LocalWakeup
+from core.wakeup import CALLS, COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, TOPICS, LocalWakeup
 from core.wakeup import outbox as outbox_topic
 from desk.live.feed import Feed
 from otklik.accounts import Account, make_accounts, unserved_countries
@@ -55,6 +57,7 @@ from otklik.reconciling import reconcile
 from otklik.running import usable_cores
 from otklik.settings import Configuration
 from otklik.talking import Bot
+from otklik.topics import staff_in_topics, topic_desks
 from otklik.wiring import addresses, make_clock
 from storage.chat import ChatLines
 from storage.intake import Intake
@@ -92,6 +95,7 @@ class Service:
     feed: Feed
     bot: Bot
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
+    topics: list[TopicDesk] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -139,6 +143,8 @@ class Service:
             tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
             tasks.create_task(self._loop(FETCH_FILES, self.fetching.run_once), name="fetching")
             tasks.create_task(self._loop(STARTS, self.scheduler.tick, STARTS_SECONDS), name="starts")
+            for topics in self.topics:
+                tasks.create_task(self._loop(TOPICS, topics.run_once), name="topics")
             for runner in self.bot.runners:
                 tasks.create_task(self._loop(CALLS, runner), name="calls")
             tasks.create_task(self.feed.run(), name="desk")
@@ -150,6 +156,7 @@ class Service:
             self.wakeup.notify(JOURNEYS)
             self.wakeup.notify(FETCH_FILES)
             self.wakeup.notify(DESK)
+            self.wakeup.notify(COMMANDS)
             for channel in self.processor.heard:
                 self.wakeup.notify(f"outbox:{channel}")
         return done
@@ -331,6 +338,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
                     HANDOFF: Handoffs(store, clock),
                     WEBHOOK: caller,
                     ON_ANSWER: AnswerActions(store, clock, wakeup),
+                    STAFF_WROTE: staff_in_topics(store, clock, wakeup),
                 },
             ),
             fetching=CommandRunner(
@@ -349,6 +357,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             slots=SharedSlots(store) if store.dialect == "postgresql" else None,
             scale=settings.rate_scale,
         )
+        service.topics.extend(topic_desks(store, clock, accounts, rates))
         companion = _companion(configuration, links, accounts)
         if companion is not None:
             stack.push_async_callback(companion.close)
