@@ -95,8 +95,8 @@ class InboxPages:
         async with self._store.read() as connection:
             found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
         return page(
-            "inbox/page.html", reader, brand=brand, me=me, filters=filters, lines=found, counts=numbers, views=View,
-            more=len(found) == PAGE, open=shown,
+            "inbox/page.html", reader, brand=brand, me=me, filters=filters, lines=found, counts=numbers,
+            views=View, now=self._clock.now(), more=len(found) == PAGE, open=shown,
         )  # fmt: skip
 
     async def _list(self, request: Request, me: SignedIn) -> Response:
