@@ -65,9 +65,7 @@ async def due(connection: AsyncConnection, groups: Collection[str]) -> Sequence[
         _MESSAGES.c.customer_id == TOPICS.c.customer_id, _MESSAGES.c.conversation_id == TOPICS.c.conversation_id,
         _MESSAGES.c.id > TOPICS.c.mirrored,
     )  # fmt: skip
-    happened = exists().where(
-        _EVENTS.c.conversation_id == TOPICS.c.conversation_id, _EVENTS.c.id > TOPICS.c.mirrored
-    )
+    happened = exists().where(_EVENTS.c.conversation_id == TOPICS.c.conversation_id, _EVENTS.c.id > TOPICS.c.mirrored)
     staffed = state.in_(sorted(STAFFED))
     there = TOPICS.c.thread_id.is_not(None)
     wanted = or_(
