@@ -168,7 +168,7 @@ def _used_ids() -> Iterator[tuple[Path, str]]:
     for room in ("otklik", "desk", "bot", "campaigns", "channels", "storage", "core"):
         for path in (root / room).rglob("*.py"):
             source = path.read_text()
-            names = {"catalogue.text", "self._say"} | (
+            names = {"catalogue.text", "self.say"} | (
                 {"text"} if "from core.catalogue import text" in source else set()
             )
             for node in ast.walk(ast.parse(source)):

@@ -32,7 +32,7 @@ async def test_a_first_apply_brings_everything(store: Store, folder: Path) -> No
     done = await apply(store, workspace, ANN, NOW)
     assert [str(change).partition(":")[0] for change in done.changes] == [
         "add workspace", "add segment dormant", "add segment regulars", "add segment dormant_readers_of_worth",
-        "add campaign winback", "start campaign winback",
+        "add answers", "add campaign winback", "start campaign winback",
     ]  # fmt: skip
     campaigns, versions = table(Campaign), table(CampaignVersion)
     async with store.read() as connection:
@@ -50,7 +50,7 @@ async def test_twice_changes_nothing(store: Store, folder: Path) -> None:
     audited = await _count(store, Audit)
     assert await diff(store, load_workspace(folder)) == ()
     assert not (await apply(store, load_workspace(folder), ANN, NOW)).changed
-    assert await _count(store, Audit) == audited == 6
+    assert await _count(store, Audit) == audited == 7
     assert await _count(store, CampaignVersion) == 1
 
 
@@ -93,7 +93,7 @@ async def test_a_removed_campaign_goes_on_unless_it_is_told_to_stop(store: Store
         )
         await connection.execute(table(Customer).insert().values(customer.model_dump()))
         await connection.execute(enrolments.insert().values(journey.model_dump()))
-    without = Workspace(workspace.config, workspace.segments, {})
+    without = Workspace(workspace.config, workspace.segments, {}, answers=workspace.answers)
     done = await apply(store, without, ANN, NOW)
     assert ([change.action for change in done.changes], done.changed) == (["keep"], False)
     async with store.read() as connection:
