@@ -40,10 +40,10 @@ from core.messages import EMAIL, InboundMessage
 from core.purposes import Purpose
 from core.text import clipped
 from storage.outbox.columns import table
-from storage.tables import Agent, Conversation, ConversationEvent, Customer, Flow, FlowRun
+from storage.tables import Agent, Conversation, Customer, Flow, FlowRun
 
 _AGENTS, _CONVERSATIONS, _CUSTOMERS = table(Agent), table(Conversation), table(Customer)
-_FLOWS, _RUNS, _EVENTS = table(Flow), table(FlowRun), table(ConversationEvent)
+_FLOWS, _RUNS = table(Flow), table(FlowRun)
 NO_ANSWER, FROM_ONLY, REOPENED = "no answer", "unverified", "reopened"
 """Why a person is wanted, beside those of :mod:`bot.handoff.wishes` and :mod:`bot.answers.turn`."""
 VIP_PRIORITY = 2

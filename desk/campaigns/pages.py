@@ -83,7 +83,7 @@ class CampaignPages:
         async with self._store.read() as connection:
             row = await _row(connection, name)
             if row is None:
-                return _lost(reader, workspace.brand.name, me)
+                return _lost(reader, workspace.brand.name)
             definition = (await definitions(connection, [row.version]))[row.version]
             report = await campaign_report(connection, name, now=now)
             there = await standing(connection, row.id)
@@ -127,7 +127,7 @@ class CampaignPages:
         async with self._store.read() as connection:
             row = await _row(connection, name)
             if row is None or lever not in set(Lever):
-                return _lost(reader, workspace.brand.name, me)
+                return _lost(reader, workspace.brand.name)
             effect = await foreseen(connection, row.id, row.pending or row.version, now)
         may = Lever(lever) in levers(row.state, pending=bool(row.pending))
         return _answered(
@@ -168,8 +168,8 @@ async def _row(connection: AsyncConnection, name: str) -> Any:
     return (await connection.execute(_CAMPAIGNS.select().where(_CAMPAIGNS.c.name == name))).first()
 
 
-def _lost(reader: Reader, brand: str, me: SignedIn) -> Response:
-    return page("campaigns/lost.html", reader, 404, brand=brand, me=me)
+def _lost(reader: Reader, brand: str) -> Response:
+    return page("lost.html", reader, 404, brand=brand, why="campaigns_lost", room="campaigns")
 
 
 def _answered(

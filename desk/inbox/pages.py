@@ -91,7 +91,7 @@ class InboxPages:
         workspace = await self._guard.workspace()
         reader, brand = reader_of(me, workspace.zone), workspace.brand.name
         if open_id and shown is None:
-            return page("lost.html", reader, 404, brand=brand, me=me)
+            return page("lost.html", reader, 404, brand=brand, why="lost_why", room="inbox")
         async with self._store.read() as connection:
             found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
         return page(

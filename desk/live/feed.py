@@ -34,16 +34,21 @@ LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 """Between two looks, however many nudges come: many changes are one look."""
 OVERLAP = timedelta(seconds=10)
-REMEMBERED = 5000
-AT_ONCE = 500
+AT_ONCE = 5000
+"""News that one look takes; after more than that, as after an hour without the store, pages read everything anew."""
+REMEMBERED = 4 * AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one look found: changed conversations as they are now, and how many there are by state and agent."""
+    """What one look found: changed conversations as they are now, how many there are by state and agent.
+
+    ``whole``: nothing more was new than one look takes.
+    """
 
     lines: Sequence[Line]
     loads: Mapping[tuple[ConversationState, str], int]
+    whole: bool = True
     _html: dict[tuple[str, Reader], str] = field(default_factory=dict)
 
     def html(self, line: Line, reader: Reader) -> str:
@@ -101,34 +106,38 @@ class Feed:
                 away = True
                 continue
             if news is not None:
-                self._tell(news)
+                self._tell(news if news.whole else None)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def look(self) -> News | None:
-        """What changed since the last look; None where nothing did."""
+        """What changed since the last look; None where nothing did.
+
+        Raises:
+            StoreUnavailable: nothing counts as told; the next look finds it again.
+        """
         floor, looked_at = id_floor(self._since - OVERLAP), machine_now()
         async with self._store.read() as connection:
-            changed = await self._changed(connection, floor)
-            if not changed:
-                self._since = looked_at
-                return None
-            found = await lines(connection, changed)
-            loads = await _loads(connection)
+            news = await self._news(connection, floor)
+            if news:
+                found = await lines(connection, sorted(set(news.values())))
+                loads = await _loads(connection)
         self._since = looked_at
-        return News(found, loads)
+        if not news:
+            return None
+        self._remember(news)
+        return News(found, loads, whole=len(news) < AT_ONCE)
 
-    async def _changed(self, connection: AsyncConnection, floor: str) -> list[str]:
-        """Conversations with a message or an event that was not told yet."""
-        found: dict[str, None] = {}
+    async def _news(self, connection: AsyncConnection, floor: str) -> dict[str, str]:
+        """Messages and events that were not told yet, each with its conversation."""
+        found: dict[str, str] = {}
         for rows in (_MESSAGES, _EVENTS):
             newer = select(rows.c.id, rows.c.conversation_id).where(
                 rows.c.id > floor, rows.c.conversation_id.is_not(None)
             )
             for row in await connection.execute(newer.order_by(rows.c.id.desc()).limit(AT_ONCE)):
                 if row.id not in self._known:
-                    self._remember([row.id])
-                    found[row.conversation_id] = None
-        return list(found)
+                    found[row.id] = row.conversation_id
+        return found
 
     def _remember(self, ids: Iterable[str]) -> None:
         for id_ in ids:
@@ -137,7 +146,7 @@ class Feed:
             self._told.append(id_)
             self._known.add(id_)
 
-    def _tell(self, news: News) -> None:
+    def _tell(self, news: News | None) -> None:
         for queue in self._listeners:
             try:
                 queue.put_nowait(news)
