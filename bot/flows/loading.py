@@ -16,6 +16,7 @@ from bot.flows.checking import (
 from bot.flows.definition import FlowBody, FlowDefinition
 from bot.flows.reading import ReadFlow, read_flow
 from campaigns.definition import FlowStep
+from campaigns.reading.files import read_within
 from campaigns.templates.checking import check_file
 from campaigns.templates.sources import MESSAGE, file_parts
 from campaigns.workspace.loader import MAX_FILES, MAX_TEMPLATE_BYTES, Workspace
@@ -101,19 +102,7 @@ class _Loader:
         return read_flow(node, file, self._problems)
 
     def _content(self, path: Path, file: str, limit: int) -> bytes | None:
-        try:
-            if not path.resolve().is_relative_to(self._root.resolve()):
-                self._problems.add(file, 0, "this leads out of the workspace; put the file itself here")
-                return None
-            with path.open("rb") as stream:
-                content = stream.read(limit + 1)
-        except OSError as error:
-            self._problems.add(file, 0, f"cannot be read: {error.strerror or error}")
-            return None
-        if len(content) > limit:
-            self._problems.add(file, 0, f"larger than {limit // 1000} kB; shorten it")
-            return None
-        return content
+        return read_within(self._root, path, file, limit, self._problems)
 
     def _checked(self, read: ReadFlow) -> FlowBody | None:
         """The flow with its templates, where it is whole; whatever is wrong is noted."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from campaigns.definition import CampaignBody, KeptFile, Offer, WorkspaceConfig
 from campaigns.definition.answers import Answer
+from campaigns.reading.files import read_within
 from campaigns.segments.reading import read_segments
 from campaigns.segments.syntax import SegmentDefinition
 from campaigns.templates.checking import check_templates, stray_file
@@ -134,20 +135,7 @@ class _Loader:
             return None
 
     def _read(self, file: str, limit: int) -> bytes | None:
-        path = self._root / file
-        try:
-            if not path.resolve().is_relative_to(self._root.resolve()):
-                self._problems.add(file, 0, "this leads out of the workspace; put the file itself here")
-                return None
-            with path.open("rb") as stream:
-                content = stream.read(limit + 1)
-        except OSError as error:
-            self._problems.add(file, 0, f"cannot be read: {error.strerror or error}")
-            return None
-        if len(content) > limit:
-            self._problems.add(file, 0, f"larger than {limit // 1000} kB; shorten it")
-            return None
-        return content
+        return read_within(self._root, self._root / file, file, limit, self._problems)
 
     def _campaigns(
         self, known: Known, config: WorkspaceConfig | None, offers: Mapping[str, Offer]
