@@ -72,7 +72,7 @@ async def seated(browser: Any, stage: Stage, email: str, width: int = 1280, **co
 
 
 async def asked_for_a_person(stage: Stage) -> str:
-    """The visitor's conversation, waiting; nobody is given it by itself."""
+    """The visitor's conversation, waiting. Whoever is online may be given it at the service's next look."""
     chat = (await stage.until(lambda: stage.rows(Conversation)))[0]
     now = stage.clock.now()
     async with stage.store.write() as connection:
@@ -83,6 +83,15 @@ async def asked_for_a_person(stage: Stage) -> str:
     return str(chat.id)
 
 
+async def taken(stage: Stage, page: Any) -> None:
+    """The open conversation is somebody's: by the key, or because the service gave it out first."""
+    await page.locator(".head h1").click()
+    async with asyncio.timeout(45):
+        while (await stage.rows(Conversation))[0].agent == "":
+            await page.keyboard.press("a")
+            await page.wait_for_timeout(300)
+
+
 async def test_a_chat_from_both_sides(stage: Stage, browser: Any) -> None:
     async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
         await window.say(f"Is it there? {HOSTILE}", "key-0001")
@@ -90,10 +99,7 @@ async def test_a_chat_from_both_sides(stage: Stage, browser: Any) -> None:
         await page.locator(f"#line-{id_}").get_by_text("Vera").wait_for()
         await page.locator(f"#line-{id_} a").click()
         await page.locator(".entry.customer").get_by_text("Is it there?").wait_for()
-        async with asyncio.timeout(45):
-            while (await stage.rows(Conversation))[0].agent == "":
-                await page.keyboard.press("a")
-                await page.wait_for_timeout(300)
+        await taken(stage, page)
         await page.locator(".head").get_by_text("Ann Stone").wait_for()
         await page.locator(".composer textarea").fill("Yes, on the third shelf.")
         await page.keyboard.press("Control+Enter")

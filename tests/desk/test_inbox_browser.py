@@ -1,6 +1,5 @@
 """The inbox in a real browser as agents use it all day."""
 
-import asyncio
 import base64
 import hashlib
 from pathlib import Path
@@ -16,7 +15,7 @@ from desk.canned.replies import Reply, keep
 from storage.outbox.columns import table
 from storage.tables import Agent, Blob, CannedReply, Conversation, Identity, Message
 from tests.channels.webchat.stage import Stage
-from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage
+from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage, taken
 
 __all__ = ["browser", "stage"]
 PNG = base64.b64decode(
@@ -129,7 +128,7 @@ async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_pat
         await frame.get_by_text("Broken box").wait_for()
         assert await page.title() != "1", "a mail's scripts do not run"
         assert [url for url in loaded if "spy" in url] == [], "nothing is loaded from outside"
-        await page.locator("[data-key=a]").click()
+        await taken(stage, page)
         await page.locator(".head").get_by_text("Ann Stone").wait_for()
         await page.locator("[name=identity]").select_option(label="Email · vera@example.org")
         await page.locator("[name=files]").set_input_files(bill)
@@ -145,11 +144,7 @@ async def test_passing_on_and_going_away(stage: Stage, browser: Any) -> None:
     async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
         await window.say("hi", "key-0001")
         await opened(stage, page)
-        async with asyncio.timeout(45):
-            while (await stage.rows(Conversation))[0].agent == "":
-                await page.locator("body").click()
-                await page.keyboard.press("a")
-                await page.wait_for_timeout(300)
+        await taken(stage, page)
         await page.reload()
         await page.locator(".head .title").get_by_text("Ann Stone").wait_for()
         await page.locator("[name=to]").select_option(index=0)
