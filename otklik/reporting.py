@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.engine.deciding import DROPPED
 from campaigns.limits.budgets import OWN
 from campaigns.limits.spending import Spending
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.report import CampaignReport
-from campaigns.reporting.story import Absence, Line, Story
+from campaigns.reporting.story import Story
+from campaigns.reporting.telling import in_words
 from core.catalogue import listed, text
 from core.money import Money
 from otklik.tallying import print_tallies
@@ -105,46 +105,3 @@ def print_story(console: Console, story: Story, lang: str) -> None:
     for line in story.lines:
         table.add_row(f"{line.at:%Y-%m-%d %H:%M}", escape(in_words(line, lang)))
     console.print(table)
-
-
-def absence_in_words(absence: Absence, lang: str) -> str:
-    """Why there is no story to tell."""
-    since = f"{absence.since:%Y-%m-%d %H:%M} UTC" if absence.since is not None else ""
-    return text(lang, f"absence.{absence.why}", campaign=absence.campaign, segment=absence.segment, since=since)
-
-
-def in_words(line: Line, lang: str) -> str:
-    """A line of a story as a sentence."""
-    kind, _, name = line.kind.partition(".")
-    if kind == "event":
-        return text(lang, "story.event", kind=name, detail=line.detail)
-    try:
-        return text(lang, f"story.{_told_as(line)}", **_told(line, lang)).strip()
-    except KeyError:
-        return f"{line.kind} {line.step} {line.detail}".strip()
-
-
-def _told_as(line: Line) -> str:
-    if line.kind == "WaitEnded" and not line.leg:
-        return "WaitOver"
-    if line.kind == "SendDeferred" and line.until is not None:
-        return "SendDeferred.until"
-    return line.kind
-
-
-def _told(line: Line, lang: str) -> dict[str, str]:
-    """What the sentence speaks of. What somebody wrote is not ours to put in other words."""
-    detail = line.detail
-    if line.kind == "CustomerChanged":
-        detail = listed(lang, detail.split(", "))
-    elif "." not in line.kind or line.kind in ("message.cancelled", "message.skipped"):
-        detail = reason_in_words(detail, lang)
-    if line.kind == "Entered" and detail:
-        detail = f" ({detail})"
-    leg = text(lang, "report.otherwise") if line.leg == "otherwise" else line.leg
-    return {
-        "step": line.step if leg in ("", "main", DROPPED) else f"{line.step} ({leg})",
-        "channel": line.channel,
-        "detail": detail,
-        "until": f"{line.until:%Y-%m-%d %H:%M}" if line.until is not None else "",
-    }

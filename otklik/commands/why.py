@@ -21,7 +21,8 @@ def why(
     """
     from rich.console import Console
 
-    from otklik.reporting import absence_in_words, print_story
+    from campaigns.reporting.telling import absence_in_words
+    from otklik.reporting import print_story
     from otklik.running import run_async
 
     with plainly():

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from campaigns.definition import BranchStep, CampaignDefinition, SendStep, WorkspaceConfig
 from campaigns.reporting.story import story
+from campaigns.reporting.telling import in_words
 from core.catalogue import LANGUAGES
-from otklik.reporting import in_words
 from storage.outbox.columns import table
 from storage.tables import (
     BudgetUse,

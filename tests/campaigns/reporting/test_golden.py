@@ -42,9 +42,10 @@ from campaigns.definition import (
 from campaigns.periods import Period
 from campaigns.reporting.report import campaign_report
 from campaigns.reporting.story import Absence, never_entered, story
+from campaigns.reporting.telling import absence_in_words
 from core.catalogue import LANGUAGES
 from core.messages import EMAIL, SMS, TELEGRAM
-from otklik.reporting import absence_in_words, print_report, print_story
+from otklik.reporting import print_report, print_story
 from storage import migrate
 from storage.outbox.columns import table
 from storage.store import Store

@@ -4,8 +4,8 @@ import pytest
 
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.story import Line
+from campaigns.reporting.telling import in_words
 from core.catalogue import text
-from otklik.reporting import in_words
 from tests.conftest import NOW
 
 
