@@ -16,9 +16,10 @@ import structlog
 from channels.adapter import Adapter, Pipelines, Weighs
 from channels.journal import Journal
 from channels.rates import RateGate
+from channels.resting import Rest
 from core.clock import uptime
 from core.dispatching import Claim, Ended, Ready
-from core.errors import ChannelFault, ConfigurationError, StoreUnavailable, TransactionLost
+from core.errors import ChannelFault, ConfigurationError, ProviderAway, StoreUnavailable, TransactionLost
 from core.ids import new_ids
 from core.messages import OutboundMessage
 from core.outcomes import Outcome, OutcomeKind, outcome_of
@@ -31,7 +32,6 @@ GROUP_SECONDS = 0.1
 IDLE_SECONDS = 1.0
 LEASE_MARGIN = 0.5
 """A message starts only in the first half of its lease: local and database time may drift apart."""
-FAULT_PAUSE = 15.0
 GRACE_SECONDS = 10.0
 _STOPPED = "stopped before its turn"
 
@@ -92,7 +92,7 @@ class ChannelDispatcher:
     ) -> None:
         self.adapter = adapter
         self.channel = adapter.capabilities.channel
-        self.fault = ""
+        self._rest = Rest(self.channel, adapter.account)
         self._outbox = outbox
         self._composer = composer
         self._rates = rates
@@ -112,7 +112,11 @@ class ChannelDispatcher:
         self._stopping = False
         self._begun = 0
         self._rate_seen = float(self._sessions)
-        self._resume_at = 0.0
+
+    @property
+    def fault(self) -> str:
+        """Why the channel cannot send at present, empty while it can."""
+        return self._rest.why
 
     @property
     def busy(self) -> bool:
@@ -173,7 +177,7 @@ class ChannelDispatcher:
         """Claim one batch and let it be composed, while the one before it is begun; False if there is nothing to do."""
         if self._rate_seen < self._batch:  # slow: what is claimed early only stands in the way of replies
             await self._fed.join()
-        if uptime() < self._resume_at:
+        if self._rest.now:
             return False
         self._feeding += 1  # from before the claim: an idle check must not fall between
         try:
@@ -233,7 +237,7 @@ class ChannelDispatcher:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(GROUP_SECONDS):
                         await self._room.wait()
-            if uptime() > last_start or self._resume_at > uptime():
+            if uptime() > last_start or self._rest.now:
                 await self._outbox.unclaim([held for held, _ in sendable[at:]])
                 break
             await self._begin(sendable[at : at + max(1, room)])
@@ -311,7 +315,7 @@ class ChannelDispatcher:
             return _STOPPED
         if uptime() >= started.deadline:
             return "its lease ran out before its turn"
-        return self.fault if uptime() < self._resume_at else ""
+        return self._rest.why if self._rest.now else ""
 
     def _following(self) -> _Started | None:
         """What this session sends next: only while more waits than the others could take at once."""
@@ -329,25 +333,26 @@ class ChannelDispatcher:
             else:
                 receipt = await self._pipelines.send_before(started.message, following.message if following else None)
             outcome = Outcome(OutcomeKind.ACCEPTED, provider_id=receipt.provider_id, detail=receipt.detail)
-            self.fault = ""
+            self._rest.worked()
         except (ChannelFault, ConfigurationError) as error:
             fault = error if isinstance(error, ChannelFault) else ChannelFault(str(error))
             outcome = outcome_of(fault)
-            self._pause(fault)
+            self._rest.fault(fault)
         except Exception as error:  # noqa: BLE001  an adapter's surprise is an unknown outcome, never a crash
             outcome = outcome_of(error)
-            if outcome.kind is OutcomeKind.UNKNOWN:
+            if isinstance(error, ProviderAway):
+                self._missed(error)
+            elif outcome.kind is not OutcomeKind.UNKNOWN:
+                self._rest.answered()
+            else:
                 log.warning("outcome unknown", channel=self.channel, message=started.message.id, detail=outcome.detail)
         finally:
             self._journal.end(attempt, outcome)
             self._ended.put_nowait(Ended(attempt, started.message.id, outcome))
 
-    def _pause(self, fault: ChannelFault) -> None:
-        """The account cannot send: stop this channel for a while, say it once."""
-        if not self.fault:
-            log.error("channel stopped", channel=self.channel, account=self.adapter.account, error=fault.detail)
-        self.fault = fault.detail
-        self._resume_at = uptime() + FAULT_PAUSE
+    def _missed(self, error: ProviderAway) -> None:
+        self._rest.missed(error)
+        self._rate_seen = float(self._sessions)  # what is tried after a rest need not be many
 
     async def _recorder(self) -> None:
         while (first := await self._ended.get()) is not None:

@@ -70,6 +70,10 @@ class TransientFailure(SendFailure):
         self.moved_to = moved_to
 
 
+class ProviderAway(TransientFailure):
+    """Nobody takes a connection: nothing about this message, and the next one would fare no better."""
+
+
 class PermanentFailure(SendFailure):
     """Refused for good."""
 

@@ -18,8 +18,9 @@ What comes in: :class:`RawInbound` as it was stored, and the :data:`ChannelEvent
 :class:`InboundMessage`, :class:`DeliveryReport` with its :class:`MessageState`, :class:`ReachabilityChanged`,
 :class:`AddressChanged`, :class:`Complaint`.
 
-What goes wrong: :class:`TransientFailure`, :class:`PermanentFailure` with its :class:`PermanentKind`,
-:class:`UnknownOutcome` (all three a :class:`SendFailure`), :class:`ChannelFault`, :class:`ConfigurationError`.
+What goes wrong: :class:`TransientFailure` with :class:`ProviderAway`, :class:`PermanentFailure` with its
+:class:`PermanentKind`, :class:`UnknownOutcome` (all of them a :class:`SendFailure`), :class:`ChannelFault`,
+:class:`ConfigurationError`.
 
 Addresses in their one form: :func:`phone_number`, :func:`email_address`. Of a failed connection :func:`never_left`
 knows whether anything was sent.
@@ -47,6 +48,7 @@ from core.errors import (
     ConfigurationError,
     PermanentFailure,
     PermanentKind,
+    ProviderAway,
     SendFailure,
     TransientFailure,
     UnknownOutcome,
@@ -92,6 +94,7 @@ __all__ = [
     "Pipelines",
     "Polls",
     "Prepares",
+    "ProviderAway",
     "ProviderTemplate",
     "Purpose",
     "Rate",

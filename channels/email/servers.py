@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from core.clock import uptime
-from core.errors import ConfigurationError, TransientFailure
+from core.errors import ConfigurationError, ProviderAway, TransientFailure
 
 Tls = Literal["none", "starttls", "tls"]
 """Encryption of a connection: in the clear, upgraded after the greeting, or from the first byte."""
@@ -195,4 +195,4 @@ class Rota:
             return TransientFailure("no other mail server is left")
         first = min(candidates, key=lambda turns: turns.rests_until)
         wait = first.rests_until - now
-        return TransientFailure(f"{first.why}; it is tried again in {wait:.0f} s", retry_after=wait)
+        return ProviderAway(f"{first.why}; it is tried again in {wait:.0f} s", retry_after=wait)

@@ -19,7 +19,7 @@ from channels.gateway.finding import data_of, found
 from channels.gateway.outcomes import interpret
 from channels.gateway.reading import read_gateway
 from channels.gateway.rendering import render, values_of
-from core.errors import ChannelFault, ConfigurationError, SendFailure, TransientFailure, UnknownOutcome
+from core.errors import ChannelFault, ConfigurationError, ProviderAway, SendFailure, UnknownOutcome
 from core.messages import SMS, ChannelEvent, OutboundMessage, RawInbound, Receipt
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class GatewayAdapter:
 
 def _failure(gateway: str, error: Exception) -> SendFailure:
     if never_left(error):
-        return TransientFailure(f"cannot reach {gateway}: {reason(error)}")
+        return ProviderAway(f"cannot reach {gateway}: {reason(error)}")
     return UnknownOutcome(f"no answer from {gateway}: {reason(error)}")
 
 

@@ -14,7 +14,7 @@ from channels.telegram.answers import NotOk, failure_of, is_unchanged
 from channels.telegram.calls import Call
 from channels.telegram.client import BotClient, NeverLeft, NoAnswer
 from channels.telegram.updates import provider_id
-from core.errors import ChannelFault, SendFailure, TransientFailure, UnknownOutcome
+from core.errors import ChannelFault, ProviderAway, SendFailure, TransientFailure, UnknownOutcome
 from core.messages import Receipt
 
 RESUME_SECONDS = 10.0
@@ -54,7 +54,7 @@ def interpret(error: Exception) -> SendFailure | ChannelFault:
             failure.retry_after = min(float(failure.retry_after), MAX_RETRY_AFTER)
         return failure
     if isinstance(error, NeverLeft):
-        return TransientFailure(f"cannot reach Telegram: {error}")
+        return ProviderAway(f"cannot reach Telegram: {error}")
     return UnknownOutcome(f"no answer from Telegram: {error if isinstance(error, NoAnswer) else type(error).__name__}")
 
 

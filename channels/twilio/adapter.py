@@ -22,7 +22,7 @@ from channels.twilio.media import fetch_media, is_loopback
 from channels.twilio.reconciling import MessageFacts, the_match
 from channels.twilio.rendering import TEXT_LIMIT, addressed, render
 from channels.twilio.signatures import AGAIN, HEADER, is_genuine
-from core.errors import ChannelFault, ConfigurationError, SendFailure, TransientFailure, UnknownOutcome
+from core.errors import ChannelFault, ConfigurationError, ProviderAway, SendFailure, TransientFailure, UnknownOutcome
 from core.messages import WHATSAPP, Attachment, ChannelEvent, OutboundMessage, RawInbound, Receipt
 
 _SID = re.compile(r"AC[0-9a-fA-F]{32}")
@@ -250,5 +250,5 @@ def interpret(error: Exception) -> SendFailure | ChannelFault:
     if isinstance(error, Refusal):
         return failure_of(error.status, error.code, error.message, error.retry_after)
     if never_left(error):
-        return TransientFailure(f"cannot reach Twilio: {reason(error)}")
+        return ProviderAway(f"cannot reach Twilio: {reason(error)}")
     return UnknownOutcome(f"no answer from Twilio: {reason(error)}")

@@ -334,29 +334,45 @@ def _in_words(end: Ended) -> str:
 
 async def _return(connection: AsyncConnection, ended: Sequence[Ended], machine_now: datetime) -> None:
     """Proven not sent: back to planned with a back-off, unless a later claim has taken the message on."""
-    for end in ended:
-        row = (
-            await connection.execute(
-                select(_OUTBOX.c.tries, _ATTEMPTS.c.fence)
-                .join(_ATTEMPTS, _ATTEMPTS.c.message_id == _OUTBOX.c.id)
-                .where(_ATTEMPTS.c.id == end.attempt_id)
-            )
-        ).first()
-        if row is None:
-            continue
-        wait = back_off(row.tries, end.outcome.retry_after)
-        await connection.execute(
-            update(_OUTBOX)
-            .where(
-                _OUTBOX.c.id == end.message_id,
-                _OUTBOX.c.fence == row.fence,
-                _OUTBOX.c.state.in_(RETURN.sources),
-            )
-            .values(
-                state=RETURN.target, retry_at=machine_now + wait, reason=_in_words(end), lease_until=None, worker="",
-                sent_at=null(),
-            )
-        )  # fmt: skip
+    if not ended:
+        return
+    found = await connection.execute(_TRIED, {IDS: [end.attempt_id for end in ended]})
+    tried = {id_: (tries, fence) for id_, tries, fence in found}
+    rows = [
+        {
+            "id": end.message_id,
+            "fence": tried[end.attempt_id][1],
+            "retry_at": to_micros(machine_now + back_off(tried[end.attempt_id][0], end.outcome.retry_after)),
+            "reason": _in_words(end),
+        }
+        for end in ended
+        if end.attempt_id in tried
+    ]
+    await run_given(connection, _returned(connection.dialect.name), rows)
+
+
+_TRIED = (
+    select(_ATTEMPTS.c.id, _OUTBOX.c.tries, _ATTEMPTS.c.fence)
+    .join(_OUTBOX, _ATTEMPTS.c.message_id == _OUTBOX.c.id)
+    .where(given_ids(_ATTEMPTS.c.id))
+)
+
+
+@cache
+def _returned(dialect: str) -> Any:
+    rows = given(dialect, {name: _OUTBOX.c[name].type for name in ("id", "fence", "retry_at", "reason")})
+    return (
+        update(_OUTBOX)
+        .where(_OUTBOX.c.id == rows.c.id, _OUTBOX.c.fence == rows.c.fence, _is_one_of(RETURN.sources))
+        .values(
+            state=RETURN.target.value,
+            retry_at=rows.c.retry_at,
+            reason=rows.c.reason,
+            lease_until=null(),
+            worker="",
+            sent_at=null(),
+        )
+    )
 
 
 def back_off(tries: int, retry_after: float | None) -> timedelta:
