@@ -5,6 +5,7 @@ from aiohttp import web
 from sandbox import page
 from sandbox.api import Api
 from sandbox.control import Control
+from sandbox.group_routes import GroupRoutes
 from sandbox.guard import guard
 from sandbox.world import World
 
@@ -18,6 +19,7 @@ def build_app(world: World) -> web.Application:
     app.add_routes(world.twilio_api.routes())
     app.add_routes(world.gateway_api.routes())
     app.add_routes(Control(world).routes())
+    app.add_routes(GroupRoutes(world).routes())
     app.add_routes(Api(world).routes())
     page.mount(app, world)
     return app

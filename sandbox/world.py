@@ -25,8 +25,10 @@ from sandbox.spool import Spool
 from sandbox.telegram.api import TelegramApi
 from sandbox.telegram.bot import Bot
 from sandbox.telegram.customers import Customers
+from sandbox.telegram.groups import Groups
 from sandbox.telegram.limits import Limits
 from sandbox.telegram.methods import Methods
+from sandbox.telegram.staff import Staff
 from sandbox.telegram.updates import Updates
 from sandbox.twilio.account import Account
 from sandbox.twilio.api import TwilioApi
@@ -80,7 +82,9 @@ class World:
 
         self.bot = Bot(clock=clock, people=people, limits=Limits(options.rate_scale))
         self.updates = Updates(clock=clock, faults=faults, outbound=outbound, first_id=FIRST_UPDATE_ID)
-        methods = Methods(bot=self.bot, updates=self.updates, ledger=ledger)
+        self.groups = Groups(clock=clock, people=people, live=self.live, bot=self.bot)
+        self.staff = Staff(bot=self.bot, groups=self.groups, updates=self.updates)
+        methods = Methods(bot=self.bot, updates=self.updates, ledger=ledger, groups=self.groups)
         self.updates.on_reaction = methods.call
         self.telegram_api = TelegramApi(bot=self.bot, methods=methods, faults=faults)
         customers = Customers(clock=clock, bot=self.bot, people=people, updates=self.updates)

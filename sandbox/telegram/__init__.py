@@ -1,1 +1,1 @@
-"""Telegram's Bot API for one bot in private chats: methods, updates by webhook or polling, rates and limits."""
+"""Telegram's Bot API for one bot: methods in private chats and groups with topics, updates, rates and limits."""

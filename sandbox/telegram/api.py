@@ -10,7 +10,7 @@ from sandbox.faults import Fault, Faults
 from sandbox.telegram.bot import Bot
 from sandbox.telegram.errors import NOT_FOUND, UNAUTHORIZED, TelegramError
 from sandbox.telegram.files import SentFile
-from sandbox.telegram.methods import SENDING, Methods
+from sandbox.telegram.methods import SENDING, STRUCK, Methods
 from sandbox.wire import json_response, read_form, suffer
 
 
@@ -36,7 +36,7 @@ class TelegramApi:
             name = request.match_info["method"]
             params = await _read(request)
             fault = None
-            if name.lower() in SENDING:
+            if name.lower() in STRUCK:
                 fault = self._faults.strike("telegram", "telegram", str(params.get("chat_id") or ""))
             if fault is None:
                 return json_response({"ok": True, "result": await self._methods.call(name, params)})
@@ -68,8 +68,9 @@ class TelegramApi:
     ) -> web.StreamResponse:
         refusal = _refusal(fault)
         if fault.kind == "drop_before" or (fault.kind == "status" and not fault.accepted):
-            text = str(params.get("text") or "")
-            self._methods.record(params, text, accepted=False, code=fault.code, fault=fault.label)
+            if name.lower() in SENDING:
+                text = str(params.get("text") or "")
+                self._methods.record(params, text, accepted=False, code=fault.code, fault=fault.label)
             if fault.kind == "status":
                 raise refusal
             await suffer(request, fault)

@@ -1,6 +1,7 @@
 """Files: what the bot sends alone or as an album, what customers send, and where they can be fetched."""
 
 import hashlib
+import mimetypes
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,14 @@ PICTURE = bytes.fromhex(
     "000c49444154789c63b89060000003640161a868fbe90000000049454e44ae426082"
 )
 """A picture of one pixel: what customers photograph here."""
+_PLAYED: dict[str, dict[str, Any]] = {
+    "voice": {"duration": 3, "mime_type": "audio/ogg"},
+    "audio": {"duration": 3, "mime_type": "audio/mpeg"},
+    "video": {"duration": 3, "width": 640, "height": 480, "mime_type": "video/mp4"},
+    "animation": {"duration": 3, "width": 640, "height": 480, "mime_type": "video/mp4"},
+    "video_note": {"duration": 3, "length": 240},
+    "sticker": {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +106,13 @@ def album(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 def shown(upload: Upload, field: str) -> dict[str, Any]:
     """The file as the field of a Message."""
+    file: dict[str, Any] = {**_named(upload), "file_size": upload.size}
     if field == "photo":
-        return {"photo": [{**_named(upload), "width": 640, "height": 480, "file_size": upload.size}]}
-    return {"document": {**_named(upload), "file_name": upload.name, "file_size": upload.size}}
+        return {"photo": [{**file, "width": 640, "height": 480}]}
+    if field in _PLAYED:
+        return {field: file | _PLAYED[field]}
+    media, _ = mimetypes.guess_type(upload.name)
+    return {field: file | {"file_name": upload.name} | ({"mime_type": media} if media else {})}
 
 
 def _named(upload: Upload) -> dict[str, str]:

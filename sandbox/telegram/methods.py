@@ -11,10 +11,17 @@ from sandbox.telegram.bot import Bot
 from sandbox.telegram.dialects import BALE_METHODS, known_to_bale
 from sandbox.telegram.errors import NOT_FOUND, TelegramError, refused
 from sandbox.telegram.files import album, shown
+from sandbox.telegram.group_methods import GroupMethods
+from sandbox.telegram.groups import Groups
 from sandbox.telegram.markup import boolean, integer, keyboard, structure
 from sandbox.telegram.updates import DEFAULT_TYPES, Updates, Webhook
 
-SENDING = frozenset({"sendmessage", "sendphoto", "senddocument", "sendmediagroup"})
+SENDING = frozenset({
+    "sendmessage", "sendphoto", "senddocument", "sendmediagroup", "sendvoice", "sendvideo", "sendvideonote",
+    "sendaudio", "sendsticker", "sendanimation", "sendlocation",
+})  # fmt: skip
+STRUCK = SENDING | {"createforumtopic", "closeforumtopic", "reopenforumtopic"}
+"""What faults befall."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _KINDS = frozenset({
@@ -30,10 +37,12 @@ Method = Callable[[Params], Awaitable[Any]]
 class Methods:
     """The table of methods; names are compared without case, as Telegram does."""
 
-    def __init__(self, *, bot: Bot, updates: Updates, ledger: Ledger) -> None:
+    def __init__(self, *, bot: Bot, updates: Updates, ledger: Ledger, groups: Groups) -> None:
         self._bot = bot
         self._updates = updates
         self._ledger = ledger
+        self._groups = groups
+        self._group_methods = GroupMethods(bot=bot, groups=groups)
         named: list[Method] = [
             self.getMe, self.getUpdates, self.setWebhook, self.deleteWebhook, self.getWebhookInfo, self.sendMessage,
             self.sendPhoto, self.sendDocument, self.sendMediaGroup, self.editMessageText, self.editMessageReplyMarkup,
@@ -44,7 +53,7 @@ class Methods:
 
     async def call(self, name: str, params: Params, fault: str | None = None) -> Any:
         """Run a method. A message is in the ledger before this returns; so is a refusal."""
-        method = self.table.get(name.lower())
+        method = self._method(name, params)
         if self._bot.dialect == "bale":
             method, params = (method if name.lower() in BALE_METHODS else None), known_to_bale(params)
         if method is None:
@@ -61,6 +70,13 @@ class Methods:
             words = sent.get("text") or sent.get("caption") or ""
             self.record(params, words, accepted=True, provider_id=str(sent["message_id"]), fault=fault)
         return result
+
+    def _method(self, name: str, params: Params) -> Method | None:
+        """The method by that name, a group's where the parameters name one."""
+        group = self._groups.among(params)
+        if group is None:
+            return self.table.get(name.lower())
+        return lambda given: self._group_methods.call(group, name, given)
 
     def record(self, params: Params, text: str, *, accepted: bool, **more: Any) -> None:
         """Write a send into the ledger."""
