@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from otklik.demo.people import DemoCustomer
@@ -28,10 +29,50 @@ REPLIES = {
     "fa": ("بله، لطفاً کتابی پیشنهاد کنید.", "ممنون که نوشتید، کتاب قبلی عالی بود.", "شاید بهار بیایم."),
 }
 
+ASKS = {
+    "en": (
+        "My parcel has not moved for a week. Could I talk to a person, please?",
+        "I got the wrong book, and it is a present for Sunday. Can I speak to someone?",
+    ),
+    "ru": (
+        "Посылка неделю стоит на месте. Позовите оператора, пожалуйста.",
+        "Пришла не та книга, а подарок нужен к воскресенью. Хочу поговорить с человеком.",
+    ),
+    "fa": (
+        "بسته من یک هفته است که تکان نخورده. می‌خواهم با اپراتور صحبت کنم.",
+        "کتاب اشتباهی رسیده و آن را برای جمعه لازم دارم. می‌خواهم با یک نفر صحبت کنم.",
+    ),
+}
+"""What customers write who want a person."""
+ASKED_AFTER = (timedelta(days=10, hours=3, minutes=7), timedelta(days=10, hours=3, minutes=23))
+"""When they do, after the demo's start: the campaign is over, the shop is open."""
+OF_LATE = timedelta(days=300)
+"""Who ordered within it is in no audience of the demo."""
 
-def sandbox_people(customers: Sequence[DemoCustomer], seed: int) -> list[dict[str, Any]]:
+
+def sandbox_people(customers: Sequence[DemoCustomer], seed: int, start: datetime, lang: str) -> list[dict[str, Any]]:
     """The people of the sandbox with their phones and scripts, the same for the same seed."""
-    return [_person(customer, seed) for customer in customers]
+    people = [_person(customer, seed) for customer in customers]
+    for number, (customer, person) in enumerate(_askers(customers, people, start, lang)):
+        at = (start + ASKED_AFTER[number]).isoformat()
+        words = ASKS[customer.language][number]
+        person["script"].append({"on": {"at": at}, "do": "write", "channel": "telegram", "text": words})
+    return people
+
+
+def _askers(
+    customers: Sequence[DemoCustomer], people: Sequence[dict[str, Any]], start: datetime, lang: str
+) -> list[tuple[DemoCustomer, dict[str, Any]]]:
+    """Up to two who use the bot and are in no campaign: one of the demo's language, one of another."""
+    able = [
+        (customer, person)
+        for customer, person in zip(customers, people, strict=True)
+        if customer.telegram and not person["telegram"]["blocked"]
+        and customer.last_order_at is not None and customer.last_order_at > start - OF_LATE
+    ]  # fmt: skip
+    same = [one for one in able if one[0].language == lang]
+    others = [one for one in able if one[0].language != lang]
+    return [*same[:1], *others[:1]]
 
 
 def _person(customer: DemoCustomer, seed: int) -> dict[str, Any]:

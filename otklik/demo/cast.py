@@ -50,7 +50,7 @@ async def assemble(
     elif events is not None:
         ids = sorted(last)
     made = await asyncio.to_thread(generate, count, now, seed, lang, ids, last)
-    people = await asyncio.to_thread(sandbox_people, made, seed)
+    people = await asyncio.to_thread(sandbox_people, made, seed, now, lang)
     cast = Cast(made, people, folder / "customers.csv", events or folder / "orders.csv", folder / "people.json")
 
     def write() -> None:

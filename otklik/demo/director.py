@@ -89,6 +89,10 @@ class Director:
             await self.post(f"{self.worker}/control/clock", body)
             await self.post(f"{self.sandbox}/control/clock", body)
 
+    async def hurry(self, now: datetime) -> None:
+        """Let the worker look at once at what was put into its store from here."""
+        await self.post(f"{self.worker}/control/clock", {"now": now.isoformat()})
+
     async def play(
         self, until: datetime, on_scene: Callable[[Scene], Awaitable[bool]], *, start: Scene | None = None
     ) -> Scene:

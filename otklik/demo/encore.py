@@ -13,6 +13,7 @@ from core.machines.message import MessageState
 from core.statuses import SENT
 from otklik.demo.director import Director, Scene
 from otklik.demo.show import Show
+from otklik.demo.staff import Staff
 from otklik.demo.stage import Stage, read_ledger
 from storage.outbox.columns import table
 from storage.tables import Message
@@ -31,10 +32,11 @@ steps:
 """
 
 
-async def encore(show: Show, stage: Stage, director: Director) -> None:
+async def encore(show: Show, stage: Stage, staff: Staff, director: Director) -> None:
     """Serve the page's wishes until cancelled."""
     show.console.print(f"\n[bold]{show.say('phones', url=stage.sandbox_url + '/?lang=' + show.lang)}[/]")
     show.console.print(show.say("chat", url=f"{stage.worker_url}/chat?lang={show.lang}"))
+    show.desk(stage.worker_url, staff)
     show.console.print(f"[dim]{show.say('stay')}[/]")
     seen, crashes = 0, 0
     while True:

@@ -20,6 +20,7 @@ from otklik.demo.encore import encore
 from otklik.demo.oracle import Expected, expect
 from otklik.demo.processes import Child
 from otklik.demo.show import Show
+from otklik.demo.staff import Staff, answer_everybody, cast_staff, take_on, waiting
 from otklik.demo.stage import Stage, apply_workspace, connect_providers, read_ledger, set_stage
 from otklik.demo.verify import Verdict, verify
 from otklik.reporting import print_report, print_story
@@ -29,7 +30,9 @@ from storage.tables import Customer, Enrolment, Message, Response
 
 CAMPAIGN = "winback"
 AUDIENCE = "dormant"
-LENGTH = timedelta(days=10)
+LENGTH = timedelta(days=10, hours=4)
+ANSWERING = timedelta(days=10)
+"""For so long the demo's own people answer whoever is handed to them."""
 ENOUGH_TO_MEET_EVERYTHING = 200
 """From this many customers on, every kind of event must have occurred."""
 FIRST_WAVE_LOOK_SECONDS = 0.2
@@ -70,24 +73,28 @@ async def play(options: DemoOptions) -> bool:
         try:
             async with aiohttp.ClientSession() as session:
                 director = Director(session, stage.worker_url, stage.sandbox_url)
-                expected = await _prepare(options, show, stage, cast, director)
-                last = await _run(show, stage, director)
+                staff = cast_staff(options.lang)
+                expected = await _prepare(options, show, stage, cast, staff, director)
+                last = await _run(show, stage, staff, director)
                 verdict = await _judge(options, show, stage, cast, expected, last)
                 if not options.once:
-                    await encore(show, stage, director)
+                    await encore(show, stage, staff, director)
                 return verdict.agrees
         finally:
             await stage.strike()
 
 
-async def _prepare(options: DemoOptions, show: Show, stage: Stage, cast: Cast, director: Director) -> Expected:
-    """Import, apply, start the sender, plan the first wave."""
+async def _prepare(
+    options: DemoOptions, show: Show, stage: Stage, cast: Cast, staff: Staff, director: Director
+) -> Expected:
+    """Import, apply, take people on, start the sender, plan the first wave."""
     with show.stage("customers"):
         await import_customers(stage.store, cast.customers_file, CustomerOptions(telegram_scope=BOT, now=options.now))
     with show.stage("events"):
         await import_events(stage.store, cast.events_file, EventOptions(currency="USD", now=options.now))
     with show.stage("applied"):
         await apply_workspace(stage, options.now)
+        await take_on(stage.store, staff, options.lang)
     with show.stage("segment", name=AUDIENCE) as said:
         async with stage.store.read() as connection:
             segments = await stored_segments(connection)
@@ -97,6 +104,8 @@ async def _prepare(options: DemoOptions, show: Show, stage: Stage, cast: Cast, d
     with show.stage("worker"):
         await stage.start_worker(options.now)
         await connect_providers(stage, director)
+    if not options.once:
+        show.desk(stage.worker_url, staff)
     with show.stage("planned") as said:
         said["number"] = await _first_wave(stage)
     dormant = {
@@ -138,13 +147,25 @@ async def _first_wave(stage: Stage) -> int:
         await asyncio.sleep(FIRST_WAVE_LOOK_SECONDS)
 
 
-async def _run(show: Show, stage: Stage, director: Director) -> Scene:
-    async def tell(scene: Scene) -> bool:
+async def _run(show: Show, stage: Stage, staff: Staff, director: Director) -> Scene:
+    """Play the campaign; people answer whom the bot hands over, up to the last morning: those are the visitor's."""
+    answered = 0
+
+    async def scene_by_scene(scene: Scene) -> bool:
+        nonlocal answered
         show.scene(scene)
+        if scene.now < stage.start + ANSWERING:
+            fresh = await answer_everybody(stage.store, staff, show.lang, scene.now)
+            answered += fresh
+            if fresh:
+                await director.hurry(scene.now)
+                await director.rest()
         return True
 
     with show.calendar(LENGTH.days):
-        return await director.play(stage.start + LENGTH, tell)
+        last = await director.play(stage.start + LENGTH, scene_by_scene)
+    show.console.print(f"  [green]✓[/] {show.say('answered', number=answered)}")
+    return last
 
 
 async def _judge(
@@ -169,6 +190,7 @@ async def _judge(
         show.console.print(f"[bold red]✗[/] {show.say('disagree')}")
         for problem in verdict.problems:
             show.console.print(f"  [red]·[/] {problem}")
+    show.console.print(f"[green]✓[/] {show.say('waiting', number=await waiting(stage.store))}")
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     peaks = {"own": own, "worker": _peak(stage.worker), "sandbox": _peak(stage.sandbox)}
     show.console.print(f"[dim]{show.say('memory', **peaks)}[/]")

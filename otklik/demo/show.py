@@ -10,6 +10,7 @@ from rich.status import Status
 
 from core.catalogue import text
 from otklik.demo.director import Scene
+from otklik.demo.staff import Staff
 
 
 class Show:
@@ -28,6 +29,13 @@ class Show:
 
     def title(self, count: int) -> None:
         self.console.print(f"\n[bold]{self.say('title', count=count)}[/]\n")
+
+    def desk(self, worker_url: str, staff: Staff) -> None:
+        """Where the desk is, and who may sign in there in this run."""
+        self.console.print(f"  [bold]{self.say('desk', url=worker_url + '/desk')}[/]")
+        for agent in staff.agents:
+            self.console.print(f"    {self.say('sign_in', name=agent.name, email=agent.email)}")
+        self.console.print(f"    {self.say('password', password=staff.password)}")
 
     @contextmanager
     def stage(self, key: str, **values: object) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -35,6 +36,10 @@ async def test_ledgers_store_and_oracle_agree(tmp_path: Path) -> None:
         assert channel in output
     for kind in ("automatic replies", "opt-outs", "clicks", "replies"):
         assert kind in output
+    answered = re.search(r"answered by people: (\d+)", output)
+    assert answered is not None, output
+    assert int(answered[1]) > 0, "whom the bot hands over gets a person"
+    assert "are with people now: 2." in output, "who asked on the last morning waits for the visitor"
 
 
 @pytest.mark.timeout(SECONDS + 30)
