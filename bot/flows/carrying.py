@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversations import plan_message
@@ -26,6 +26,7 @@ from bot.handoff import ownership
 from bot.handoff.hours import WorkingHours
 from bot.handoff.ownership import Request
 from bot.handoff.promises import promised
+from bot.handoff.record import RATED, record
 from campaigns.definition import WorkspaceConfig
 from campaigns.engine import ChangeCustomer
 from campaigns.periods import zone_named
@@ -43,11 +44,12 @@ from core.purposes import Purpose
 from storage.intake import storable
 from storage.outbox.columns import table
 from storage.statements import insert_into
-from storage.tables import Campaign, Command, Event, Message
+from storage.tables import Campaign, Command, Conversation, Event, Message
 
 log = structlog.get_logger(__name__)
 
 _MESSAGES, _COMMANDS, _EVENTS, _CAMPAIGNS = table(Message), table(Command), table(Event), table(Campaign)
+_CONVERSATIONS = table(Conversation)
 FLOW_WEBHOOK = "flow_webhook"
 """The kind of command by which a flow's webhook is called."""
 EVENT_SOURCE = "otklik"
@@ -146,7 +148,7 @@ class Carrier:
         await change_customers(self.connection, [(self.place.customer_id, made)], self.now)
 
     async def _record(self, event: RecordEvent, token: str) -> None:
-        properties = storable({**event.properties, "flow": self.flow, "step": event.step})
+        properties = storable({**event.properties, "flow": self.flow, "step": event.step, **await self._rated(event)})
         row = {
             "id": new_id(), "customer_id": self.place.customer_id, "name": event.name, "at": self.now, "currency": "",
             "source": EVENT_SOURCE, "external_id": token, "properties": properties, "content_hash": "",
@@ -155,6 +157,21 @@ class Carrier:
         await self.connection.execute(insert_into(self.connection, _EVENTS).values(row).on_conflict_do_nothing())
         arrived = Arrival(self.place.customer_id, event.name, self.now, str(row["id"]), None, properties)
         await events_arrived(self.connection, [arrived], self.now)
+
+    async def _rated(self, event: RecordEvent) -> Mapping[str, str]:
+        """Of what the flow after a chat asks: whose chat it was; written into the conversation's record, too."""
+        if self.flow != self.config.desk.rating:
+            return {}
+        id_ = self.place.conversation_id
+        theirs = select(_CONVERSATIONS.c.agent).where(_CONVERSATIONS.c.id == id_)
+        whose = str(await self.connection.scalar(theirs) or "")
+        await record(
+            self.connection, id_, self.place.customer_id, RATED,
+            actor=Actor("customer", self.place.customer_id), now=self.now,
+            text=" · ".join(str(value) for value in event.properties.values()),
+            detail={"agent": whose, "event": event.name},
+        )  # fmt: skip
+        return {"conversation": id_, "agent": whose}
 
     async def _call(self, call: CallWebhook) -> None:
         payload = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.flows.builtin import BUILT_IN
 from bot.flows.checking import (
     Known,
     check_languages,
@@ -15,11 +16,10 @@ from bot.flows.checking import (
 )
 from bot.flows.definition import FlowBody, FlowDefinition
 from bot.flows.reading import ReadFlow, read_flow
-from campaigns.definition import FlowStep
 from campaigns.reading.files import read_within
 from campaigns.templates.checking import check_file
 from campaigns.templates.sources import MESSAGE, file_parts
-from campaigns.workspace.loader import MAX_FILES, MAX_TEMPLATE_BYTES, Workspace
+from campaigns.workspace.loader import CONFIG, MAX_FILES, MAX_TEMPLATE_BYTES, Workspace
 from core.reading.problems import Problem, Problems, WorkspaceInvalid, did_you_mean
 from core.reading.yaml import MAX_BYTES, Node, read_yaml
 
@@ -66,7 +66,7 @@ class _Loader:
                 bodies[name] = body
         check_triggers({name: (body.definition, named[name]) for name, body in bodies.items()}, problems)
         if self._workspace is not None:
-            self._check_campaigns(self._workspace, named)
+            self._check_rating(self._workspace, named)
         problems.raise_if_any()
         return Flows(
             bodies=bodies,
@@ -147,15 +147,12 @@ class _Loader:
                 self._problems.add(read.file, reference.line, f"{said}; write templates/{reference.name}/message.md")
         return dict(sorted(found.items()))
 
-    def _check_campaigns(self, workspace: Workspace, flows: Mapping[str, ReadFlow]) -> None:
-        """Note the campaigns' steps that start a flow which is not there."""
-        for name, body in workspace.campaigns.items():
-            definition = body.definition
-            for step in (*definition.steps, *definition.on_answer):
-                if isinstance(step, FlowStep) and step.flow not in flows:
-                    hint = did_you_mean(step.flow, flows) or f"; write flows/{step.flow}.yaml"
-                    said = f"step {step.id!r} starts flow {step.flow!r}, which is not there{hint}"
-                    self._problems.add(workspace.files[name], 0, said)
+    def _check_rating(self, workspace: Workspace, flows: Mapping[str, ReadFlow]) -> None:
+        """Note where the flow after a chat is not there."""
+        rating = workspace.config.desk.rating
+        if rating and rating not in (*flows, *BUILT_IN):
+            hint = did_you_mean(rating, (*flows, *BUILT_IN)) or f"; write flows/{rating}.yaml"
+            self._problems.add(CONFIG, 0, f"rating: there is no flow {rating!r}{hint}")
 
 
 def definitions_of(flows: Flows) -> dict[str, FlowDefinition]:

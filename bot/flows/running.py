@@ -67,8 +67,9 @@ async def take(
 ) -> bool:
     """Let a flow have the message that was just logged; True where one took it.
 
-    An open run hears it, else a flow begins that it sets off: by word, link or button, at last the default one. Orders
-    (stop, start, help) are not to come here. The customer is locked; ``inbound.button`` is what was chosen.
+    An open run hears it (one that it only ends, since it is no answer, leaves it to whoever comes next), else a flow
+    begins that it sets off: by word, link or button, at last the default one. Orders (stop, start, help) are not to
+    come here. The customer is locked; ``inbound.button`` is what was chosen.
     """
     if inbound.automatic or inbound.replaces or not sender.verified:  # what was edited has been answered
         return False
@@ -86,8 +87,7 @@ async def take(
     tongue = await _tongue(connection, inbound, conversation_id)
     runner = _Runner(connection, place, context.config, context.now, answers, tongue)
     if row is not None and not by_hand:
-        await runner.go_on(row, _heard(inbound))
-        return True
+        return await runner.go_on(row, _heard(inbound))
     name = called or ("" if inbound.text.startswith("/start") else live.default)
     if not name:
         return False
@@ -209,32 +209,33 @@ class _Runner:
         )  # fmt: skip
         await self._move(run_id, name, body, run, Begun(text))
 
-    async def go_on(self, row: Any, signal: Signal) -> None:
-        """Move an open run."""
+    async def go_on(self, row: Any, signal: Signal) -> bool:
+        """Move an open run; False where it is over and nothing came of the signal."""
         found = await flow_bodies(self._connection, [row.version])
         run = Run(row.state, row.step, row.answers, row.tries, row.turn, row.due_at, row.said)
         body = found.get(row.version)
         if body is None:
             await _close(self._connection, row, self._now)
-            return
-        await self._move(row.id, row.flow, body, run, signal)
+            return False
+        return await self._move(row.id, row.flow, body, run, signal)
 
-    async def _move(self, run_id: str, name: str, body: FlowBody, run: Run, signal: Signal) -> None:
+    async def _move(self, run_id: str, name: str, body: FlowBody, run: Run, signal: Signal) -> bool:
         carrier = Carrier(
             self._connection, name, run_id, run.turn, self._place, self._config, self._now, self._answers,
             self._purpose,
         )  # fmt: skip
-        signals = [signal]
+        signals, before, done = [signal], run.answers, False
         for _ in range(_MOST_TURNS):
             if not signals:
                 break
             facts = await self._facts(body)
             decision = _decided(body, run, signals.pop(0), facts, self._now)
-            run = decision.run
+            run, done = decision.run, done or bool(decision.effects)
             signals += await at_turn(carrier, run.turn).carry_out(decision.effects)
         await self._connection.execute(
             update(_RUNS).where(_RUNS.c.id == run_id).values(**_columns(run, self._place, self._now))
         )
+        return done or run.state in OPEN_RUNS or run.answers != before
 
     async def _facts(self, body: FlowBody) -> Facts:
         connection, place, config = self._connection, self._place, self._config

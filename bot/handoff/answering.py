@@ -70,7 +70,7 @@ async def answer(
         conversation_id=conversation_id,
         client_token=client_token,
         purpose=Purpose.CONVERSATION,
-        content={"text": text, **draft.more, **await _thread(connection, conversation_id, place.channel)},
+        content={"text": text, **draft.more, **await thread_of(connection, conversation_id, place.channel)},
         now=now,
     )
     return client_token
@@ -120,7 +120,7 @@ async def _place(connection: AsyncConnection, customer_id: str, identity_id: str
     return row
 
 
-async def _thread(connection: AsyncConnection, conversation_id: str, channel: str) -> dict[str, Any]:
+async def thread_of(connection: AsyncConnection, conversation_id: str, channel: str) -> dict[str, Any]:
     """By which a mail stands in its thread (RFC 5322, 3.6.4)."""
     if channel != EMAIL:
         return {}

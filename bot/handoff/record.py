@@ -16,6 +16,7 @@ from storage.tables import ConversationEvent
 _EVENTS = table(ConversationEvent)
 NOTE = "NoteAdded"
 LATE = "PromiseBroken"
+RATED = "ConversationRated"
 LONGEST = 10_000
 
 

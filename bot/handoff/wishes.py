@@ -1,11 +1,13 @@
 """What a message says about wanting a person: asked for, or angry. Pure; in English, Russian and Persian.
 
 Only short, plain signs count: a word that asks stands alone or in a short request; a word of anger may stand anywhere.
-Both lists grow by ``desk: {human: […], angry: […]}`` of ``otklik.yaml``.
+Both lists grow by ``desk: {human: […], angry: […]}`` of ``otklik.yaml``; ``angry: {ru: […]}`` stands instead of the
+built-in words of that language.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from bot.flows.escapes import Escape, escape
 from campaigns.definition.desk import Desk
@@ -22,13 +24,17 @@ _ASKING = (
     "живым человеком", "с менеджером", "нужен оператор", "хочу поговорить с человеком",
     "با اپراتور", "با یک نفر", "با پشتیبان", "با کارشناس", "آدم واقعی", "انسان واقعی",
 )  # fmt: skip
-_ANGRY = (
-    "awful", "terrible", "outrageous", "disgusting", "furious", "scam", "scammers", "ripped off", "lawyer", "complaint",
-    "never again", "unacceptable",
-    "ужас", "ужасно", "безобразие", "возмутительно", "отвратительно", "мошенники", "обман", "обманули", "в суд",
-    "роспотребнадзор", "жалоба", "жалобу", "верните деньги",
-    "افتضاح", "افتضاحه", "کلاهبردار", "کلاهبرداری", "شکایت", "عصبانی", "مزخرف", "پولم را پس",
-)  # fmt: skip
+_ANGRY: Mapping[str, tuple[str, ...]] = {
+    "en": (
+        "awful", "terrible", "outrageous", "disgusting", "furious", "scam", "scammers", "ripped off", "lawyer",
+        "complaint", "never again", "unacceptable",
+    ),
+    "ru": (
+        "ужас", "ужасно", "безобразие", "возмутительно", "отвратительно", "мошенники", "обман", "обманули",
+        "в суд", "роспотребнадзор", "жалоба", "жалобу", "верните деньги",
+    ),
+    "fa": ("افتضاح", "افتضاحه", "کلاهبردار", "کلاهبرداری", "شکایت", "عصبانی", "مزخرف", "پولم را پس"),
+}  # fmt: skip
 
 
 def wish(text: str, desk: Desk) -> str:
@@ -38,7 +44,7 @@ def wish(text: str, desk: Desk) -> str:
     said = _words(text[:2000])
     if len(text) <= LONGEST_REQUEST and _has(said, (*_ASKING, *desk.human)):
         return ASKED
-    return ANGRY if _has(said, (*_ANGRY, *desk.angry)) else ""
+    return ANGRY if _has(said, chain.from_iterable({**_ANGRY, **desk.angry}.values())) else ""
 
 
 def _words(text: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.context import Context
 from bot.handoff import ownership
 from bot.handoff.answering import Draft, answer, note
+from bot.handoff.ending import end_chat
 from bot.handoff.ownership import NotYours
 from bot.topics.keeping import TOPICS, tell
 from bot.topics.meaning import (
@@ -146,7 +147,7 @@ class StaffInTopics:
             case Return():
                 await ownership.give_back(connection, id_, actor=actor, now=now)
             case Resolve():
-                await ownership.resolve(connection, id_, actor=actor, now=now)
+                await end_chat(connection, id_, agent.id, await workspace_config(connection), now)
             case Snooze(period):
                 config = await workspace_config(connection)
                 until = period.after(now, zone_named(agent.zone or config.zone))

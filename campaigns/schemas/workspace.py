@@ -135,8 +135,12 @@ def _desk() -> Schema:
             "reopen": {**PERIOD, "description": "who writes so soon after the end comes back to people"},
             "vip": {**NAME, "description": "a segment whose customers go first"},
             "human": one_or_more(TEXT),
-            "angry": one_or_more(TEXT),
-            "rating": {"type": "boolean", "description": "ask how it was when a chat is over"},
+            "angry": {"anyOf": [one_or_more(TEXT), {"type": "object", "additionalProperties": one_or_more(TEXT)}]},
+            "rating": {"anyOf": [NAME, {"type": "boolean"}], "description": "the flow that asks after a chat, or off"},
+            "rating_every": {**PERIOD, "description": "each customer is asked once in so long"},
+            "close_after": {**PERIOD, "description": "the bot's own conversations are over after such a silence"},
+            "reopen_within": {**PERIOD, "description": "who writes so soon goes on in the same conversation"},
+            "alerts": {"type": "boolean", "description": "tell agents in their own Telegram of broken promises"},
         }
     )  # fmt: skip
 

@@ -16,9 +16,13 @@
 - ``patience`` and ``nobody``: after so long without anybody online they go on waiting (``wait``), or the bot takes over
   again (``bot``).
 - ``reopen``: who writes so soon after the end comes back to people instead of the bot.
+- ``close_after``, ``reopen_within``: a conversation of the bot's alone is over after so long without a word; who writes
+  within the second goes on in the same conversation, later in a new one.
 - ``vip``: a segment whose customers go first, and ask for a person by writing at all.
-- ``human``, ``angry``: words that ask for a person, beside the built-in ones.
-- ``rating``: whether the customer is asked afterwards how it was.
+- ``human``, ``angry``: words that ask for a person, beside the built-in ones; ``angry`` by language stands instead of
+  that language's built-in ones.
+- ``rating``: the flow that asks afterwards how it was, or ``off``; ``rating_every``: each customer once in so long.
+- ``alerts``: whether agents hear in their own Telegram of broken promises and urgent chats.
 """
 
 from collections.abc import Callable, Collection
@@ -26,9 +30,10 @@ from datetime import date
 from typing import TypeVar
 
 from campaigns.definition import Staff
-from campaigns.definition.desk import Desk, Queue
+from campaigns.definition.desk import RATING_FLOW, Desk, Queue
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.workspace.locales import locale_code
 from campaigns.workspace.policies import count, read_hours
 from campaigns.workspace.values import day, share, weekday
 from core.reading.problems import Problems, did_you_mean
@@ -86,12 +91,44 @@ def read_desk(fields: Fields) -> Desk:
         nobody="wait" if desk.choice("nobody", ("bot", "wait"), default.nobody) == "wait" else "bot",
         reopen=desk.period("reopen") or default.reopen,
         vip=desk.parsed("vip", name, ""),
-        human=frozenset(word.strip().casefold() for word in desk.words("human") or ()),
-        angry=frozenset(word.strip().casefold() for word in desk.words("angry") or ()),
-        rating=desk.flag("rating", default=default.rating),
+        human=_plain(desk.words("human")),
+        angry=_signs(desk, "angry"),
+        rating=desk.parsed("rating", _rating, default.rating),
+        rating_every=desk.period("rating_every") or default.rating_every,
+        close_after=desk.period("close_after") or default.close_after,
+        reopen_within=desk.period("reopen_within") or default.reopen_within,
+        alerts=desk.flag("alerts", default=default.alerts),
     )
     desk.finish()
     return made
+
+
+def _rating(text: str) -> str:
+    """The flow, or none: YAML reads *off* and *no* as it likes, people mean the same."""
+    said = text.strip().casefold()
+    if said in ("off", "no", "false"):
+        return ""
+    return RATING_FLOW if said in ("on", "yes", "true") else name(text)
+
+
+def _signs(desk: Fields, key: str) -> dict[str, frozenset[str]]:
+    """Words beside the built-in ones, or by language instead of them."""
+    node = desk.get(key)
+    if not isinstance(node, Mapping):
+        return {"": _plain(desk.words(key))} if node is not None else {}
+    inner = desk.mapping(key)
+    assert inner is not None  # noqa: S101  it is a mapping
+    found = {}
+    for language in node.entries:
+        try:
+            found[locale_code(language).partition("-")[0]] = _plain(inner.words(language))
+        except ValueError as error:
+            inner.problem(language, f"{key}: {error}")
+    return found
+
+
+def _plain(words: Collection[str] | None) -> frozenset[str]:
+    return frozenset(word.strip().casefold() for word in words or ())
 
 
 def check_desk(desk: Desk, written: Node | None, file: str, segments: Collection[str], problems: Problems) -> None:

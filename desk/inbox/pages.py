@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from bot.handoff import ownership
 from bot.handoff.answering import LONGEST, Draft, answer, note
+from bot.handoff.ending import end_chat
 from bot.handoff.ownership import NotYours
 from campaigns.limits.prices import PriceList
 from campaigns.live import workspace_config
@@ -253,8 +254,11 @@ class InboxPages:
         return self._done(request, id_)
 
     async def _resolve(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        config = await self._guard.workspace()
         async with self._store.write() as connection:
-            await ownership.resolve(connection, id_, actor=_actor(me), now=self._clock.now())
+            asked = await end_chat(connection, id_, me.id, config, self._clock.now())
+        if asked:
+            self._wakeup.notify(outbox_topic(asked))
         return self._done(request, id_)
 
     def _done(self, request: Request, id_: str) -> Response:

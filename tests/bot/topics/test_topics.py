@@ -149,6 +149,7 @@ async def test_a_canned_reply_is_sent_and_shown(staffed: Staffed) -> None:
 
 
 async def test_a_resolved_conversation_closes_its_topic_and_opens_it_again(staffed: Staffed) -> None:
+    await staffed.desk.configured(rating="")
     await staffed.desk.agent("Olga", telegram=OLGA)
     id_ = await opened(staffed)
     await staffed.staff_writes("Done.")
