@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from core.messages import ChannelEvent, OutboundMessage, RawInbound, Receipt
+from core.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Capabilities:
     unserved: frozenset[str] = field(default_factory=frozenset)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WebhookRequest:
     """An HTTP request as a provider made it. ``url`` is the public one, which is signed; header names are lower."""
 

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastapi import APIRouter
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -171,7 +170,7 @@ class Webhooks:
             return _OTHER_METHOD
         try:
             return await self._kept(
-                hook, WebhookRequest(method, self._base + _target(scope), Headers(raw=scope["headers"]), b""), receive
+                hook, WebhookRequest(method, self._base + _target(scope), _headers(scope), b""), receive
             )
         except BodyTooLarge:
             return _TOO_LARGE
@@ -217,6 +216,11 @@ class Webhooks:
 def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
     """:class:`Webhooks` as a route, for an application that does not put them in front of its routes."""
     return APIRouter(routes=[Route(PREFIX + "{account}", Webhooks(accounts, spool, public_url=public_url))])
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By name, which is lower in ASGI; of several alike the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _target(scope: Scope) -> str:

@@ -225,7 +225,7 @@ class StaffWrote:
     """What one of ours wrote about a customer, in the group where the desk has a topic for each conversation.
 
     ``user`` is their id at the provider, empty where they write as the group. ``edited``: it stood there before in
-    other words. ``files``: what they sent is not, or not only, words.
+    other words. ``in_reply_to`` is the message of the group that they answer.
     """
 
     account: str
@@ -237,16 +237,28 @@ class StaffWrote:
     name: str
     text: str
     edited: bool = False
-    files: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    in_reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShut:
+    """One of ours closed a topic of that group by hand: only some of them can write there now."""
+
+    account: str
+    key: str
+    chat: str
+    thread: int
 
 
 ChannelEvent = (
     InboundMessage | DeliveryReport | ReachabilityChanged | Complaint | AddressChanged | ContactLeft | StaffWrote
-)
+    | TopicShut
+)  # fmt: skip
 """Everything that can arrive from a provider."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RawInbound:
     """A provider's delivery as it came, stored durably before it is acknowledged.
 

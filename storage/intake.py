@@ -23,6 +23,7 @@ from core.ids import new_ids
 from core.messages import RawInbound
 from storage.given import as_json
 from storage.outbox.columns import table
+from storage.sqlite import Statement
 from storage.statements import chunks
 from storage.store import Store
 from storage.tables import Inbound
@@ -139,12 +140,12 @@ class Intake:
         ids = new_ids(len(rows))  # they are processed in this order: as they came
         # in one order everywhere: two processes may be given the same deliveries
         ordered = sorted([(*row, id_) for row, id_ in zip(rows, ids, strict=True)], key=_ORDER)
-        async with asyncio.timeout(COMMIT_SECONDS), self._store.write() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.exec_driver_sql(_insert("$"), ordered)
-                return
-            for part in chunks(ordered, AT_ONCE):
-                await connection.exec_driver_sql(_insert("?", len(part)), tuple(chain.from_iterable(part)))
+        statements: list[Statement] = [(_insert("$"), ordered)]
+        if self._store.dialect == "sqlite":
+            parts = chunks(ordered, AT_ONCE)
+            statements = [(_insert("?", len(part)), tuple(chain.from_iterable(part))) for part in parts]
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await self._store.write_at_once(statements)
 
 
 @lru_cache(maxsize=2 * AT_ONCE)

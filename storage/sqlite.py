@@ -3,11 +3,13 @@
 SQLAlchemy's adapter visits aiosqlite's thread four times for a query: for a cursor, to execute, to fetch, to close.
 Each visit costs two wake-ups, which is most of the time of a statement that touches one row. Here a statement is
 executed and fetched, and its cursor closed, in one visit. Rows are always read whole, as the adapter reads them too.
+A connection that is given back after its commit is not rolled back once more, and :func:`in_one_visit` runs a whole
+transaction of statements that are known beforehand.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,11 +20,43 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_dbapi,
     SQLiteDialect_aiosqlite,
 )
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util.concurrency import await_
 
 DRIVER = "sqlite+onevisit"
 DRIVER_HERE = "sqlite+here"
 """Without visits: statements run in the caller's own thread. See :class:`DialectHere`."""
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL as the driver takes it, and what stands for its question marks."""
+
+
+async def in_one_visit(connection: AsyncConnection, statements: Sequence[Statement]) -> None:
+    """Run ``statements`` as one transaction on a ``connection`` that has none. Rows that they give are dropped.
+
+    Raises:
+        DBAPIError: what the database says; nothing was done.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        # aiosqlite has no public call for a function of one's own
+        await driver._execute(partial(_transaction, driver._conn, statements))  # noqa: SLF001
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statements[0][0], None, error, sqlite3.Error) from error
+
+
+def _transaction(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+    """In the driver's thread: begin, execute, commit."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for sql, parameters in statements:
+            connection.execute(sql, parameters).close()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 class _Done(NamedTuple):
@@ -93,6 +127,12 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
     __slots__ = ()
 
     _cursor_cls = _Cursor
+
+    def rollback(self) -> None:
+        """Only where there is something to take back: the pool asks for it at every return."""
+        driver: Any = self._connection
+        if driver._conn.in_transaction:  # noqa: SLF001  as above
+            super().rollback()
 
 
 class _CursorHere(_Cursor):

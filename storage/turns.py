@@ -8,13 +8,14 @@ durable when the block is left, as if it had been alone. A block that nobody wai
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 from core.errors import TransactionLost
+from storage.sqlite import Statement, in_one_visit
 
 SHARED_SECONDS = 0.02
 """A transaction that is older than this takes in nobody else."""
@@ -86,6 +87,27 @@ class Turns:
             if shared.members == 1 and not shared.broken:
                 raise shared.error
             raise TransactionLost("the transaction shared with others was rolled back, to be tried again")
+
+    async def at_once(self, statements: Sequence[Statement]) -> None:
+        """A transaction of ``statements``, durable when this returns; in one visit where nobody else writes.
+
+        Raises:
+            SQLAlchemyError, TransactionLost: as of a block.
+        """
+        if self._turn.locked() or self._waiting or self._shared is not None:
+            async with self.block() as connection:
+                for sql, parameters in statements:
+                    await connection.exec_driver_sql(sql, parameters)
+            return
+        await self._turn.acquire()
+        await asyncio.shield(self._keep(self._visit(statements)))
+
+    async def _visit(self, statements: Sequence[Statement]) -> None:
+        try:
+            async with self._engine.connect() as connection:
+                await in_one_visit(connection, statements)
+        finally:
+            self._turn.release()
 
     async def _take_turn(self) -> None:
         self._waiting += 1

@@ -1,9 +1,12 @@
 """Writers that wait for each other share a commit, and nothing else: not their failures, not their cancellation."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import TransactionLost
 from storage import migrate
 from storage.outbox.columns import table
+from storage.sqlite import Statement
 from storage.store import Store
 from storage.tables import Setting
 from tests.conftest import NOW
@@ -114,3 +118,78 @@ async def test_a_lost_commit_is_told_to_everybody(alone: Store) -> None:
     await _keep(alone, "afterwards")
     assert await _kept(alone) >= {"afterwards"}
     assert not {"n0", "n1", "n2"} & await _kept(alone)
+
+
+def _ready(*names: str) -> list[Statement]:
+    sql = "INSERT INTO settings (name, value, updated_at) VALUES (?, '{}', 0)"
+    return [(sql, (name,)) for name in names]
+
+
+def _count_visits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    visits: list[str] = []
+    visit = aiosqlite.Connection._execute
+
+    async def counted(self: aiosqlite.Connection, *asked: Any) -> Any:
+        visits.append(str(asked[0]))
+        return await visit(self, *asked)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    return visits
+
+
+async def test_ready_statements_take_one_visit_and_a_block_three(alone: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _keep(alone, "first")
+    visits = _count_visits(monkeypatch)
+    await alone.write_at_once(_ready("a", "b"))
+    assert len(visits) == 1
+    visits.clear()
+    await _keep(alone, "c")
+    assert len(visits) == 3, "begin, insert, commit; and nothing when the connection is given back"
+    assert await _kept(alone) >= {"first", "a", "b", "c"}
+
+
+async def test_ready_statements_stand_in_the_line_as_blocks_do(alone: Store) -> None:
+    commits = _count_commits(alone)
+    names = [f"n{number}" for number in range(20)]
+    await asyncio.gather(
+        *(_keep(alone, name) for name in names), *(alone.write_at_once(_ready(f"r{n}")) for n in names)
+    )
+    assert await _kept(alone) >= {*names, *(f"r{name}" for name in names)}
+    assert len(commits) < len(names)
+
+
+async def test_ready_statements_are_done_whole_or_not(alone: Store) -> None:
+    with pytest.raises(IntegrityError):
+        await alone.write_at_once(_ready("good", "twice", "twice"))
+    await _keep(alone, "after")
+    assert await _kept(alone) & {"good", "twice", "after"} == {"after"}
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_cancelled_visit_gives_the_turn_on(alone: Store, steps: int) -> None:
+    writing = asyncio.create_task(alone.write_at_once(_ready("cancelled")))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    writing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writing
+    async with asyncio.timeout(10):
+        await _keep(alone, "after")
+    assert "after" in await _kept(alone)
+
+
+async def test_a_statement_cancelled_in_its_midst_leaves_no_open_transaction(alone: Store) -> None:
+    """The pool rolls back nothing by itself any more: what was cancelled must not be inherited by the next block."""
+    for steps in range(12):
+        writing = asyncio.create_task(_keep(alone, f"cancelled{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        writing.cancel()
+        reading = asyncio.create_task(_kept(alone))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(writing, reading, return_exceptions=True)
+        async with asyncio.timeout(10):
+            await _keep(alone, f"after{steps}")
+            assert f"after{steps}" in await _kept(alone), "and readers see the present"
