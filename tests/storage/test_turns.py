@@ -127,7 +127,7 @@ def _ready(*names: str) -> list[Statement]:
 
 def _count_visits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     visits: list[str] = []
-    visit = aiosqlite.Connection._execute
+    visit: Any = aiosqlite.Connection._execute
 
     async def counted(self: aiosqlite.Connection, *asked: Any) -> Any:
         visits.append(str(asked[0]))
