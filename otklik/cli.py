@@ -27,6 +27,7 @@ from otklik.commands import (
     report,
     run,
     schema,
+    search,
     segment,
     send,
     simulate,
@@ -73,6 +74,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(agent.app, name="agent")
 app.add_typer(key.app, name="key")
 app.add_typer(offer.app, name="offer")
+app.add_typer(search.app, name="search")
 app.add_typer(segment.app, name="segment")
 app.add_typer(unknown.app, name="unknown")
 

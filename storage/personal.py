@@ -43,6 +43,7 @@ from storage.tables import (
     Question,
     ReceiptRow,
     Response,
+    SearchText,
     SegmentMembership,
     Task,
 )
@@ -147,6 +148,7 @@ HOLDINGS: tuple[Holding, ...] = (
     Holding(table(FlowRun), _own(FlowRun)),
     Holding(table(ReceiptRow), _of_messages(table(ReceiptRow).c.message_id)),
     Holding(table(MessageChoice), _of_messages(table(MessageChoice).c.message_id)),
+    Holding(table(SearchText), _of_messages(table(SearchText).c.message_id)),
     Holding(
         table(BlobOwner),
         lambda customer_id: (table(BlobOwner).c.owner == "customer") & (table(BlobOwner).c.owner_id == customer_id),

@@ -20,6 +20,7 @@ from core.errors import Refused
 from storage.backup.archive import ArchiveWriter, Kind, Manifest
 from storage.migrate import current_revision
 from storage.store import Store
+from storage.tables.search import INDEX
 
 OnProgress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
@@ -84,9 +85,12 @@ async def one_snapshot(connection: AsyncConnection) -> None:
 
 
 def stored_tables(connection: Connection) -> list[Table]:
-    """The tables that are there, each after those that it refers to; the migrations' own is left out."""
+    """The tables that are there, each after those that it refers to; the migrations' own is left out.
+
+    So are those of SQLite's full-text index, which keeps itself.
+    """
     metadata = MetaData()
-    metadata.reflect(connection)
+    metadata.reflect(connection, only=lambda name, _: not name.startswith(INDEX))
     return [table for table in metadata.sorted_tables if table.name != VERSION_TABLE]
 
 

@@ -6,6 +6,7 @@ from alembic import context
 from sqlmodel import AutoString
 
 from storage.tables import metadata
+from storage.tables.search import is_told
 from storage.types import WORD_LENGTH, Instant, Word
 
 
@@ -28,6 +29,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     render_item=render,
+    include_name=is_told,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -22,6 +22,7 @@ from storage.tables.desk import Agent, AgentRecoveryCode, AgentSession, CannedRe
 from storage.tables.flows import Flow, FlowRun, FlowVersion
 from storage.tables.merging import AddressProof, DistinctPair, Merge, MergedCustomer, MergeMove
 from storage.tables.messages import Attempt, Hold, Inbound, Link, Message, MessageChoice, ReceiptRow
+from storage.tables.search import SearchText
 from storage.tables.segments import CustomerTag, SegmentRefresh
 from storage.tables.system import Audit, Blob, BlobOwner, Command, Cursor, RateSlot, Setting, Worker
 from storage.tables.topics import DeskTopic
@@ -79,6 +80,7 @@ __all__ = [
     "RateSlot",
     "ReceiptRow",
     "Response",
+    "SearchText",
     "Segment",
     "SegmentMembership",
     "SegmentRefresh",

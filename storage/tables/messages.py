@@ -15,6 +15,7 @@ from storage.types import Bytes, Id, Instant, Json, Word
 _PLANNED = text("state = 'planned' AND direction = 'out'")
 _BULK = text("state = 'planned' AND direction = 'out' AND lane = 1")
 _IN_FLIGHT = text("state IN ('claimed', 'dispatching') AND direction = 'out'")
+_SAID = text("conversation_id IS NOT NULL")
 
 _PAID = text("budget <> ''")
 _SHARED = text("shared_budget <> ''")
@@ -46,6 +47,8 @@ class Message(SQLModel, table=True):
         Index("ix_messages_in_flight", "lease_until", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
         Index("ix_messages_customer", "customer_id", "created_at"),
         Index("ix_messages_campaign", "campaign_id", "step", "state"),
+        # what is new in conversations, whatever bulk is planned beside them
+        Index("ix_messages_said", "id", "conversation_id", sqlite_where=_SAID, postgresql_where=_SAID),
     )  # fmt: skip
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)

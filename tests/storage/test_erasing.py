@@ -116,6 +116,7 @@ async def person(store: Store, mark: str, mail: str, phone: str, chat: str) -> s
         row("messages", mark, **{**sent, "enrolment_id": None}, id=ids["got"], state=MessageState.DELIVERED,
             direction="in", provider_id=mark + "in", client_token=mark + "4", step="x", leg="x"),
         row("questions", mark, **who, message_id=ids["got"]),
+        row("search_texts", mark, number=len(mark), message_id=ids["got"]),
         row("message_choices", mark, message_id=ids["sent"], number=1),
         row("chat_lines", mark, id=new_id(), visitor=visitor, direction="in"),
         row("attempts", mark, id=new_id(), message_id=ids["sent"], outcome="accepted"),

@@ -10,6 +10,7 @@ from storage import migrate
 from storage.statements import lease_clock
 from storage.store import Store
 from storage.tables import Customer, metadata
+from storage.tables.search import is_told
 from tests.conftest import NOW
 
 
@@ -56,9 +57,10 @@ async def test_migrations_make_the_tables_that_the_program_knows(store: Store) -
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
+    options = {"compare_type": True, "include_name": is_told}
     async with store.read() as connection:
         difference = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), metadata)
+            lambda sync: compare_metadata(MigrationContext.configure(sync, opts=options), metadata)
         )
     assert difference == []
 
