@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.access.pages import Door
 from desk.campaigns.pages import CampaignPages
+from desk.customers.pages import CustomerPages
 from desk.guard import Guard
 from desk.inbox.pages import InboxPages
 from desk.live.feed import Feed
@@ -46,6 +47,7 @@ def desk_application(
             WebSocketRoute("/live", live.serve),
             Mount("/static", _Static(directory=STATIC)),
             *inbox.routes(),
+            *CustomerPages(store, clock, wakeup, guard, secret=secret).routes(),
             *CampaignPages(store, clock, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from campaigns.periods import zone_named
 from campaigns.templates.localised import local_digits
 from core import catalogue
+from desk.naming import mark_of
 
 HERE = Path(__file__).parent
 RIGHT_TO_LEFT = frozenset({"fa"})
@@ -57,6 +58,10 @@ class Reader:
         except KeyError:
             return name
 
+    def called(self, name: str, customer_id: str, *, visitor: bool = False) -> str:
+        """A customer by name; one without by a mark that stays theirs, such as "visitor 3F2A" of the web chat."""
+        return name or self.say("visitor" if visitor else "unnamed", mark=mark_of(customer_id))
+
     def clock(self, instant: datetime) -> str:
         """The time of day in their zone."""
         return self.number(f"{instant.astimezone(zone_named(self.zone)):%H:%M}")
@@ -81,7 +86,7 @@ def rendered(template: str, reader: Reader, **values: Any) -> str:
     """A template's text."""
     made: str = _environment().get_template(template).render(
         reader=reader, say=reader.say, number=reader.number, time=reader.time,
-        channel_name=reader.channel, **values
+        channel_name=reader.channel, called=reader.called, **values
     )  # fmt: skip
     return made
 

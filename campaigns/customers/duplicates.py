@@ -34,7 +34,8 @@ WEIGHTS = {
 }  # fmt: skip
 OTHER_BIRTHDAY = 0.4
 """What two different birthdays leave of a score."""
-_FIELDS = {"phone": ("phone", "mobile", "telephone"), "email": ("email", "mail")}
+FIELDS = {"phone": ("phone", "mobile", "telephone"), "email": ("email", "mail")}
+"""Columns of the shop's own that hold an address, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ async def likely_duplicates(connection: AsyncConnection, *, limit: int = 50) -> 
             found[one, other][kind] = str(shared or "")
     for one, other, kind, name in await _namesakes(connection):
         found[one, other][kind] = name
-    people = await _people(connection, {id_ for pair in found for id_ in pair})
+    people = await people_of(connection, {id_ for pair in found for id_ in pair})
     likely = [
         Likeness(
-            people[one], people[other], _score(reasons, people[one], people[other]), tuple(sorted(reasons.items()))
+            people[one], people[other], likeness(reasons, people[one], people[other]), tuple(sorted(reasons.items()))
         )
         for (one, other), reasons in found.items()
         if one in people and other in people
@@ -66,7 +67,8 @@ async def likely_duplicates(connection: AsyncConnection, *, limit: int = 50) -> 
     return sorted(likely, key=lambda pair: (-pair.score, pair.one["id"], pair.other["id"]))[:limit]
 
 
-def _score(reasons: Iterable[str], one: dict[str, Any], other: dict[str, Any]) -> float:
+def likeness(reasons: Iterable[str], one: dict[str, Any], other: dict[str, Any]) -> float:
+    """How likely two customers are one (0 to 1) for these reasons."""
     score = 1 - prod(1 - WEIGHTS[kind] for kind in reasons)
     differ = one["birthday"] and other["birthday"] and one["birthday"] != other["birthday"]
     return round(score * (OTHER_BIRTHDAY if differ else 1), 2)
@@ -97,7 +99,7 @@ def _contacts() -> Select[Any]:
         select(_CUSTOMERS.c.id, literal(kind), _plain(_CUSTOMERS.c.attributes[name].as_string())).where(
             _plain(_CUSTOMERS.c.attributes[name].as_string()).like("+%" if kind == "phone" else "%@%")
         )
-        for kind, names in _FIELDS.items()
+        for kind, names in FIELDS.items()
         for name in names
     ]
     told = union(phones, mails, *fields).cte("contacts")
@@ -213,7 +215,8 @@ def _undecided(one: ColumnElement[str], other: ColumnElement[str]) -> list[Colum
     return [one < ANONYMOUS, other < ANONYMOUS, ~decided]
 
 
-async def _people(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
+async def people_of(connection: AsyncConnection, ids: set[str]) -> dict[str, dict[str, Any]]:
+    """Whoever of these is there, by id: what tells one customer from another."""
     names = ("id", "external_id", "first_name", "last_name", "birthday", "city", "created_at")
     people = {}
     for part in chunks(sorted(ids)):

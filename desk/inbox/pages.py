@@ -24,9 +24,11 @@ from core.transitions import IllegalTransition
 from core.wakeup import DESK, Wakeup
 from core.wakeup import outbox as outbox_topic
 from desk.access.sessions import SignedIn
+from desk.campaigns.figures import Figures
 from desk.canned.pages import CannedPages
+from desk.customers.card import card_of
+from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
-from desk.inbox.card import card_of
 from desk.inbox.files import MOST, MOST_REQUEST, attach, chosen, file_of
 from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
@@ -148,6 +150,7 @@ class InboxPages:
         return {
             "line": found[0], "entries": said, "token": row.token, "card": card, "blocked": row.blocked_at is not None,
             "colleagues": [one for one in team if one.id != found[0].agent], "queues": sorted(config.desk.queues),
+            "telling": Telling(Figures(reader_of(me, config.zone))), "now": self._clock.now(),
         }  # fmt: skip
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:

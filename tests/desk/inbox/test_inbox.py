@@ -14,7 +14,7 @@ from core.ids import new_id
 from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
 from core.purposes import Purpose
-from desk.inbox.card import card_of
+from desk.customers.card import card_of
 from desk.inbox.listing import PAGE, Filters, View, counts, listed, shows
 from desk.inbox.thread import entries
 from storage.outbox.columns import table
