@@ -33,8 +33,8 @@ class GroupRoutes:
         return json_response({"groups": [group.settings() for group in self._world.groups], "deeds": DEEDS})
 
     async def one(self, request: web.Request) -> web.Response:
-        """GET groups/ID: with its topics, and what stands in them."""
-        return json_response(self._group(request).as_json())
+        """GET groups/ID: with its topics, what stands in them, and its members' names."""
+        return json_response(self._world.groups.as_json(self._group(request)))
 
     async def do(self, request: web.Request) -> web.Response:
         """POST groups/ID/do {"do", "person", "topic", …}: performed now; {"message", "topic", "heard"}."""

@@ -79,6 +79,7 @@ class Page:
             "people": [person.as_json() for person in people],
             "phones": [person.as_json(with_threads=True) for person in chosen],
             "chosen": asked is not None,
+            "groups": [self._world.groups.as_json(group) for group in self._world.groups],
         }
         shown = {person.key for person in chosen}
         content = _template().render(
@@ -129,10 +130,10 @@ class Page:
         return [self._world.people.by_key[key] for key in keys if key in self._world.people.by_key]
 
     def _suggested(self) -> list[Person]:
-        """People worth seeing first: with messages in several apps, who wrote back, of different languages."""
+        """People worth seeing first: who wrote last, then those with messages in several apps, of several languages."""
         found = self._world.people.search("", active=False, limit=_LOOKED_AT)
         ranked = sorted(found, key=lambda person: -_told(person))
-        chosen: list[Person] = []
+        chosen = self._world.people.search("", active=True, limit=1, wrote=True)
         for fresh in (True, False):
             for person in ranked:
                 if len(chosen) < PHONES and person not in chosen:

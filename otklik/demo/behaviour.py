@@ -44,7 +44,7 @@ ASKS = {
     ),
 }
 """What customers write who want a person."""
-ASKED_AFTER = (timedelta(days=10, hours=3, minutes=7), timedelta(days=10, hours=3, minutes=23))
+ASKED_AFTER = (timedelta(days=10, hours=3, minutes=23), timedelta(days=10, hours=3, minutes=17))
 """When they do, after the demo's start: the campaign is over, the shop is open."""
 OF_LATE = timedelta(days=300)
 """Who ordered within it is in no audience of the demo."""

@@ -37,6 +37,8 @@ async def encore(show: Show, stage: Stage, staff: Staff, director: Director) -> 
     show.console.print(f"\n[bold]{show.say('phones', url=stage.sandbox_url + '/?lang=' + show.lang)}[/]")
     show.console.print(show.say("chat", url=f"{stage.worker_url}/chat?lang={show.lang}"))
     show.desk(stage.worker_url, staff)
+    places = {"desk": f"{stage.worker_url}/desk", "chat": f"{stage.worker_url}/chat?lang={show.lang}"}
+    await _notice(stage, director, kind="places", **places)
     show.console.print(f"[dim]{show.say('stay')}[/]")
     seen, crashes = 0, 0
     while True:

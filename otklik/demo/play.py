@@ -21,7 +21,7 @@ from otklik.demo.oracle import Expected, expect
 from otklik.demo.processes import Child
 from otklik.demo.show import Show
 from otklik.demo.staff import Staff, answer_everybody, cast_staff, take_on, waiting
-from otklik.demo.stage import Stage, apply_workspace, connect_providers, read_ledger, set_stage
+from otklik.demo.stage import Stage, apply_workspace, connect_providers, open_group, read_ledger, set_stage
 from otklik.demo.verify import Verdict, verify
 from otklik.reporting import print_report, print_story
 from storage.imports import CustomerOptions, EventOptions, import_customers, import_events
@@ -102,6 +102,7 @@ async def _prepare(
         refreshed = await refresh_segment(stage.store, AUDIENCE, segments, now=options.now, zone=zone)
         said["size"] = refreshed.size
     with show.stage("worker"):
+        await open_group(stage, staff, director, options.lang)
         await stage.start_worker(options.now)
         await connect_providers(stage, director)
     if not options.once:

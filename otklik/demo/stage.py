@@ -15,9 +15,11 @@ from campaigns.applying import apply
 from campaigns.templates.sources import take_apart
 from campaigns.workspace.loader import Workspace, load_workspace
 from core.actors import Actor
+from core.catalogue import text
 from otklik.demo.cast import BOT, Cast
 from otklik.demo.director import Director
 from otklik.demo.processes import Child, free_port, start_child
+from otklik.demo.staff import Staff
 from storage import migrate
 from storage.store import Store
 
@@ -28,6 +30,10 @@ SANDBOX_TOKEN = f"{BOT}:sandbox-token"
 SANDBOX_NUMBER = "+12025550100"
 SANDBOX_SID = "AC" + "0123456789abcdef" * 2
 SANDBOX_AUTH = "sandbox-token-of-twilio"
+LOCALES = {"en": "en-GB", "ru": "ru-RU", "fa": "fa-IR"}
+"""What the shop speaks where nobody says otherwise."""
+DESK_GROUP = -1_001_000_000_001
+"""The staff's group in the sandbox's Telegram."""
 RATES = "200"
 """The demo's providers, and so its sender, are this many times faster than real ones."""
 
@@ -74,6 +80,7 @@ class Stage:
             "TELEGRAM_BASE_URL": self.sandbox_url,
             "TELEGRAM_BOT_NAME": "otklik_demo_bot",
             "TELEGRAM_POLL_SECONDS": "5",
+            "TELEGRAM_DESK_GROUPS": str(DESK_GROUP),
             "SMS_SENDER": SANDBOX_NUMBER,
             "WHATSAPP_SENDER": SANDBOX_NUMBER,
             "WEBCHAT_ORIGINS": "*",
@@ -115,6 +122,8 @@ async def set_stage(folder: Path, cast: Cast, start: datetime, *, seed: int, lan
     """Open the store, copy the example workspace, start the sandbox; nothing is imported yet."""
     shop = folder / "shop"
     shutil.copytree(STARTER, shop)
+    settings = shop / "otklik.yaml"
+    settings.write_text(settings.read_text("utf-8").replace("locale: en-GB", f"locale: {LOCALES[lang]}"), "utf-8")
     workspace = load_workspace(shop)
     store = await Store.open(database_url(folder))
     await migrate.upgrade(store)
@@ -131,8 +140,8 @@ async def connect_providers(stage: Stage, director: Director) -> None:
     """Tell the sandbox where Otklik listens, and which WhatsApp templates are approved."""
     contents: dict[str, str] = {}
     for body in stage.workspace.campaigns.values():
-        for path, text in body.templates.items():
-            source = take_apart(path, text)
+        for path, written in body.templates.items():
+            source = take_apart(path, written)
             if source.content_sid:
                 contents[source.content_sid] = approved_text(source.body.source)
     url = stage.sandbox_url
@@ -146,6 +155,22 @@ def approved_text(template: str) -> str:
     """What the provider has approved: the template's own words with its places numbered."""
     number = iter(range(1, 100))
     return re.sub(r"\{\{.*?\}\}", lambda _: f"{{{{{next(number)}}}}}", template)
+
+
+async def open_group(stage: Stage, staff: Staff, director: Director, lang: str) -> None:
+    """Give the agents who use Telegram an account in the sandbox, and the staff's group with its topics."""
+    title = text(lang, "demo.group", brand=stage.workspace.config.brand.name)
+    members = {}
+    for agent in staff.agents:
+        if agent.telegram:
+            user = {"user_id": agent.telegram, "started": True}
+            await director.post(
+                f"{stage.sandbox_url}/control/people",
+                [{"key": agent.email, "name": agent.name, "lang": lang, "country": "GB", "telegram": user}],
+            )
+            members[agent.email] = "administrator"
+    group = {"id": DESK_GROUP, "title": title, "members": members}
+    await director.post(f"{stage.sandbox_url}/control/telegram/groups", group)
 
 
 async def apply_workspace(stage: Stage, now: datetime) -> None:

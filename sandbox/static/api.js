@@ -21,3 +21,5 @@ export const letterUrl = (key, id, remote) => `/letter/${encodeURIComponent(key)
 export const doDeed = (key, deed) => post(`${person(key)}/do`, deed);
 export const wish = (content) => post("/control/wish", content);
 export const setClock = (now, flow) => post("/control/clock", { now, flow });
+export const getGroup = (id) => ask(`/api/groups/${id}`);
+export const doInGroup = (id, deed) => post(`/api/groups/${id}/do`, deed);

@@ -6,10 +6,13 @@ export const APPS = ["email", "telegram", "whatsapp", "sms"];
 const STATE_PAUSE = 700; // milliseconds between looks at the counts while things happen
 const STATE_IDLE = 5_000;
 
+export const groupKey = (id) => `group:${id}`;
+
 class Store extends EventTarget {
   begin(boot) {
     this.people = new Map(); // key → what was last read of a person, without threads
     this.phones = new Map(); // key → {person, threads: {app: Map(id → message)}, seen: {app: id}}
+    this.groups = new Map(boot.groups.map((group) => [groupKey(group.id), group])); // with their topics and posts
     this.quick = boot.quick;
     this.total = boot.total;
     this.notices = boot.notices;
@@ -124,11 +127,20 @@ class Store extends EventTarget {
         this.takePerson(frame.person);
         break;
       case "notice":
+        this.notices.push(frame.notice);
         this.tell("notice", frame.notice);
         this.look();
         break;
       case "wish":
         this.tell("wish", frame.wish);
+        break;
+      case "group":
+        this.rereadGroup(frame.group.id);
+        break;
+      case "post":
+      case "post_deleted":
+      case "topics":
+        this.takePost(frame);
         break;
     }
   }
@@ -145,6 +157,36 @@ class Store extends EventTarget {
     }
     this.tell(type, { key, name: known?.name ?? name, app, message, before });
     this.look();
+  }
+
+  // Groups
+
+  takePost({ type, group: id, post, topic: thread, id: gone, topics }) {
+    const group = this.groups.get(groupKey(id));
+    if (!group) return;
+    const place = (number) => group.topics.find((topic) => topic.id === number);
+    if (type === "topics") {
+      const first = group.topics.filter((topic) => topic.id === 0);
+      group.topics = [...first, ...topics.map((topic) => ({ posts: [], ...place(topic.id), ...topic }))];
+    } else if (type === "post_deleted") {
+      const found = place(thread);
+      if (found) found.posts = found.posts.filter((one) => one.id !== gone);
+    } else {
+      if (!place(post.topic)) group.topics.push({ id: post.topic, name: post.detail.name ?? "", closed: false, posts: [] });
+      const { posts } = place(post.topic);
+      const at = posts.findIndex((one) => one.id === post.id);
+      if (at < 0) posts.push(post);
+      else posts[at] = post;
+    }
+    this.tell("phone", groupKey(id));
+  }
+
+  async rereadGroup(id) {
+    const group = await api.getGroup(id).catch(() => null);
+    if (!group) return;
+    this.groups.set(groupKey(id), group);
+    this.tell("group", groupKey(id));
+    this.tell("phone", groupKey(id));
   }
 
   takePerson(person) {
@@ -174,6 +216,7 @@ class Store extends EventTarget {
   async resync() {
     this.takeState(await api.getState());
     await Promise.all([...this.phones.keys()].map((key) => this.readPhone(key).catch(() => {})));
+    await Promise.all([...this.groups.values()].map(({ id }) => this.rereadGroup(id)));
     this.tell("resync");
   }
 }

@@ -1,6 +1,7 @@
 // The table with the phones: which lie there, in which order; kept in the address, so that a scene can be shared.
 
 import { button, fill, h } from "./dom.js";
+import { GroupPhone } from "./group.js";
 import { Phone } from "./phone.js";
 import { store } from "./store.js";
 import { t } from "./texts.js";
@@ -20,6 +21,7 @@ export class Table {
     this.onchange = () => {};
     store.on("phone", (key) => this.seats.get(key)?.sync());
     store.on("seen", (key) => this.seats.get(key)?.showDock());
+    store.on("group", (key) => this.has(key) || this.addGroup(key));
     store.on("clock", () => this.tick());
     store.on("message", (event) => this.arrived(event));
     setInterval(() => this.tick(), 1_000);
@@ -28,7 +30,9 @@ export class Table {
 
   begin(phones, chosen) {
     fill(this.root);
-    for (const person of phones.slice(0, chosen ? LIMIT : this.places())) this.seat(person.key, !chosen);
+    for (const key of store.groups.keys()) this.seatGroup(key);
+    const free = Math.max(1, this.places() - this.seats.size);
+    for (const person of phones.slice(0, chosen ? LIMIT : free)) this.seat(person.key, !chosen);
     this.changed();
   }
 
@@ -48,6 +52,20 @@ export class Table {
     this.root.querySelector(":scope > .nothing")?.remove();
     this.root.append(phone.el);
     return phone;
+  }
+
+  /** The staff's group lies there as a phone of one of its members. */
+  seatGroup(key) {
+    const phone = new GroupPhone(key, { onclose: () => this.remove(key) });
+    this.seats.set(key, phone);
+    this.root.querySelector(":scope > .nothing")?.remove();
+    this.root.append(phone.el);
+    return phone;
+  }
+
+  addGroup(key) {
+    this.seatGroup(key);
+    this.changed(true);
   }
 
   async toggle(key) {
@@ -113,8 +131,9 @@ export class Table {
   changed(quietly = false) {
     if (!this.seats.size) fill(this.root, h("div", { class: "nothing" }, h("b", {}, t("phones.empty")), h("span", {}, t("phones.empty.more"))));
     const keys = [...this.seats.keys()];
+    const people = keys.filter((key) => !store.groups.has(key));
     const address = new URL(location.href);
-    if (!quietly && keys.some((key) => !this.seats.get(key).auto)) address.searchParams.set("phones", keys.join(","));
+    if (!quietly && people.some((key) => !this.seats.get(key).auto)) address.searchParams.set("phones", people.join(","));
     history.replaceState(null, "", address);
     fill(
       this.tabs,

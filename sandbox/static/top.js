@@ -1,6 +1,7 @@
 // The head of the page: the campaign's clock and its steps, counts per channel, theme, help.
 
 import * as api from "./api.js";
+import { isLoopback } from "./deeds.js";
 import { button, fill, h, icon } from "./dom.js";
 import { APPS, store } from "./store.js";
 import { clockTime, exact, num, shortDate, t } from "./texts.js";
@@ -23,6 +24,7 @@ export class Top {
     store.on("clock", () => this.tick());
     store.on("moved", () => this.directed || this.rest());
     store.on("notice", (notice) => ["advanced", "error"].includes(notice.kind) && this.rest());
+    store.on("notice", () => this.showPlaces());
     setInterval(() => this.tick(), 1_000);
     this.sync();
     this.tick();
@@ -42,6 +44,7 @@ export class Top {
 
   sync() {
     const { state } = store;
+    this.showPlaces();
     this.directed ||= state.directed || store.notices.length > 0; // a director who was there keeps the clock
     this.crash.hidden = !state.directed;
     const shown = JSON.stringify([state.ledger.by_channel, state.reached, state.wrote]);
@@ -118,10 +121,11 @@ export class Top {
   showTools() {
     const tools = this.root.querySelector("#tools");
     this.report = button({ class: "tool", hidden: true }, t("report"));
+    this.places = h("span", { class: "places" });
     this.crash = button({ class: "tool crash", title: t("crash.long"), hidden: true, onclick: () => this.askCrash() }, icon("bolt"), h("span", {}, t("crash")));
     this.help = button({ class: "bare", label: t("help"), onclick: () => this.showHelp() }, icon("keys"));
     this.theme = button({ class: "bare", label: t("theme"), onclick: () => this.turnTheme() });
-    tools.prepend(this.report, this.crash);
+    tools.prepend(this.places, this.report, this.crash);
     tools.append(this.theme, this.help);
     this.showTheme();
     tools.addEventListener("click", (event) => {
@@ -131,6 +135,15 @@ export class Top {
       address.searchParams.set("lang", link.lang);
       link.href = address.href;
     });
+  }
+
+  /** Where staff and visitors of the site go, as whoever directs has told. */
+  showPlaces() {
+    const told = store.notices.findLast((notice) => notice.kind === "places");
+    if (!told || this.told === told) return;
+    this.told = told;
+    const known = ["desk", "chat"].filter((name) => isLoopback(told[name] ?? ""));
+    fill(this.places, known.map((name) => h("a", { class: "tool", href: told[name], target: "_blank", rel: "noopener" }, t(`place.${name}`), icon("out", "outward"))));
   }
 
   async askCrash() {

@@ -221,6 +221,10 @@ class Groups:
         topics = [{"id": one.thread, "name": one.name, "closed": one.closed} for one in group.topics.values()]
         self._live.publish("topics", group=group.id, topics=topics)
 
+    def as_json(self, group: Group) -> dict[str, Any]:
+        """All of it with its members' ``names`` by key, for the page."""
+        return {**group.as_json(), "names": {key: self.person(key).name for key in group.members}}
+
     def person(self, key: str) -> Person:
         """A member; ValueError where nobody has the key."""
         try:
