@@ -15,11 +15,9 @@ from bot.context import Voice
 from bot.flows.calling import FlowCaller
 from bot.flows.carrying import FLOW_WEBHOOK
 from bot.flows.happening import begin_by_events
-from bot.flows.opened import CampaignFlows
 from bot.flows.running import time_out_runs
 from bot.handoff.ownership import Request
 from bot.handoff.requesting import request_person
-from campaigns.engine import FLOW
 from campaigns.live import workspace_config
 from campaigns.running.commands import CommandRunner
 from core.actors import SYSTEM
@@ -40,7 +38,6 @@ class Bot:
         settings = configuration.settings
         self._caller = FlowCaller(store, clock, configuration.secret, answers=self._answers)
         self.calling = CommandRunner(store, clock, {FLOW_WEBHOOK: self._caller})
-        self.opening = CommandRunner(store, clock, {FLOW: CampaignFlows(store, clock, answers=self._answers)})
         self._wording: Wording | None = None
         self.wording: CommandRunner | None = None
         if settings.answers_url:
@@ -63,7 +60,7 @@ class Bot:
     @property
     def runners(self) -> tuple[Callable[[], Awaitable[int]], ...]:
         """What carries out the calls to other servers, and what reads along for the search: each with its own loop."""
-        calls = tuple(runner.run_once for runner in (self.opening, self.calling, self.wording) if runner is not None)
+        calls = tuple(runner.run_once for runner in (self.calling, self.wording) if runner is not None)
         return (*calls, SearchIndex(self._store).keep_up)
 
     async def tick(self) -> int:
