@@ -68,16 +68,14 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) ->
 
 async def test_one_commit_serves_those_that_wait_together(scene: Scene) -> None:
     commits = 0
-    real = scene.store.write
+    real = scene.store.write_at_once
 
-    @asynccontextmanager
-    async def counted() -> Any:
+    async def counted(statements: Any) -> None:
         nonlocal commits
         commits += 1
-        async with real() as connection:
-            yield connection
+        await real(statements)
 
-    scene.store.write = counted  # type: ignore[method-assign]
+    scene.store.write_at_once = counted  # type: ignore[method-assign]
     async with Intake(scene.store, VirtualClock(NOW)) as intake:
         await asyncio.gather(*(intake.store([delivery(str(n), text="hi")]) for n in range(300)))
     assert commits <= 3
@@ -85,18 +83,16 @@ async def test_one_commit_serves_those_that_wait_together(scene: Scene) -> None:
 
 
 async def test_a_store_that_is_away_acknowledges_nothing(scene: Scene) -> None:
-    real = scene.store.write
+    real = scene.store.write_at_once
 
-    @asynccontextmanager
-    async def away() -> Any:
+    async def away(_: Any) -> None:
         raise StoreUnavailable("away")
-        yield
 
-    scene.store.write = away  # type: ignore[method-assign]
+    scene.store.write_at_once = away  # type: ignore[method-assign]
     async with Intake(scene.store, VirtualClock(NOW)) as intake:
         with pytest.raises(StoreUnavailable):
             await intake.store([delivery("1", text="hi")])
-        scene.store.write = real  # type: ignore[method-assign]
+        scene.store.write_at_once = real  # type: ignore[method-assign]
         await intake.store([delivery("1", text="hi")])
     assert len(await scene.all(Inbound)) == 1
     with pytest.raises(StoreUnavailable, match="not running"):
