@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
 from bot.senders import Sender
+from campaigns.definition import WorkspaceConfig
+from campaigns.periods import zone_named
 from core.ids import new_id
 from core.machines.conversation import CONVERSATION, ConversationState
 from core.machines.message import MessageState
@@ -23,6 +25,10 @@ from storage.tables import Conversation, Message
 
 _CONVERSATIONS = table(Conversation)
 _MESSAGES = table(Message)
+THREAD = tuple(
+    _CONVERSATIONS.c[name] for name in ("id", "customer_id", "state", "last_at", "resolved_at", "blocked_at")
+)
+"""What decides into which conversation a message goes."""
 LONGEST_TEXT = 20_000
 LONGEST_SUBJECT = 500
 ANSWER_LASTS = timedelta(hours=48)
@@ -51,7 +57,7 @@ async def log_inbound(
     connection: AsyncConnection, inbound: InboundMessage, sender: Sender, context: Context
 ) -> tuple[str, str] | None:
     """Put the message into the customer's conversation: (message, conversation), or None for a repeat."""
-    conversation_id = await _open(connection, sender, inbound, context.received_at)
+    conversation_id = await _open(connection, sender, inbound, context)
     message_id = await connection.scalar(
         insert_into(connection, _MESSAGES)
         .values(inbound_row(inbound, sender.customer_id, sender.identity_id, conversation_id, context.received_at))
@@ -169,12 +175,13 @@ def planned_row(
     }
 
 
-async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMessage, at: datetime) -> str:
+async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMessage, context: Context) -> str:
     """The customer's unresolved conversation, the last one reopened, or a new one."""
+    at = context.received_at
     mine = (_CONVERSATIONS.c.customer_id == sender.customer_id, _CONVERSATIONS.c.verified.is_(sender.verified))
     row = (
         await connection.execute(
-            select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.state)
+            select(*THREAD)
             .where(*mine)
             .order_by(
                 case((_CONVERSATIONS.c.state == ConversationState.RESOLVED, 1), else_=0),
@@ -184,7 +191,7 @@ async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMes
             .limit(1)
         )
     ).first()
-    if row is None:
+    if row is None or not goes_on(row, context.config, at):
         conversation = conversation_row(sender.customer_id, inbound, at, verified=sender.verified)
         await connection.execute(_CONVERSATIONS.insert().values(conversation))
         return str(conversation["id"])
@@ -193,6 +200,17 @@ async def _open(connection: AsyncConnection, sender: Sender, inbound: InboundMes
         latest["state"] = reopened(row.state)
     await connection.execute(update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == row.id).values(**latest))
     return str(row.id)
+
+
+def goes_on(row: Any, config: WorkspaceConfig, at: datetime) -> bool:
+    """Whether what is written at ``at`` belongs to that conversation (columns :data:`THREAD`), and to no new one.
+
+    To one that is over for a while; one that is blocked stays so for ever.
+    """
+    if row.state is not ConversationState.RESOLVED or row.blocked_at is not None:
+        return True
+    since = config.desk.reopen_within.before(at, zone_named(config.zone))
+    return bool(max(row.last_at, row.resolved_at or row.last_at) >= since)
 
 
 def conversation_row(customer_id: str, inbound: InboundMessage, at: datetime, *, verified: bool) -> dict[str, Any]:

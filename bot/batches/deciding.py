@@ -13,7 +13,7 @@ from bot.batches.facts import Facts
 from bot.batches.sorting import Plain
 from bot.choices import Choice, has_token, may_choose, picked, redeemed, token_names
 from bot.context import Context
-from bot.conversations import conversation_row, inbound_row, last_words, provider_key, reopened
+from bot.conversations import conversation_row, goes_on, inbound_row, last_words, provider_key, reopened
 from bot.inbox import word_of_order
 from bot.senders import Sender, customer_row, identity_row, is_there, wrote_by
 from bot.talking import Heard, said_row, talk
@@ -188,7 +188,7 @@ class _Customer:
             self._begun |= last_words(one.inbound, at)
             return self._conversation_id
         thread = self._facts.threads.get(customer_id)
-        if thread is None:
+        if thread is None or not goes_on(thread, one.plain.context.config, at):
             self._begun = conversation_row(customer_id, one.inbound, at, verified=True)
             self._conversation_id = self._begun["id"]
             decided.conversations.append(self._begun)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.batches.sorting import Plain, Sorted
 from bot.choices import Choice, has_token, may_choose, token_names
-from bot.conversations import provider_key
+from bot.conversations import THREAD, provider_key
 from campaigns.responding.sends import Sends, load_sends
 from core.errors import TransactionLost
 from core.machines.conversation import ConversationState
@@ -34,7 +34,7 @@ _KNOWN = select(
     _IDENTITIES.c.window_from,
     _CUSTOMERS.c.locale,
 ).join(_CUSTOMERS, _CUSTOMERS.c.id == _IDENTITIES.c.customer_id)
-_THREADS = select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.customer_id, _CONVERSATIONS.c.state, _CONVERSATIONS.c.last_at)
+_THREADS = select(*THREAD)
 _OPTIONS = select(_CHOICES.c.message_id, _CHOICES.c.number, _CHOICES.c.label, _CHOICES.c.value)
 
 

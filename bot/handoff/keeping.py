@@ -1,4 +1,5 @@
-"""Keeping the desk: who waits gets an agent, snoozes end, broken promises are told, nobody waits for an empty desk.
+"""Keeping the desk: who waits gets an agent, snoozes end, broken promises are told, nobody waits for an empty desk,
+and what fell silent is over.
 
 Run by the tick and whenever something about the desk changed. Each customer is one transaction of their own; what
 another process has done meanwhile is seen under the lock and left.
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff import ownership
@@ -26,10 +27,11 @@ from core.machines.conversation import ConversationState
 from core.transitions import IllegalTransition
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Agent, Conversation
+from storage.tables import Agent, Conversation, FlowRun, Message
 
 _AGENTS, _CONVERSATIONS = table(Agent), table(Conversation)
-AT_ONCE = 200
+_MESSAGES, _RUNS = table(Message), table(FlowRun)
+AT_ONCE, SILENT_AT_ONCE = 200, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ class Kept:
     woken: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.assigned or self.woken or self.late or self.given_up)
+        return bool(self.assigned or self.woken or self.late or self.given_up or self.silent)
 
 
 async def keep_desk(store: Store, clock: Clock) -> Kept:
@@ -61,6 +64,7 @@ async def keep_desk(store: Store, clock: Clock) -> Kept:
         woken=await _wake(store, snoozed, now),
         late=await _tell_late(store, late, now),
         given_up=await _give_up(store, config, present, now),
+        silent=await _end_silent(store, config, now),
     )
 
 
@@ -163,3 +167,24 @@ async def _give_up(store: Store, config: WorkspaceConfig, present: Team, now: da
                 continue
             given_up.append(id_)
     return tuple(given_up)
+
+
+async def _end_silent(store: Store, config: WorkspaceConfig, now: datetime) -> tuple[str, ...]:
+    """The bot's own conversations without a word from either side, and without a flow that waits for one, are over."""
+    since = config.desk.close_after.before(now, zone_named(config.zone))
+    said = exists().where(_MESSAGES.c.conversation_id == _CONVERSATIONS.c.id, _MESSAGES.c.created_at > since)
+    asked = exists().where(_RUNS.c.customer_id == _CONVERSATIONS.c.customer_id, _RUNS.c.closed_at.is_(None))
+    silent = (
+        select(_CONVERSATIONS.c.id)
+        .where(_CONVERSATIONS.c.state == ConversationState.BOT, _CONVERSATIONS.c.last_at <= since, ~said, ~asked)
+        .order_by(_CONVERSATIONS.c.last_at)
+        .limit(SILENT_AT_ONCE)
+    )
+    async with store.read() as connection:
+        ids = list(await connection.scalars(silent))
+    ended = []
+    for id_ in ids:
+        async with store.write() as connection:
+            if await ownership.fall_silent(connection, id_, since, now=now):
+                ended.append(id_)
+    return tuple(ended)

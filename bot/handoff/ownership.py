@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.handoff.promises import Promise
 from bot.handoff.record import record
 from campaigns.definition.desk import NORMAL
-from core.actors import Actor
+from core.actors import SYSTEM, Actor
 from core.errors import OtklikError
 from core.machines.conversation import (
     ASSIGN,
@@ -196,6 +196,19 @@ async def resolve(
     }  # fmt: skip
     await _set(connection, row, values)
     await _note(connection, row, RESOLVE.event, actor, now, why, {"agent": row.agent})
+
+
+async def fall_silent(connection: AsyncConnection, conversation_id: str, since: datetime, *, now: datetime) -> bool:
+    """Over is what the bot alone has, with no word since ``since``; False where it is not so (any more).
+
+    It is the end of no live chat: ``resolved_at`` stays, and campaigns do not rest after it.
+    """
+    row = await held(connection, conversation_id)
+    if row.state is not ConversationState.BOT or row.last_at > since:
+        return False
+    await _set(connection, row, {"state": apply(CONVERSATION, row.state, RESOLVE.event)})
+    await _note(connection, row, RESOLVE.event, SYSTEM, now, "", {"silent": True})
+    return True
 
 
 async def written_by(connection: AsyncConnection, conversation_id: str, agent: str, token: int, now: datetime) -> Any:

@@ -130,7 +130,7 @@ class Town:
             await scene.message(person, other, campaign=series, channel=TELEGRAM, sent_at=NOW - 2 * DAY)
 
     async def _more(self) -> None:
-        """Choices under each offer; a chat that an agent has, one that is resolved; addresses that were blocked."""
+        """Choices under each offer; a chat that an agent has, two that are over; addresses that were blocked."""
         async with self.scene.store.write() as connection:
             for offer in self.offers:
                 words = (("Yes, please", "buy"), ("No", "no"), ("Stop it", "stop"))
@@ -139,12 +139,13 @@ class Town:
                     for number, (label, value) in enumerate(words, 1)
                 ]
                 await connection.execute(insert(table(MessageChoice)), rows)
-            for person, state in zip(
-                self.people, (ConversationState.ASSIGNED, ConversationState.RESOLVED), strict=False
+            over = ConversationState.RESOLVED
+            for person, (state, at) in zip(
+                self.people,
+                ((ConversationState.ASSIGNED, NOW - DAY), (over, NOW - DAY), (over, NOW - 40 * DAY)),
+                strict=False,
             ):
-                chat = Conversation(
-                    customer_id=person.id, state=state, channel=TELEGRAM, opened_at=NOW - DAY, last_at=NOW - DAY
-                )
+                chat = Conversation(customer_id=person.id, state=state, channel=TELEGRAM, opened_at=at, last_at=at)
                 await connection.execute(insert(table(Conversation)), [chat.model_dump()])
 
     def address(self, who: int) -> Address:

@@ -137,3 +137,27 @@ async def test_who_comes_back_soon_comes_back_to_their_agent(scene: Scene) -> No
         await ownership.resolve(connection, row.id, actor=SYSTEM, now=NOW + timedelta(days=2))
     await say(scene, "a new question", key="3", at=NOW + timedelta(days=9))
     assert len(await said(scene)) == 2, "long after, it is a new question"
+
+
+@pytest.mark.parametrize(
+    ("days", "blocked", "same"), [(29, False, True), (31, False, False), (31, True, True)],
+    ids=["soon", "late", "blocked"],
+)  # fmt: skip
+async def test_a_word_after_the_end_goes_on_or_begins_anew(scene: Scene, days: int, blocked: bool, same: bool) -> None:
+    await agent(scene)
+    await say(scene, "hello")
+    row = await chat(scene)
+    async with scene.store.write() as connection:
+        await ownership.resolve(connection, row.id, actor=SYSTEM, now=NOW + timedelta(days=1))
+        if blocked:
+            await connection.execute(update(table(Conversation)).values(blocked_at=NOW))
+    at = NOW + timedelta(days=1 + days)
+    await say(scene, "one more question", key="2", at=at)
+    rows = await scene.all(Conversation)
+    first, last = rows[0], rows[-1]
+    assert (first.id == last.id) is same
+    assert first.state is (S.BOT if blocked else S.QUEUED if same else S.RESOLVED)
+    if not same:
+        assert (last.state, last.opened_at, last.agent) == (S.QUEUED, at, "")
+        await say(scene, "hello?", key="3", at=at)
+        assert len(await scene.all(Conversation)) == 2
