@@ -12,6 +12,7 @@ from core.actors import Actor
 from core.errors import Refused
 from desk.access import second_factor
 from desk.access.agents import note
+from desk.access.locking import count_wrong
 from desk.access.passwords import matches
 from desk.access.second_factor import Sealer
 from storage.outbox.columns import table
@@ -29,16 +30,31 @@ class WrongCode(Refused):
     """The code of the app does not belong to the key."""
 
 
-async def prove(store: Store, agent_id: str, password: str) -> None:
-    """That it is they who ask. Takes tens of milliseconds, outside any transaction.
+class Locked(Refused):
+    """Too many wrong ones, here or at the door: later again."""
+
+
+async def prove(store: Store, agent_id: str, password: str, now: datetime) -> None:
+    """That it is they who ask: a wrong one counts as one at the door does. Takes tens of milliseconds.
 
     Raises:
         WrongPassword: it is another.
+        Locked: there were too many wrong ones; whether this one is right is not told.
     """
     async with store.read() as connection:
-        kept = await connection.scalar(select(_AGENTS.c.password).where(_AGENTS.c.id == agent_id))
-    if not await matches(password, kept or ""):
-        raise WrongPassword("this is not your password")
+        kept = (await connection.execute(select(_AGENTS).where(_AGENTS.c.id == agent_id))).first()
+    if kept is not None and kept.locked_until is not None and kept.locked_until > now:
+        raise Locked("too many wrong passwords; wait a while")
+    right = await matches(password, kept.password if kept is not None else "")
+    async with store.write() as connection:
+        if right:
+            cleared = update(_AGENTS).where(_AGENTS.c.id == agent_id, _AGENTS.c.wrong_passwords > 0)
+            await connection.execute(cleared.values(wrong_passwords=0, locked_until=None))
+            return
+        until = await count_wrong(connection, agent_id, now)
+    if until is not None:
+        raise Locked("too many wrong passwords; wait a while")
+    raise WrongPassword("this is not your password")
 
 
 async def sign_out_browser(connection: AsyncConnection, agent_id: str, session: str, now: datetime) -> bool:

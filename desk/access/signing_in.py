@@ -4,7 +4,7 @@ What is answered does not tell whether an address is known: nobody's password ta
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.actors import Actor
 from core.ids import new_id
 from desk.access import second_factor
+from desk.access.locking import count_wrong
 from desk.access.passwords import matches
 from desk.access.sessions import open_session
 from storage.outbox.columns import table
@@ -21,9 +22,6 @@ from storage.store import Store
 from storage.tables import Agent, AgentRecoveryCode, Audit
 
 _AGENTS, _AUDIT, _RECOVERY = table(Agent), table(Audit), table(AgentRecoveryCode)
-TRIES = 5
-FIRST_LOCK = timedelta(minutes=1)
-LONGEST_LOCK = timedelta(hours=1)
 
 
 class Answer(StrEnum):
@@ -104,17 +102,9 @@ class Entrance:
 
     async def _wrong(self, agent_id: str, now: datetime) -> Tried:
         async with self._store.write() as connection:
-            wrong = await connection.scalar(
-                update(_AGENTS)
-                .where(_AGENTS.c.id == agent_id)
-                .values(wrong_passwords=_AGENTS.c.wrong_passwords + 1)
-                .returning(_AGENTS.c.wrong_passwords)
-            )
-            if wrong is None or wrong < TRIES:
-                return Tried(Answer.WRONG)
-            until = now + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(wrong - TRIES, 10))
-            await connection.execute(update(_AGENTS).where(_AGENTS.c.id == agent_id).values(locked_until=until))
-            await self._note(connection, agent_id, "locked out", now)
+            until = await count_wrong(connection, agent_id, now)
+        if until is None:
+            return Tried(Answer.WRONG)
         return Tried(Answer.LOCKED, until=until)
 
     async def _note(self, connection: AsyncConnection, agent_id: str, action: str, now: datetime) -> None:

@@ -74,7 +74,7 @@ class MyPages:
             return await self._shown(me, 422, refused="me_not_alike")
         if wanted == form.get("password", ""):
             return await self._shown(me, 422, refused="me_same_password")
-        await account.prove(self._store, me.id, form.get("password", ""))
+        await account.prove(self._store, me.id, form.get("password", ""), machine_now())
         try:
             async with self._store.write() as connection:
                 await agents.set_password(
@@ -129,13 +129,13 @@ class MyPages:
         return await self._told_codes(me, codes)
 
     async def _off(self, me: SignedIn, form: dict[str, str]) -> Response:
-        await account.prove(self._store, me.id, form.get("password", ""))
+        await account.prove(self._store, me.id, form.get("password", ""), machine_now())
         async with self._store.write() as connection:
             await account.turn_off(connection, me.id, actor=Actor("agent", me.id), now=machine_now())
         return _done("off")
 
     async def _codes(self, me: SignedIn, form: dict[str, str]) -> Response:
-        await account.prove(self._store, me.id, form.get("password", ""))
+        await account.prove(self._store, me.id, form.get("password", ""), machine_now())
         try:
             async with self._store.write() as connection:
                 codes = await account.renew_codes(connection, self._sealer, me.id, machine_now())
@@ -159,6 +159,8 @@ class MyPages:
                 return await act(me, given)
             except account.WrongPassword:
                 return await self._shown(me, 422, refused="me_wrong_password")
+            except account.Locked:
+                return await self._shown(me, 429, refused="sign_in_locked")
 
         return acted
 

@@ -24,6 +24,7 @@ from desk.access.agents import (
     let_back,
     set_password,
 )
+from desk.access.locking import FIRST_LOCK, TRIES
 from desk.access.signing_in import Answer, Entrance, Tried
 from storage.outbox.columns import table
 from storage.store import Store
@@ -124,8 +125,27 @@ async def test_one_signs_out_only_ones_own_browsers(store: Store) -> None:
         assert await sessions.who(connection, mine, NOW) is None
         assert list(await connection.scalars(select(table(AgentSession).c.agent_id))) == [bob]
     with pytest.raises(account.WrongPassword):
-        await account.prove(store, id_, "guess")
-    await account.prove(store, id_, PASSWORD)
+        await account.prove(store, id_, "guess", NOW)
+    await account.prove(store, id_, PASSWORD, NOW)
+
+
+async def test_wrong_passwords_on_ones_own_page_lock_the_account_too(store: Store) -> None:
+    id_ = await ann(store)
+    for _ in range(TRIES - 2):
+        with pytest.raises(account.WrongPassword):
+            await account.prove(store, id_, "guess", NOW)
+    await account.prove(store, id_, PASSWORD, NOW)
+    for _ in range(TRIES - 2):
+        with pytest.raises(account.WrongPassword):
+            await account.prove(store, id_, "guess", NOW)
+    assert (await tried(store, password="guess")).answer is Answer.WRONG, "they are counted together"
+    with pytest.raises(account.Locked):
+        await account.prove(store, id_, "guess", NOW)
+    with pytest.raises(account.Locked):
+        await account.prove(store, id_, PASSWORD, NOW)
+    assert (await tried(store)).answer is Answer.LOCKED, "the door is locked as well"
+    assert (await audited(store))[-1] == "locked out"
+    await account.prove(store, id_, PASSWORD, NOW + FIRST_LOCK)
 
 
 async def test_a_lent_password_runs_out(store: Store) -> None:

@@ -14,8 +14,9 @@ from core.errors import Refused
 from core.machines.conversation import ConversationState
 from desk.access import second_factor, sessions
 from desk.access.agents import add_agent, change, disable, set_password
+from desk.access.locking import FIRST_LOCK, TRIES
 from desk.access.sessions import IDLE, LONGEST
-from desk.access.signing_in import FIRST_LOCK, TRIES, Answer, Entrance, Tried
+from desk.access.signing_in import Answer, Entrance, Tried
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import AgentSession, Audit, Conversation, Customer
