@@ -21,7 +21,7 @@ LONGEST_LOCK = timedelta(hours=1)
 
 async def count_wrong(connection: AsyncConnection, agent_id: str, now: datetime) -> datetime | None:
     """Count a wrong try; gives until when the account is locked by it, None: not yet."""
-    wrong = await connection.scalar(
+    wrong: int | None = await connection.scalar(
         update(_AGENTS)
         .where(_AGENTS.c.id == agent_id)
         .values(wrong_passwords=_AGENTS.c.wrong_passwords + 1)
@@ -29,7 +29,7 @@ async def count_wrong(connection: AsyncConnection, agent_id: str, now: datetime)
     )
     if wrong is None or wrong < TRIES:
         return None
-    until = now + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(wrong - TRIES, 10))
+    until: datetime = now + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(wrong - TRIES, 10))
     await connection.execute(update(_AGENTS).where(_AGENTS.c.id == agent_id).values(locked_until=until))
     await connection.execute(
         _AUDIT.insert().values(
