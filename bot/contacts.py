@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
 from bot.joining import join_to
+from bot.learning import learn_zone
 from bot.senders import Sender, identity_of, insert_identity, resolve
 from core.actors import Actor
 from core.ids import new_id
@@ -54,6 +55,7 @@ async def prove_phone(connection: AsyncConnection, inbound: InboundMessage, send
     await lock_customers(connection, holders, shared=False)
     if owner is None:
         await insert_identity(connection, sender.customer_id, address, context, verified=True, source=source)
+        await learn_zone(connection, sender.customer_id, context.now, address=address)
         return sender
     known = await identity_of(connection, inbound.sender)
     mine = known is not None and known.customer_id == owner.customer_id

@@ -16,6 +16,7 @@ from bot.deeplinks import join
 from bot.files import ask_for_files
 from bot.flows.running import leave as leave_flow
 from bot.keywords import Keyword, keyword, may_agree_again, subject_keyword
+from bot.learning import learn_zone
 from bot.narrowing import stop_less, ways_to_stop_less
 from bot.senders import Sender, resolve, touch
 from bot.talking import Guest, language_for, talk
@@ -58,6 +59,8 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
         sender = await prove_phone(connection, inbound, sender, context)
     await lock_customers(connection, [sender.customer_id], shared=False)
     await touch(connection, inbound, sender, context)
+    if inbound.zone and not sender.new:
+        await learn_zone(connection, sender.customer_id, context.now, browser=inbound.zone)
     inbound, choice = await chosen(connection, inbound, sender, context)
     logged = await log_inbound(connection, inbound, sender, context)
     if logged is None:

@@ -73,7 +73,7 @@ async def learn_zone(
     The browser (``Intl.DateTimeFormat().resolvedOptions().timeZone``) knows better than a number, and both yield to the
     zone that is the customer's own: they are kept as a guess.
     """
-    guess = _valid(browser)
+    guess = zone_of_browser(browser)
     seen = bool(guess)
     if not guess and address is not None:
         guess = zone_of(address)
@@ -87,8 +87,8 @@ async def learn_zone(
     return guess if learnt_now.rowcount else None
 
 
-def _valid(name: str) -> str:
-    """A zone that a browser names, if there is one of that name."""
+def zone_of_browser(name: str) -> str:
+    """The zone that a browser names, if there is one of that name; else empty."""
     try:
         return name if name and len(name) <= 64 and zone(name) else ""
     except ValueError:

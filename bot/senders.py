@@ -14,6 +14,7 @@ from sqlalchemy import Row, and_, bindparam, case, delete, null, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
+from bot.learning import zone_of, zone_of_browser
 from campaigns.responding.attribution import NOTHING, Attribution, attribute, attribute_token
 from core.addresses import identity_key, phone_country
 from core.clock import EPOCH
@@ -129,6 +130,7 @@ def customer_row(inbound: InboundMessage, now: datetime) -> dict[str, Any]:
         "search": folded(f"{first} {last}"),
         "locale": clipped(inbound.locale, 16),
         "country": _country(inbound.sender),
+        "zone_guess": zone_of_browser(inbound.zone) or zone_of(inbound.sender),
         "attributes": {},
         "created_at": now,
         "updated_at": now,

@@ -132,7 +132,8 @@ class InboundMessage:
     3834), empty for a person's. ``reply_tokens`` are plus-address tokens found in the recipients; ``start_token`` is a
     Telegram deep-link payload. ``sent_raw`` is the provider's timestamp as it came; it decides nothing. ``replaces`` is
     the key of an earlier message of theirs that they edited. ``phone`` is a number (E.164) that the provider vouches
-    for as the sender's own, ``customer`` the shop's number for them that the shop's own server vouches for.
+    for as the sender's own, ``customer`` the shop's number for them that the shop's own server vouches for. ``zone`` is
+    the IANA zone that their browser names.
     """
 
     account: str
@@ -155,6 +156,7 @@ class InboundMessage:
     replaces: str = ""
     phone: str = ""
     customer: str = ""
+    zone: str = ""
     sent_raw: str = ""
     raw_blob: str = ""
 

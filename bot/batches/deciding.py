@@ -15,6 +15,7 @@ from bot.choices import Choice, has_token, may_choose, picked, redeemed, token_n
 from bot.context import Context
 from bot.conversations import conversation_row, goes_on, inbound_row, last_words, provider_key, reopened
 from bot.inbox import word_of_order
+from bot.learning import zone_of_browser
 from bot.senders import Sender, customer_row, identity_row, is_there, wrote_by
 from bot.talking import Heard, said_row, talk
 from campaigns.responding.attribution import NOTHING, Attribution
@@ -48,6 +49,8 @@ class Decided:
     identities: list[dict[str, Any]] = field(default_factory=list)
     heard: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """Identities that prove to be there: the channel, and when they wrote last."""
+    zones: dict[str, str] = field(default_factory=dict)
+    """The zones that browsers name, by customers who were there already."""
     conversations: list[dict[str, Any]] = field(default_factory=list)
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
     reopened: dict[str, ConversationState] = field(default_factory=dict)
@@ -163,12 +166,14 @@ class _Customer:
     def _sender(self, one: _Read) -> tuple[str, str, str]:
         """The customer, the identity and the customer's locale."""
         inbound, context, decided = one.inbound, one.plain.context, self._decided
-        channel, at = inbound.sender.channel, context.received_at
+        channel, at, zone = inbound.sender.channel, context.received_at, zone_of_browser(inbound.zone)
         known = self._facts.identities.get(inbound.sender)
         if known is not None:
             before = decided.heard.get(known.id)
             if before is not None or not is_there(known, channel, at):
                 decided.heard[known.id] = channel, max(at, before[1]) if before is not None else at
+            if zone:
+                decided.zones[known.customer_id] = zone
             return known.customer_id, known.id, known.locale
         if self._made is None:
             customer = customer_row(inbound, context.now)
@@ -176,8 +181,11 @@ class _Customer:
             decided.customers.append(customer)
             decided.identities.append(identity)
             self._made = customer["id"], identity["id"], customer["locale"]
-            self._identity = identity
-        elif self._identity["window_from"] is not None:
+            self._identity, self._customer = identity, customer
+            return self._made
+        if zone:
+            self._customer["zone_guess"] = zone
+        if self._identity["window_from"] is not None:
             self._identity["window_from"] = max(self._identity["window_from"], at)
         return self._made
 

@@ -26,6 +26,11 @@ _GOES_ON = (
         last_text=bindparam("new_last_text"),
     )
 )
+_SEEN_IN = (
+    update(_CUSTOMERS)
+    .where(_CUSTOMERS.c.id == bindparam("which"), _CUSTOMERS.c.zone_guess != bindparam("seen_in"))
+    .values(zone_guess=bindparam("seen_in"), updated_at=bindparam("at", type_=Instant()))
+)  # most of the time it changes nothing
 _BEGINS_AGAIN = _GOES_ON.values(state=bindparam("new_state", type_=Word(ConversationState)))
 
 
@@ -39,6 +44,9 @@ async def write(connection: AsyncConnection, decided: Decided, now: datetime) ->
     # in one order everywhere: two processes may meet the same strangers
     await _insert(connection, _IDENTITIES, sorted(decided.identities, key=lambda row: (row["channel"], row["address"])))
     await touch_all(connection, decided.heard)
+    if decided.zones:
+        seen = [{"which": id_, "seen_in": zone, "at": now} for id_, zone in sorted(decided.zones.items())]
+        await connection.execute(_SEEN_IN, seen)
     await _insert(connection, _CONVERSATIONS, decided.conversations)
     going_on = [_latest(id_, last) for id_, last in sorted(decided.last.items()) if id_ not in decided.reopened]
     if going_on:

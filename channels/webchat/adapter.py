@@ -120,16 +120,19 @@ class WebchatAdapter:
                         sender_name=_word(said, "name"),
                         locale=_word(said, "locale"),
                         customer=_word(said, "customer"),
+                        zone=_word(said, "zone"),
                     )
                 ]
 
 
-def delivery(account: str, visitor: str, said: Said, *, name: str, locale: str, customer: str) -> RawInbound:
+def delivery(
+    account: str, visitor: str, said: Said, *, name: str, locale: str, customer: str, zone: str = ""
+) -> RawInbound:
     """What a visitor said, as it is stored before it is acknowledged."""
     payload: dict[str, Any] = {"kind": "email" if said.email else "line", "visitor": visitor}
     payload |= {
         field: value
-        for field, value in {**asdict(said), "name": name, "locale": locale, "customer": customer}.items()
+        for field, value in {**asdict(said), "name": name, "locale": locale, "customer": customer, "zone": zone}.items()
         if value and field != "key"
     }
     return RawInbound(account, WEBCHAT, f"{visitor}:{said.key}", orjson.dumps(payload))

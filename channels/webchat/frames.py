@@ -24,6 +24,7 @@ MAX_TEXT = 4000
 """Characters of one line; the window does not let anyone write more."""
 _KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ID = re.compile(rf"[0-9a-v]{{{ID_LENGTH}}}")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,31}){0,2}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -33,12 +34,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who opens a window. ``customer`` is the shop's own number for them, empty unless the shop's server signed it."""
+    """Who opens a window. ``customer`` is the shop's own number for them, empty unless the shop's server signed it.
+
+    ``zone`` is the IANA zone that their browser names, if it has the form of one.
+    """
 
     token: str = ""
     locale: str = ""
     name: str = ""
     customer: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def read(data: str | bytes, identity_secret: str = "") -> Frame:
 
 
 def _hello(frame: Mapping[str, Any], identity_secret: str) -> Hello:
-    locale, customer, proof = (_text(frame, name, 200) for name in ("locale", "customer", "proof"))
+    locale, customer, proof, zone = (_text(frame, name, 200) for name in ("locale", "customer", "proof", "zone"))
     proven = bool(identity_secret and customer) and hmac.compare_digest(
         proof.lower().encode(), identity_proof(identity_secret, customer).encode()
     )
@@ -109,6 +114,7 @@ def _hello(frame: Mapping[str, Any], identity_secret: str) -> Hello:
         locale=locale if _LOCALE.fullmatch(locale) else "",
         name=clipped(_text(frame, "name", 200), 120),
         customer=customer if proven else "",
+        zone=zone if _ZONE.fullmatch(zone) else "",
     )
 
 

@@ -191,8 +191,9 @@ class _Window:
                 return
         hello = self._hello
         raw = delivery(
-            self._adapter.account, self._visitor, said, name=hello.name, locale=hello.locale, customer=hello.customer
-        )
+            self._adapter.account, self._visitor, said, name=hello.name, locale=hello.locale, customer=hello.customer,
+            zone=hello.zone,
+        )  # fmt: skip
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._spool.store([raw])

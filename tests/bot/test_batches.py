@@ -68,7 +68,9 @@ class Act:
 WORDS = (
     "hello", "hello", "Good day, I would like to know more", "1", "2.", "Yes", "no", "stop", "START", "help", "later",
     "/start", "quote", "quote yes", "token", "token of a stop", "token of another", "press", "file", "blocked", "back",
+    "from Tokyo", "from Paris",
 )  # fmt: skip
+ZONES = {"from Tokyo": "Asia/Tokyo", "from Paris": "Europe/Paris"}
 ACTS = st.builds(
     Act,
     who=st.integers(0, PEOPLE + STRANGERS - 1),
@@ -158,8 +160,9 @@ class Town:
         """What ``act`` is as a provider tells it; the repeats of one person are one message."""
         address, key = self.address(act.who), f"{self.name}/{f'of {act.who}' if act.repeats else number}"
         said = InboundMessage(
-            address.channel, key, address, act.what, sender_name="Ana Lee", message_id=key, locale="en"
-        )
+            address.channel, key, address, act.what, sender_name="Ana Lee", message_id=key, locale="en",
+            zone=ZONES.get(act.what, ""),
+        )  # fmt: skip
         offer = self.offers[act.who % PEOPLE]
         match act.what.split():
             case ["quote", *words]:

@@ -325,6 +325,7 @@
       transmit({
         type: "hello", token: kept.get("token") ?? "", locale: options.locale || wanted, name: options.name ?? "",
         customer: options.customer ?? "", proof: options.proof ?? "",
+        zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "",
       });
       if (state.wasLost) told(words.online, 3);
       state.wasLost = false;

@@ -23,6 +23,22 @@ async def stage(store: Store, tmp_path: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
+async def test_a_browser_tells_where_its_visitor_is(stage: Stage) -> None:
+    async with stage.window(zone="Asia/Tehran") as window:
+        await window.say("hello", "key-0001")
+        await stage.message("in")
+        token = window.token
+    assert [(one.zone, one.zone_guess) for one in await stage.rows(Customer)] == [("", "Asia/Tehran")]
+    async with stage.window(token, zone="Europe/Riga") as window:
+        await window.say("I have moved", "key-0002")
+        moved = table(Customer).c.zone_guess == "Europe/Riga"
+        assert await stage.until(lambda: stage.rows(Customer, moved))
+    async with stage.window(token, zone="../etc/passwd") as window:
+        await window.say("or not", "key-0003")
+        await stage.until(lambda: stage.rows(Message, table(Message).c.body == "or not"))
+    assert [one.zone_guess for one in await stage.rows(Customer)] == ["Europe/Riga"], "what is no zone teaches nothing"
+
+
 async def test_visitor_is_answered_and_comes_back(stage: Stage) -> None:
     async with stage.window(locale="ru-RU", name="Вера") as window:
         assert window.welcome["lines"] == []
