@@ -40,10 +40,10 @@ from core.messages import EMAIL, InboundMessage
 from core.purposes import Purpose
 from core.text import clipped
 from storage.outbox.columns import table
-from storage.tables import Agent, Conversation, Customer, Flow, FlowRun
+from storage.tables import Agent, Conversation, Customer, FlowRun, FlowVersion
 
 _AGENTS, _CONVERSATIONS, _CUSTOMERS = table(Agent), table(Conversation), table(Customer)
-_FLOWS, _RUNS = table(Flow), table(FlowRun)
+_VERSIONS, _RUNS = table(FlowVersion), table(FlowRun)
 NO_ANSWER, FROM_ONLY, REOPENED = "no answer", "unverified", "reopened"
 """Why a person is wanted, beside those of :mod:`bot.handoff.wishes` and :mod:`bot.answers.turn`."""
 VIP_PRIORITY = 2
@@ -54,7 +54,7 @@ async def somebody_talks(connection: AsyncConnection, voice: Voice) -> bool:
     """Whether there is anybody to answer: agents, flows, answers. Without them messages are only logged."""
     if len(voice.index):
         return True
-    agents, flows_live = exists().where(_AGENTS.c.disabled_at.is_(None)), exists().where(_FLOWS.c.name.is_not(None))
+    agents, flows_live = exists().where(_AGENTS.c.disabled_at.is_(None)), exists().where(_VERSIONS.c.hash.is_not(None))
     return bool(await connection.scalar(select(or_(agents, flows_live, exists().where(_RUNS.c.closed_at.is_(None))))))
 
 
@@ -124,7 +124,7 @@ class _Turn:
 
     async def talk(self, *, people: bool) -> None:
         """A flow that runs, a person who is asked for, a flow that begins, or the answers."""
-        if await flows.running(self.connection, [self.sender.customer_id]) and await self.flow():
+        if await flows.running(self.connection, [self.sender.customer_id], self.context.now) and await self.flow():
             return
         why = await self.wish() if people else ""
         if not why and people and self.ended_lately():

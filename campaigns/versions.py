@@ -40,3 +40,12 @@ def answers_of(definition: CampaignDefinition | None, step: str) -> frozenset[st
     """What answers that step; nothing where the version or the step is not known."""
     found = definition.send_step(step) if definition is not None else None
     return found.until if found is not None else frozenset()
+
+
+def hears_replies(definition: CampaignDefinition | None, step: str) -> bool:
+    """Whether a reply that is credited to nothing answers that step, as it does wherever anything answers it.
+
+    What is written behind a flow's first words is for the flow, unless the step's ``until`` names replies.
+    """
+    found = definition.send_step(step) if definition is not None else None
+    return found is not None and bool(found.until) and (found.flow is None or "reply" in found.until)

@@ -1,10 +1,10 @@
-"""Wiring of the bot: the answers in force, flows in time, and what both ask of the outside.
+"""Wiring of the bot: the answers in force, flows in time, what both ask of the outside, and what agents are told there.
 
 What waits for somebody else's server (a flow's webhook, an endpoint that words answers) has a runner of its own, so
 that nothing else waits with it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,14 +15,19 @@ from bot.context import Voice
 from bot.flows.calling import FlowCaller
 from bot.flows.carrying import FLOW_WEBHOOK
 from bot.flows.happening import begin_by_events
+from bot.flows.opened import CampaignFlows
 from bot.flows.running import time_out_runs
+from bot.handoff.alerting import Alerts
 from bot.handoff.ownership import Request
 from bot.handoff.requesting import request_person
+from campaigns.engine import FLOW
 from campaigns.live import workspace_config
 from campaigns.running.commands import CommandRunner
+from channels.telegram.adapter import TelegramAdapter
 from core.actors import SYSTEM
 from core.clock import Clock
 from desk.search.indexing import SearchIndex
+from otklik.accounts import Account
 from otklik.settings import Configuration
 from storage.store import Store
 
@@ -30,7 +35,9 @@ from storage.store import Store
 class Bot:
     """What the bot knows and waits for, in one process."""
 
-    def __init__(self, store: Store, clock: Clock, configuration: Configuration) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, configuration: Configuration, accounts: Iterable[Account] = ()
+    ) -> None:
         self._store = store
         self._clock = clock
         self._live = LiveAnswers()
@@ -38,6 +45,7 @@ class Bot:
         settings = configuration.settings
         self._caller = FlowCaller(store, clock, configuration.secret, answers=self._answers)
         self.calling = CommandRunner(store, clock, {FLOW_WEBHOOK: self._caller})
+        self.opening = CommandRunner(store, clock, {FLOW: CampaignFlows(store, clock, answers=self._answers)})
         self._wording: Wording | None = None
         self.wording: CommandRunner | None = None
         if settings.answers_url:
@@ -47,6 +55,9 @@ class Bot:
             self._wording = Wording(endpoint)
             worded = AnswerWording(store, clock, self._live, self._wording, self._hand_over)
             self.wording = CommandRunner(store, clock, {WORD_ANSWER: worded})
+        bots = (account.adapter for account in accounts if isinstance(account.adapter, TelegramAdapter))
+        bot = next(bots, None)
+        self.alerts = Alerts(store, clock, bot.staff(), settings.public_url) if bot is not None else None
 
     async def voice(self) -> Voice:
         """What it has to say now; to be asked for outside of any transaction.
@@ -59,9 +70,10 @@ class Bot:
 
     @property
     def runners(self) -> tuple[Callable[[], Awaitable[int]], ...]:
-        """What carries out the calls to other servers, and what reads along for the search: each with its own loop."""
-        calls = tuple(runner.run_once for runner in (self.calling, self.wording) if runner is not None)
-        return (*calls, SearchIndex(self._store).keep_up)
+        """What calls other servers, tells agents, reads along for the search: each with its own loop."""
+        calls = tuple(runner.run_once for runner in (self.opening, self.calling, self.wording) if runner is not None)
+        told = (self.alerts.run_once,) if self.alerts is not None else ()
+        return (*calls, *told, SearchIndex(self._store).keep_up)
 
     async def tick(self) -> int:
         """Let questions of flows time out, and events begin flows; gives how many runs moved."""

@@ -39,12 +39,14 @@ class FlowsPart:
     async def write(self, connection: AsyncConnection, actor: Actor, now: datetime) -> None:
         """Put the folder's flows in force, and no others."""
         applied = await _applied(connection)
-        for name, body in self.flows.bodies.items():
+        for name, body in {**self.flows.own, **self.flows.bodies}.items():
             version = flow_hash(body)
             if applied.get(name) == version:
                 continue
             kept = {"hash": version, "flow": name, "body": body.as_json(), "applied_by": str(actor), "created_at": now}
             await insert_missing(connection, _VERSIONS, [kept])
+            if name in self.flows.own:
+                continue
             values = {"version": version, "updated_at": now}
             statement = insert_into(connection, _FLOWS).values(name=name, **values)
             await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

@@ -46,6 +46,11 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The flow was set off by a campaign, whose message has said its first words already."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimedOut:
     """``due_at`` has passed."""
 
@@ -67,7 +72,7 @@ class Replied:
     found: bool
 
 
-Signal = Begun | Heard | TimedOut | Called | Replied
+Signal = Begun | Opened | Heard | TimedOut | Called | Replied
 
 
 @dataclass(frozen=True, slots=True)

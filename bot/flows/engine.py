@@ -35,6 +35,7 @@ from bot.flows.effects import (
     Decision,
     Effect,
     Facts,
+    Opened,
     OpenHandoff,
     RecordEvent,
     Replied,
@@ -106,6 +107,8 @@ class _Turn:
             case Begun():
                 self.run = replace(self.run, said=clipped(signal.text, 2_000))
                 self._go(self.body.definition.first)
+            case Opened():
+                self._open()
             case Heard() if isinstance(step, AskStep):
                 self._hear(step, signal)
             case Heard():
@@ -121,6 +124,15 @@ class _Turn:
             case _:
                 return Decision(replace(self.run, turn=self.run.turn - 1))
         return Decision(replace(self.run, answers=self.answers), tuple(self.effects))
+
+    def _open(self) -> None:
+        """Go on behind the first words, which a campaign's message said."""
+        first = self.body.definition.steps[0]
+        self.run = replace(self.run, step=first.id, tries=0)
+        if isinstance(first, AskStep):
+            self._wait(first)
+        else:
+            self._go(first.following)
 
     def _hear(self, step: AskStep, heard: Heard) -> None:
         flow = self.body.definition

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.flows.builtin import BUILT_IN
+from bot.flows.builtin import BUILT_IN, built_in
 from bot.flows.checking import (
     Known,
     check_languages,
@@ -19,7 +19,9 @@ from bot.flows.reading import ReadFlow, read_flow
 from campaigns.reading.files import read_within
 from campaigns.templates.checking import check_file
 from campaigns.templates.sources import MESSAGE, file_parts
-from campaigns.workspace.loader import CONFIG, MAX_FILES, MAX_TEMPLATE_BYTES, Workspace
+from campaigns.workspace.checking import CONFIG
+from campaigns.workspace.loader import MAX_FILES, MAX_TEMPLATE_BYTES, Workspace
+from campaigns.workspace.openings import started
 from core.reading.problems import Problem, Problems, WorkspaceInvalid, did_you_mean
 from core.reading.yaml import MAX_BYTES, Node, read_yaml
 
@@ -28,12 +30,16 @@ FOLDER = "flows"
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """The flows of a workspace by name, where each stands, and what its file says under ``tests:``."""
+    """The flows of a workspace by name, where each stands, and what its file says under ``tests:``.
+
+    ``own`` are flows of the program that the workspace's campaigns start.
+    """
 
     bodies: Mapping[str, FlowBody] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     tests: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    own: Mapping[str, FlowBody] = field(default_factory=dict)
 
 
 def load_flows(folder: Path, workspace: Workspace | None = None) -> Flows:
@@ -73,7 +79,13 @@ class _Loader:
             files={name: one.file for name, one in named.items()},
             tests={name: one.tests for name, one in named.items() if one.tests is not None},
             warnings=problems.warnings,
+            own=self._started(bodies),
         )
+
+    def _started(self, bodies: Mapping[str, FlowBody]) -> dict[str, FlowBody]:
+        campaigns = self._workspace.campaigns.values() if self._workspace is not None else ()
+        names = {name for body in campaigns for name in started(body.definition)} - bodies.keys()
+        return {name: body for name in sorted(names) if (body := built_in(name)) is not None}
 
     def _listed(self) -> list[Path]:
         base = self._root / FOLDER

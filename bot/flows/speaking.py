@@ -127,13 +127,14 @@ def question(step: AskStep, body: FlowBody, data: Mapping[str, Any], around: Sur
         )
         for one in step.choices
     )  # fmt: skip
-    asks = _ASKED_OF_APPS.get(step.type)
+    asks = ASKED_OF_APPS.get(step.type)
     if asks is not None:  # where the reader's app can answer by itself
         buttons = (*buttons, Button(catalogue.text(locale, f"flow.share.{asks}"), asks=asks))
     return replace(made, buttons=(*made.buttons, *buttons))
 
 
-_ASKED_OF_APPS: Mapping[AnswerType, Literal["contact", "location"]] = {"phone": "contact", "location": "location"}
+ASKED_OF_APPS: Mapping[AnswerType, Literal["contact", "location"]] = {"phone": "contact", "location": "location"}
+"""Where the reader's own app can answer: what its button asks for."""
 
 
 def statement(step: SayStep, body: FlowBody, data: Mapping[str, Any], around: Surroundings) -> Rendered:

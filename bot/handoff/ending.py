@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.flows.carrying import Answers, Place, no_answers
-from bot.flows.happening import WINDOW
+from bot.flows.places import WINDOW
 from bot.flows.running import begin
 from bot.handoff import ownership
 from bot.handoff.answering import WROTE, thread_of

@@ -91,10 +91,13 @@ class CampaignBody(Value):
     files: Mapping[str, KeptFile] = Field(default_factory=dict)
 
     def as_json(self) -> Plain:
-        """Plain data with a stable order: what is hashed and stored. Files and a topic are there if there are any."""
+        """Plain data with a stable order: what is hashed and stored. What there is none of is left out."""
         data: dict[str, Any] = self.model_dump(mode="json")
         if not self.files:
             del data["files"]
         if not self.definition.topic:
             del data["definition"]["topic"]
+        for step in data["definition"]["steps"]:
+            if step.get("flow", ...) is None:
+                del step["flow"]
         return data

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from campaigns.definition.values import Clock, Name, Plain, Share, Value, Words
+from campaigns.definition.values import Clock, Name, Plain, Share, TemplateName, Value, Words
 from campaigns.periods import Period
 
 END = "$end"
@@ -17,6 +17,8 @@ BEST = "best"
 DEFAULT_UNTIL: frozenset[str] = frozenset({"reply", "click", "goal"})
 """What answers a step where nothing else is said. A custom event is ``event:NAME``."""
 EVENT = "event:"
+FLOW = "flow"
+"""What answers a step that starts a flow: that flow came to its end."""
 
 
 class When(Value):
@@ -36,8 +38,8 @@ class Leg(Value):
     """
 
     channel: Name
-    template: Name
-    variants: dict[Name, Name] = Field(default_factory=dict)
+    template: TemplateName
+    variants: dict[Name, TemplateName] = Field(default_factory=dict)
     among: tuple[Name, ...] = ()
 
     def template_for(self, variant: str) -> str:
@@ -60,8 +62,18 @@ class _Step(Value):
     then: str = ""
 
 
+class FlowVersion(Value):
+    """A flow of the bot that is started, in the version of the folder that the campaign was read with."""
+
+    name: Name
+    version: str = ""
+
+
 class SendStep(_Step):
     """Write to the customer, then wait.
+
+    With a ``flow`` the message is what that flow says first; once it is out the flow goes on by itself, in the
+    customer's conversation. Its end ends the wait, or answers the step where ``until`` has :data:`FLOW`.
 
     ``main`` is the leg of a step with one channel; ``also`` are sent beside it on purpose (their legs bear the names of
     their channels). ``otherwise`` is taken where main cannot reach the customer, or fails for good. ``until`` is what
@@ -76,6 +88,7 @@ class SendStep(_Step):
     wait: Period | None = None
     until: Words = DEFAULT_UNTIL
     expires: Period = Period(48, "h")
+    flow: FlowVersion | None = None
 
     def leg(self, name: str) -> Leg | None:
         """The leg called ``name``; a resend (``resend-n``) repeats main. None where there is no such leg."""
@@ -163,10 +176,10 @@ class GiveStep(_Step):
 
 
 class FlowStep(_Step):
-    """Start a flow of the bot with this customer."""
+    """Start a flow of the bot where this customer has just answered. In the journey itself a flow is a send."""
 
     kind: Literal["flow"] = "flow"
-    flow: Name
+    flow: FlowVersion
 
 
 class WebhookStep(_Step):

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+TemplateName = Annotated[str, StringConstraints(pattern=r"^@?[a-z0-9][a-z0-9_+-]{0,126}$")]
+"""A folder of the workspace's; ``@FLOW`` and ``@FLOW+FOLDER`` are the first words of a flow."""
 Words = Annotated[frozenset[str], PlainSerializer(sorted)]
 """A set whose JSON has an order: what is hashed and compared must not depend on a process's hash seed."""
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]

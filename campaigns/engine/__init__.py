@@ -1,6 +1,6 @@
 """The sequence engine: what a journey does next. Pure; see :mod:`campaigns.engine.deciding`."""
 
-from campaigns.engine.deciding import MAIN, OTHERWISE, decide
+from campaigns.engine.deciding import FLOW_OVER, MAIN, OTHERWISE, decide
 from campaigns.engine.doing import FLOW, HANDOFF, WEBHOOK, do
 from campaigns.engine.effects import (
     ChangeCustomer,
@@ -32,6 +32,7 @@ from campaigns.engine.waiting import Standstill
 
 __all__ = [
     "FLOW",
+    "FLOW_OVER",
     "HANDOFF",
     "MAIN",
     "OTHERWISE",

@@ -24,7 +24,7 @@ from campaigns.definition import (
     WebhookStep,
 )
 from campaigns.engine.choosing import holds, offer_for, target
-from campaigns.engine.doing import do
+from campaigns.engine.doing import begun, do
 from campaigns.engine.effects import (
     Decision,
     Follow,
@@ -47,6 +47,8 @@ MAIN = "main"
 OTHERWISE = "otherwise"
 DROPPED = "dropped"
 """The leg of a step whose message was not planned, because its time came during a pause: only its wait is kept."""
+FLOW_OVER = "flow-over"
+"""The leg of a step whose flow has come to its end: nothing is waited for any more."""
 
 _NOT_OUT_YET = frozenset({MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING})
 
@@ -176,7 +178,7 @@ class _Walk:
         """At a send: its message tells how it went."""
         journey, message = self._journey, self._facts.message
         since = journey.step_at or self._now
-        if (journey.ghost and journey.leg) or journey.leg == DROPPED:
+        if (journey.ghost and journey.leg) or journey.leg in (DROPPED, FLOW_OVER):
             self._plan.note("WaitEnded", step.id, journey.leg)
             return self._walk(self._after(step))
         if message is None:  # was held before it was planned
@@ -191,7 +193,9 @@ class _Walk:
             return self._leave(step)
         due = wait_ends(step.wait, message.send_at, message.sent_at, self._facts.zone, self._facts.pauses)
         if due > self._now:
-            return Decision(replace(journey, due_at=due), ())
+            # it is out: the flow goes on from there (whoever begins it knows by the message that it has begun)
+            begins = (begun(step.id, step.flow, message.id),) if step.flow is not None else ()
+            return Decision(replace(journey, due_at=due), begins)
         self._fell_due(due)
         self._plan.note("WaitEnded", step.id, journey.leg)
         return self._leave(step)

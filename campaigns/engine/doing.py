@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from campaigns.definition import Action, FlowStep, GiveStep, HandoffStep, SetStep, TaskStep, WebhookStep
+from campaigns.definition import Action, FlowStep, FlowVersion, GiveStep, HandoffStep, SetStep, TaskStep, WebhookStep
 from campaigns.engine.effects import ChangeCustomer, Command, CreateTask, Effect, GrantOffer, Note, RecordEvent
 from campaigns.engine.journey import Facts
 from campaigns.gates.offer import promised_by
@@ -26,10 +26,15 @@ def do(step: Action, facts: Facts, now: datetime) -> list[Effect]:
         case GiveStep():
             return _give(step, facts)
         case FlowStep():
-            return [Command(FLOW, step.id, {"flow": step.flow}), Note("FlowStarted", step.id, detail=step.flow)]
+            return [begun(step.id, step.flow), Note("FlowStarted", step.id, detail=step.flow.name)]
         case WebhookStep():
             called = {"url": step.url, "data": dict(step.data)}
             return [Command(WEBHOOK, step.id, called), Note("WebhookCalled", step.id, detail=step.url)]
+
+
+def begun(step: str, flow: FlowVersion, message_id: str = "") -> Command:
+    """Begin a flow: behind the message that said its first words, else where the customer talks to us."""
+    return Command(FLOW, step, {"flow": flow.name, "version": flow.version, "message_id": message_id})
 
 
 def _changed(step: SetStep) -> str:

@@ -10,6 +10,7 @@ from campaigns.gates import (
     consent,
     emergency_stop,
     holdout,
+    in_conversation,
     live_chat,
     not_now,
     offer,
@@ -44,6 +45,7 @@ DISPATCH_GATES: tuple[Gate, ...] = (
     topic.GATE,
     not_now.GATE,
     live_chat.GATE,
+    in_conversation.GATE,
     window.GATE,
 )
 """Checked again, in this order, in the transaction that commits an attempt."""

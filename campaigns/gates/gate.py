@@ -50,6 +50,8 @@ class SendFacts:
     reachable: bool = True
     live_chat: bool = False
     still_owned: bool | None = None  # None: whoever has the conversation, it may leave
+    opens_flow: bool = False
+    in_flow: bool = False
     quiet_until: datetime | None = None
     not_now_until: datetime | None = None
 

@@ -5,7 +5,6 @@ journey of its own message if that step waits for clicks. Automatic replies and 
 Each function locks the customer first: once it commits, no later send of the ended journeys is dispatched.
 """
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -17,7 +16,7 @@ from campaigns.customers.consents import ConsentChange, Proof, withdraw
 from campaigns.responding.attribution import NOTHING, Attribution, attribute_link
 from campaigns.responding.responses import Incident, Recorded, ResponseKind, log_response, mark_answered, settle_unknown
 from campaigns.running.closing import close_enrolments
-from campaigns.versions import answers_of, definitions
+from campaigns.versions import answers_of, definitions, hears_replies
 from core.actors import Actor
 from core.machines.enrolment import ANSWER
 from core.messages import EMAIL
@@ -215,7 +214,8 @@ async def _answer_all(
     known = await definitions(connection, {row.version for row in rows})
     answered: dict[str, None] = {}
     for row in rows:
-        until: Collection[str] = answers_of(known.get(row.version), row.step)
-        if (row.id == credited.message_id and "reply" in until) or (row.sent_at >= since and until):
+        definition = known.get(row.version)
+        is_credited = row.id == credited.message_id and "reply" in answers_of(definition, row.step)
+        if is_credited or (row.sent_at >= since and hears_replies(definition, row.step)):
             answered[row.enrolment_id] = None
     return await close_enrolments(connection, list(answered), ANSWER, reason="reply", now=now, detail=channel)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import CampaignDefinition
 from campaigns.responding.attribution import NOTHING, Attribution
-from campaigns.versions import answers_of, definitions
+from campaigns.versions import answers_of, definitions, hears_replies
 from core.machines.message import MessageState
 from core.statuses import SENT
 from storage.outbox.columns import table
@@ -79,8 +79,9 @@ class Sends:
         for row in rows:
             if row.enrolment_id not in journeys:
                 continue
-            until = answers_of(self.versions.get(journeys[row.enrolment_id]), row.step)
-            if (row.id == credited.message_id and "reply" in until) or (row.sent_at >= since and until):
+            definition = self.versions.get(journeys[row.enrolment_id])
+            is_credited = row.id == credited.message_id and "reply" in answers_of(definition, row.step)
+            if is_credited or (row.sent_at >= since and hears_replies(definition, row.step)):
                 found[row.enrolment_id] = None
         for enrolment_id in found:
             del journeys[enrolment_id]

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Column, ColumnElement, ScalarSelect, Table, func, literal, or_, select
 
 from campaigns.facts import due_condition
+from campaigns.gates.in_conversation import waits_its_turn
 from campaigns.gates.live_chat import REST, RESTS_UNTIL, TALKED, keeps_quiet
 from core.machines.message import MessageState
 from storage.outbox.columns import is_in_flight, is_planned, is_stored, table
@@ -44,10 +45,10 @@ async def agenda(store: Store, now: datetime) -> Agenda:
     not_too_late = or_(_MESSAGES.c.not_after.is_(None), _MESSAGES.c.not_after > now)
     under_way = is_in_flight(_MESSAGES)
     at = literal(now, Instant())
-    quiet = keeps_quiet(_MESSAGES, at)
+    held = or_(keeps_quiet(_MESSAGES, at), waits_its_turn(_MESSAGES))
     look = select(
         _number(_ENROLMENTS, due_condition(now)).label("due"),
-        _number(_MESSAGES, waits, _MESSAGES.c.not_before <= now, not_too_late, ~quiet).label("sendable"),
+        _number(_MESSAGES, waits, _MESSAGES.c.not_before <= now, not_too_late, ~held).label("sendable"),
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.CLAIMED).label("claimed"),
         _number(_MESSAGES, under_way, _MESSAGES.c.state == MessageState.DISPATCHING).label("dispatching"),
         _number(_INBOUND, is_stored(_INBOUND)).label("inbound"),

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.definition import EVENT, CampaignDefinition, SendStep, WaitStep
+from campaigns.definition import EVENT, FLOW, CampaignDefinition, SendStep, WaitStep
+from campaigns.engine import FLOW_OVER
 from campaigns.gates.live_chat import TALKING
 from campaigns.responding.arrivals import Arrival
 from campaigns.running.closing import close_enrolments
@@ -20,9 +21,10 @@ from core.machines.enrolment import ANSWER, RELEASE, EnrolmentState
 from storage.outbox.columns import inline, table
 from storage.statements import lock_customers
 from storage.store import Store
-from storage.tables import Conversation, Enrolment, EnrolmentHistory
+from storage.tables import Conversation, Enrolment, EnrolmentHistory, Message
 
 _ENROLMENTS, _HISTORY, _CONVERSATIONS = table(Enrolment), table(EnrolmentHistory), table(Conversation)
+_MESSAGES = table(Message)
 Arrivals = Mapping[str, Sequence[Arrival]]
 """By customer id."""
 
@@ -70,6 +72,36 @@ def _meets(definition: CampaignDefinition | None, step_id: str, happened: set[st
             return "wake"
         case _:
             return ""
+
+
+async def flow_ended(connection: AsyncConnection, message_id: str, now: datetime, *, finished: bool) -> None:
+    """Tell the journey that waits behind a flow's first message that the flow is over: its wait ends.
+
+    One that is ``finished`` answers the step whose ``until`` says so. The customer is locked.
+    """
+    row = (
+        await connection.execute(
+            select(_ENROLMENTS.c.id, _ENROLMENTS.c.version, _ENROLMENTS.c.step)
+            .join(_MESSAGES, _MESSAGES.c.enrolment_id == _ENROLMENTS.c.id)
+            .where(
+                _MESSAGES.c.id == message_id, _ENROLMENTS.c.message_id == message_id,
+                _ENROLMENTS.c.state == EnrolmentState.WAITING,
+            )
+        )
+    ).first()  # fmt: skip
+    known = await definitions(connection, [row.version]) if row is not None else {}
+    step = known[row.version].send_step(row.step) if row is not None and row.version in known else None
+    if row is None or step is None or step.flow is None:
+        return
+    if finished and FLOW in step.until:
+        await close_enrolments(connection, [row.id], ANSWER, reason=FLOW, now=now)
+        return
+    await connection.execute(
+        update(_ENROLMENTS)
+        .where(_ENROLMENTS.c.id == row.id)
+        .values(leg=FLOW_OVER, due_at=now, revision=_ENROLMENTS.c.revision + 1)
+    )
+    await connection.execute(_HISTORY.insert(), [_line(row, "FlowEnded", now)])
 
 
 async def _end_waits(connection: AsyncConnection, rows: Sequence[Any], now: datetime) -> None:

@@ -53,7 +53,7 @@ def campaign(condition: Schema) -> Schema:
             "priority": {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY},
             "edits": {"enum": list(EDITS), "description": "what people in flight do when the campaign changes"},
             "steps": {"type": "array", "items": STEP, "minItems": 1},
-            "on_answer": {"type": "array", "items": {"$ref": "#/$defs/action"}, "minItems": 1},
+            "on_answer": {"type": "array", "items": {"$ref": "#/$defs/answered"}, "minItems": 1},
             "tests": {"description": "played by otklik check --tests", "type": "array", "items": rehearsal()},
         },
         "campaign",

@@ -60,6 +60,23 @@ def _sends() -> Schema:
     )
 
 
+def _flows() -> Schema:
+    answer = {"oneOf": [{"enum": ["reply", "click", "goal", "flow"]}, EVENT]}
+    until = {"oneOf": [{"const": "none"}, answer, {"type": "array", "items": answer, "minItems": 1}]}
+    return _step(
+        {
+            "flow": {**NAME, "description": "the flow that is started, by its first words"},
+            "of": {"type": "array", "items": CHANNEL, "minItems": 1, "description": "the channels it may begin on"},
+            "template": {**NAME, "description": "texts in place of its first words, such as an approved whatsapp.txt"},
+            "wait": {**PERIOD, "description": "how long to wait for its end, at the most (7d)"},
+            "otherwise": {"description": "where no channel reaches them", "oneOf": [CHANNEL]},
+            "until": {**until, "description": "what counts as an answer; flow is its end; none for a series"},
+            "expires": {**PERIOD, "description": "put off for longer than this, it is skipped (48h)"},
+        },
+        "flow",
+    )
+
+
 def _waits() -> Schema:
     weekday: Schema = {"type": "string", "pattern": f"^({'|'.join(WEEKDAYS)})[a-z]*$"}
     at = {"for": PERIOD, "time": CLOCK, "on": one_or_more(weekday)}
@@ -81,7 +98,7 @@ def _changes() -> Schema:
 
 
 def definitions() -> Schema:
-    """``$defs`` of a campaign: any step, and those that ``on_answer`` may do."""
+    """``$defs`` of a campaign: any step, those done at once, and what ``on_answer`` may do."""
     steps: Schema = {"type": "array", "items": STEP}
     arm = mapping({"when": WHEN, "steps": steps}, "when", "steps")
     gift = {"oneOf": [mapping({"points": {"type": "integer", "minimum": 1}}, "points"),
@@ -93,7 +110,6 @@ def definitions() -> Schema:
             _step({"task": {**NAME, "examples": ["call"]}, "due": PERIOD, **_QUOTA}, "task"),
             _changes(),
             _step({"give": gift, "reason": TEXT}, "give"),
-            _step({"flow": NAME}, "flow"),
             _step({"webhook": {"type": "string", "pattern": "^https?://"}, "data": {"type": "object"}}, "webhook"),
         ]
     }
@@ -105,10 +121,12 @@ def definitions() -> Schema:
     step: Schema = {
         "oneOf": [
             _sends(),
+            _flows(),
             _waits(),
             _step({"branch": branch}, "branch"),
             _step({"end": {"type": ["boolean", "string"], "description": "the journey ends here; why"}}, "end"),
             {"$ref": "#/$defs/action"},
         ]
     }
-    return {"step": step, "action": action}
+    answered: Schema = {"oneOf": [{"$ref": "#/$defs/action"}, _step({"flow": NAME}, "flow")]}
+    return {"step": step, "action": action, "answered": answered}

@@ -22,6 +22,7 @@ from campaigns.responding.attribution import NOTHING, Attribution
 from campaigns.responding.events import events_arrived
 from campaigns.responding.receipts import record_reports
 from campaigns.running.closing import close_enrolments
+from campaigns.running.waiting import flow_ended
 from campaigns.simulation.behaviour import (
     AUTO_REPLY,
     BOUNCE,
@@ -34,7 +35,7 @@ from campaigns.simulation.behaviour import (
 )
 from campaigns.simulation.chats import write_in
 from campaigns.simulation.delivery import ACCOUNT, Arrived
-from campaigns.versions import answers_of, definitions
+from campaigns.versions import answers_of, definitions, hears_replies
 from core.actors import Actor
 from core.errors import PermanentKind
 from core.ids import new_ids
@@ -168,9 +169,10 @@ async def _reply(connection: AsyncConnection, acts: Sequence[Act], config: Works
     wanted: dict[str, Act] = {}
     for one in acts:
         for row in open_of[one.customer_id]:
-            until = answers_of(known.get(row.version), row.step)
-            credited = one.message is not None and row.id == one.message.id and REPLY in until
-            if credited or (row.sent_at >= since and until):
+            definition = known.get(row.version)
+            is_its_own = one.message is not None and row.id == one.message.id
+            credited = is_its_own and REPLY in answers_of(definition, row.step)
+            if credited or (row.sent_at >= since and hears_replies(definition, row.step)):
                 wanted.setdefault(row.enrolment_id, one)
     by_channel: dict[str, list[str]] = defaultdict(list)
     for enrolment_id, one in wanted.items():
@@ -179,6 +181,11 @@ async def _reply(connection: AsyncConnection, acts: Sequence[Act], config: Works
     for channel, ids in sorted(by_channel.items()):
         for id_ in await close_enrolments(connection, ids, ANSWER, reason=REPLY, now=now, detail=channel):
             closed[wanted[id_].key].append(id_)
+    for one in acts:  # who answers a flow's first words is taken to go through it to the end
+        definition = known.get(one.message.version) if one.message is not None else None
+        step = definition.send_step(one.message.step) if definition is not None and one.message is not None else None
+        if one.message is not None and step is not None and step.flow is not None:
+            await flow_ended(connection, one.message.id, now, finished=True)
     await _log(connection, acts, now, closed)
 
 

@@ -37,12 +37,13 @@ from campaigns.versions import definitions
 from core.clock import EPOCH, VirtualClock
 from core.errors import OtklikError
 from core.machines.campaign import CampaignState
+from core.machines.flow_run import LEAVE
 from core.wakeup import COMMANDS
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.outbox.recovery import end_orphans, wake_expired
 from storage.store import Store
-from storage.tables import Campaign, Command, Customer
+from storage.tables import Campaign, Command, Customer, FlowRun
 
 BATCH = 2000
 """Journeys a transaction: nobody waits for a throw-away store."""
@@ -51,7 +52,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 MOST_ROUNDS = 10_000
 """Rounds at one instant after which it is an error: something makes itself due again and again."""
-_COMMANDS, _CAMPAIGNS, _CUSTOMERS = table(Command), table(Campaign), table(Customer)
+_COMMANDS, _CAMPAIGNS, _CUSTOMERS, _RUNS = table(Command), table(Campaign), table(Customer), table(FlowRun)
 OnInstant = Callable[[datetime], None]
 
 
@@ -298,8 +299,12 @@ class Play:
             )
 
     async def _take_over_chats(self) -> None:
-        """A copy of a real store may hold live chats: from now on they are our agents'."""
+        """A copy of a real store may hold live chats: from now on they are our agents'. Flows that run are over."""
         now = self.clock.now()
+        async with self.store.write() as connection:
+            await connection.execute(
+                update(_RUNS).where(_RUNS.c.closed_at.is_(None)).values(state=LEAVE.target, closed_at=now, due_at=None)
+            )
         async with self.store.read() as connection:
             talks, rests = await standing(connection, now)
         for place, id_ in enumerate(talks):

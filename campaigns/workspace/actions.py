@@ -10,6 +10,7 @@ from typing import Any
 from campaigns.definition import (
     EndStep,
     FlowStep,
+    FlowVersion,
     GiveStep,
     HandoffStep,
     SetStep,
@@ -196,9 +197,10 @@ def _points(text: str) -> int:
 
 
 def _flow(fields: Fields, base: dict[str, Any], scope: Scope) -> Made:
+    """On an answer; as a step of the journey a flow is begun by a message (:mod:`campaigns.workspace.sends`)."""
     flow = fields.parsed("flow", name, "")
-    scope.refer("handler", "flow", fields.line("flow"))
-    return f"flow-{flow}", FlowStep(**base, flow=flow) if flow else None
+    scope.refer("flow", flow, fields.line("flow"))
+    return f"flow-{flow}", FlowStep(**base, flow=FlowVersion(name=flow)) if flow else None
 
 
 def _webhook(fields: Fields, base: dict[str, Any], scope: Scope) -> Made:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from campaigns.definition import CampaignBody
 from campaigns.templates.sources import MESSAGE, file_parts
+from campaigns.workspace.openings import opened_by
 
 
 def missing_languages(campaigns: Mapping[str, CampaignBody], default: str) -> Iterator[tuple[str, str]]:
@@ -12,11 +13,19 @@ def missing_languages(campaigns: Mapping[str, CampaignBody], default: str) -> It
     Readers of a missing locale get the text of the workspace's own, ``default``; one without a suffix speaks it.
     """
     spoken = {name: _spoken(body) for name, body in campaigns.items()}
-    used = {locale for texts in spoken.values() for locales in texts.values() for locale in locales} - {""}
+    used = {
+        locale
+        for texts in spoken.values()
+        for (template, _), locales in texts.items()
+        for locale in locales
+        if not opened_by(template)[0]
+    } - {""}
     used = {locale for locale in used if locale.partition("-")[0] != default.partition("-")[0]}
     seen: set[tuple[str, str]] = set()
     for name, texts in spoken.items():
         for (template, channel), own in texts.items():
+            if opened_by(template)[0]:
+                continue  # a flow's own check tells its languages
             locales = own | texts.get((template, MESSAGE), set())  # the common text speaks for each channel
             languages = {locale.partition("-")[0] for locale in locales}
             missing = sorted(

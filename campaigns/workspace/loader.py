@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
-from campaigns.definition import CampaignBody, KeptFile, Offer, WorkspaceConfig
+from campaigns.definition import CampaignBody, KeptFile, Leg, Offer, WorkspaceConfig
 from campaigns.definition.answers import Answer
 from campaigns.reading.files import read_within
 from campaigns.segments.reading import read_segments
@@ -19,6 +20,7 @@ from campaigns.workspace.config import read_config
 from campaigns.workspace.desk import check_desk
 from campaigns.workspace.files import AttachedFiles
 from campaigns.workspace.offers import read_offers
+from campaigns.workspace.openings import Opening, opened_by, own_texts, told_of, with_versions
 from campaigns.workspace.references import Known, check_references
 from campaigns.workspace.texts import Wanted, resolved, templates_of
 from core.installed import channel_names
@@ -29,7 +31,7 @@ SEGMENTS = "segments.yaml"
 OFFERS = "offers.yaml"
 MAX_TEMPLATE_BYTES = 256_000
 MAX_FILES = 2_000
-HANDLED = frozenset({"handoff", "webhook"})
+HANDLED = frozenset({"handoff", "webhook", "flow"})
 """Kinds of commands that somebody carries out in this release."""
 
 
@@ -53,23 +55,33 @@ class Workspace:
 
 
 def load_workspace(
-    folder: Path, channels: Collection[str] | None = None, handlers: Collection[str] = HANDLED
+    folder: Path,
+    channels: Collection[str] | None = None,
+    handlers: Collection[str] = HANDLED,
+    flows: Mapping[str, Opening] | None = MappingProxyType({}),
 ) -> Workspace:
-    """Read and check a whole workspace; ``channels`` and ``handlers`` are the names that exist.
+    """Read and check a whole workspace; ``channels``, ``handlers`` and ``flows`` are what exists beside it.
+
+    ``flows`` None: theirs is broken, and none is called missing.
 
     Raises:
         WorkspaceInvalid: with all problems.
     """
-    return _Loader(folder, channel_names() if channels is None else channels, handlers).load()
+    return _Loader(folder, channel_names() if channels is None else channels, handlers, flows).load()
 
 
 class _Loader:
-    def __init__(self, folder: Path, channels: Collection[str], handlers: Collection[str]) -> None:
+    def __init__(
+        self, folder: Path, channels: Collection[str], handlers: Collection[str], flows: Mapping[str, Opening] | None
+    ) -> None:
         self._root = folder
         self._channels = channels
         self._handlers = handlers
+        self._flows = flows
         self._common: dict[str, TemplateSource | None] = {}
         self._strays: dict[str, str] = {}
+        self._alias: dict[str, str] = {}  # texts of flows' first words, by the file that is taken for them,
+        self._words: dict[str, str] = {}  # or by the words themselves
         self._problems = Problems()
         self._attached = AttachedFiles(folder, self._read, self._problems)
 
@@ -97,6 +109,7 @@ class _Loader:
             offers=set(offers) if len(problems) == before else None,
             budgets={budget.name for budget in config.budgets} if config else None,
             topics=set(config.topics) if config else None,
+            flows=self._flows,
             handlers=self._handlers,
         )
         read, campaigns = self._campaigns(known, config, offers)
@@ -165,7 +178,7 @@ class _Loader:
                 every[read.name] = read
             if read.definition is None:
                 continue
-            definition = resolved(read.definition, available)
+            definition = with_versions(resolved(read.definition, available), self._flows or {})
             check_campaign(definition, read, config, offers, self._problems)
             granted = {reference.name for reference in read.references if reference.kind == "offer"}
             own = {name: offer for name, offer in offers.items() if name in granted}
@@ -176,7 +189,8 @@ class _Loader:
         self, read: ReadCampaign, locale: str
     ) -> tuple[dict[str, str], dict[str, list[str]], dict[str, KeptFile]]:
         """The texts that the campaign can use, by path, the channels that each template speaks on, what they attach."""
-        names = sorted({template for leg, _ in read.legs for template in templates_of(leg)})
+        legs = [(leg, line) for leg, line in read.legs if self._is_there(leg)]
+        names = sorted({template for leg, _ in legs for template in templates_of(leg)})
         files = {template: self._template_files(template) for template in names}
         available = {
             template: [
@@ -185,9 +199,9 @@ class _Loader:
             for template, listed in files.items()
         }
         wanted = Wanted()
-        for leg, line in read.legs:
+        for leg, line in legs:
             wanted.ask(leg, line, available, read.file, self._problems)
-        wanted.beside(read.legs, available)
+        wanted.beside(legs, available)
         texts: dict[str, str] = {}
         for template, listed in files.items():
             for channel, below in listed:
@@ -197,11 +211,19 @@ class _Loader:
                     texts[f"{template}/{_canonical(below.rpartition('/')[2])}"] = text
         texts = dict(sorted(texts.items()))
         attached = self._attached.of(texts)
+        found = Problems()
         check_templates(
-            texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=self._problems,
+            texts, read.purpose, wanted.lines, file=read.file, default_locale=locale, problems=found,
             attached=attached,
         )  # fmt: skip
+        lines = {template: line for leg, line in legs for template in templates_of(leg)}
+        told_of(found, read.file, lines, self._problems)
         return texts, available, attached
+
+    def _is_there(self, leg: Leg) -> bool:
+        """Whether its texts can be looked for: a flow that is not there is told of by its name."""
+        flow, _ = opened_by(leg.template)
+        return not flow or flow in (self._flows or {})
 
     def _speaks(self, below: str, channel: str) -> bool:
         """Whether a template's file has what ``channel`` needs; what is wrong with it is told when it is checked."""
@@ -218,6 +240,9 @@ class _Loader:
 
     def _template_files(self, template: str) -> list[tuple[str, str]]:
         """(channel, path below ``templates/``) of every file of a template whose name says what it is."""
+        flow, folder = opened_by(template)
+        if flow:
+            return self._opening_files(template, (self._flows or {})[flow], folder)
         found = []
         for path in self._listed(f"templates/{template}"):
             below = f"{template}/{path.name}"
@@ -230,7 +255,21 @@ class _Loader:
                 found.append((parts[0], below))
         return found
 
+    def _opening_files(self, template: str, found: Opening, folder: str) -> list[tuple[str, str]]:
+        """The files that a flow's first words are taken from: the folder's, and the flow's own words for the rest."""
+        own = self._template_files(folder) if folder else []
+        if folder and not own:
+            return []
+        self._alias.update({f"{template}/{below.rpartition('/')[2]}": below for _, below in own})
+        words = own_texts(found, [below for _, below in own])
+        self._words.update({f"{template}/{file}": text for file, text in words.items()})
+        files = [*(below.rpartition("/")[2] for _, below in own), *words]
+        return [(parts[0], f"{template}/{file}") for file in files if (parts := file_parts(file)) is not None]
+
     def _template(self, below: str) -> str | None:
+        if below in self._words:
+            return self._words[below]
+        below = self._alias.get(below, below)
         content = self._read(f"templates/{below}", MAX_TEMPLATE_BYTES)
         try:
             return None if content is None else content.decode("utf-8-sig").replace("\r\n", "\n")

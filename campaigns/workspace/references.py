@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from campaigns.workspace.campaign import ReadCampaign
+from campaigns.workspace.openings import Opening
 from campaigns.workspace.scope import Kind
 from core.reading.problems import Problems, did_you_mean
 
@@ -16,6 +17,7 @@ class Known:
     offers: Collection[str] | None
     budgets: Collection[str] | None
     topics: Collection[str] | None
+    flows: Mapping[str, Opening] | None
     handlers: Collection[str]
 
 
@@ -23,10 +25,12 @@ def check_references(read: ReadCampaign, known: Known, problems: Problems) -> No
     """Note every name of the file that leads nowhere."""
     names: Mapping[Kind, Collection[str] | None] = {
         "segment": known.segments, "offer": known.offers, "budget": known.budgets, "topic": known.topics,
-        "handler": known.handlers,
+        "flow": known.flows, "handler": known.handlers,
     }  # fmt: skip
     for reference in read.references:
         listed = names[reference.kind]
+        if reference.kind == "flow" and known.flows and (found := known.flows.get(reference.name)) and found.trouble:
+            problems.add(read.file, reference.line, f"flow {reference.name!r} {found.trouble}")
         if listed is None or reference.name in listed:
             continue
         hint = did_you_mean(reference.name, listed) or f"; {_WHERE[reference.kind]}"
@@ -41,5 +45,6 @@ _WHERE: Mapping[Kind, str] = {
     "offer": "define it in offers.yaml",
     "budget": "define it in otklik.yaml under budgets:, or write an amount such as 5000 RUB",
     "topic": "say in otklik.yaml what it is called, such as topics: {news: What is new}",
+    "flow": "write it in flows/",
     "handler": "",
 }

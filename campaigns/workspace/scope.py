@@ -7,7 +7,7 @@ from typing import Any, Literal
 from campaigns.definition import Leg
 from core.reading.problems import Problems, did_you_mean
 
-Kind = Literal["segment", "offer", "budget", "topic", "handler"]
+Kind = Literal["segment", "offer", "budget", "topic", "flow", "handler"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,24 @@
 """A step that sends: its channels, its texts, what answers it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from campaigns.definition import BEST, DEFAULT_UNTIL, EVENT, Leg, SendStep
+from campaigns.definition import BEST, DEFAULT_UNTIL, EVENT, FLOW, FlowVersion, Leg, SendStep
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.workspace.openings import opening
 from campaigns.workspace.scope import Scope
 from core.reading.problems import did_you_mean
-from core.reading.yaml import Mapping, Node, Scalar, Sequence
+from core.reading.yaml import Mapping as YamlMapping
+from core.reading.yaml import Node, Scalar
+from core.reading.yaml import Sequence as YamlSequence
 
 ANSWERS = ("reply", "click", "goal")
 EXPIRES = Period(48, "h")
+FLOW_WAIT = Period(7, "d")
+"""How long a flow's end is waited for where nothing else is said."""
 _UNTIL_HINT = "write some of reply, click, goal and {event: NAME}, or until: none for a series that only a goal ends"
 
 
@@ -42,8 +47,13 @@ def unknown_channel(channel: str, known: Collection[str]) -> str:
     return f"unknown channel {channel[:80]!r}{did_you_mean(channel, known) or ' (known: ' + ', '.join(known) + ')'}"
 
 
-def read_send(fields: Fields, base: dict[str, Any], defaults: Defaults, scope: Scope) -> tuple[str, SendStep | None]:
-    """The default id of the step and the step; None where it cannot be made. ``base`` has what every step has."""
+Made = tuple[str, SendStep | None]
+SendReader = Callable[[Fields, dict[str, Any], Defaults, Scope], Made]
+"""(fields, what every step has, what the campaign says, scope) → the step's default id and the step, if it is whole."""
+
+
+def read_send(fields: Fields, base: dict[str, Any], defaults: Defaults, scope: Scope) -> Made:
+    """A step that sends a text of the folder's."""
     channels = _channels(fields, scope)
     speech = read_speech(fields, scope, defaults.speech)
     of = _of(fields, channels, scope)
@@ -66,10 +76,35 @@ def read_send(fields: Fields, base: dict[str, Any], defaults: Defaults, scope: S
     return title, step
 
 
+def read_flow(fields: Fields, base: dict[str, Any], defaults: Defaults, scope: Scope) -> Made:
+    """A step that starts a flow: by its first words, on the best of the channels that it can begin on."""
+    flow, line = fields.parsed("flow", name, ""), fields.line("flow")
+    scope.refer("flow", flow, line)
+    own = fields.parsed("template", name, "")
+    speech = Speech(opening(flow, own))
+    of = _of(fields, (BEST,), scope)
+    wait = _wait(fields) or FLOW_WAIT
+    expires = fields.period("expires") or EXPIRES
+    until = read_until(fields, defaults.until, (*ANSWERS, FLOW))
+    otherwise = _otherwise(fields, (BEST,), of, speech, scope)
+    if not flow:
+        return "flow", None
+    main = speech.leg(BEST, of)
+    scope.legs.append((main, line))
+    step = SendStep(
+        **base, main=main, otherwise=otherwise, wait=wait, until=until, expires=expires, flow=FlowVersion(name=flow)
+    )
+    return f"flow-{flow}", step
+
+
+BY_MESSAGE: Mapping[str, SendReader] = {"send": read_send, "flow": read_flow}
+"""Steps of the journey that begin with a message, by the key that begins them."""
+
+
 def _channels(fields: Fields, scope: Scope) -> tuple[str, ...]:
     node = fields.get("send")
     words = fields.words("send") or []
-    several = isinstance(node, Sequence)
+    several = isinstance(node, YamlSequence)
     for word in words:
         if word == BEST and several:
             fields.problem("send", "'best' stands alone; write send: best, with of: [email, telegram] to narrow it")
@@ -101,7 +136,7 @@ def _of(fields: Fields, channels: tuple[str, ...], scope: Scope) -> tuple[str, .
 
 
 def _wait(fields: Fields) -> Period | None:
-    if isinstance(fields.get("wait"), Mapping):
+    if isinstance(fields.get("wait"), YamlMapping):
         hint = "write a period here, or make the other wait a step of its own: - wait: {…}"
         fields.problem("wait", f"a step that sends waits for a period only, such as wait: 3d; {hint}")
         return None
@@ -135,7 +170,7 @@ def _otherwise(
     if node is None:
         return None
     line = fields.line("otherwise")
-    if isinstance(node, Sequence):
+    if isinstance(node, YamlSequence):
         fields.problem("otherwise", "'otherwise' names one channel; for a choice write send: best, of: [email, sms]")
         return None
     if isinstance(node, Scalar):
@@ -166,24 +201,24 @@ def _otherwise(
     return leg
 
 
-def read_until(fields: Fields, default: frozenset[str]) -> frozenset[str]:
-    """What answers a step. Empty: nothing does."""
+def read_until(fields: Fields, default: frozenset[str], words: Sequence[str] = ANSWERS) -> frozenset[str]:
+    """What answers a step, some of ``words`` and events. Empty: nothing does."""
     node = fields.get("until")
     if node is None:
         return default
     if isinstance(node, Scalar) and node.text == "none":
         return frozenset()
-    items: list[Node] = node.items if isinstance(node, Sequence) else [node]
+    items: list[Node] = node.items if isinstance(node, YamlSequence) else [node]
     found: set[str] = set()
     for item in items:
-        if isinstance(item, Mapping):
+        if isinstance(item, YamlMapping):
             event = read_event(item, fields, "until")
             found |= {EVENT + event} if event else set()
-        elif isinstance(item, Scalar) and item.text in ANSWERS:
+        elif isinstance(item, Scalar) and item.text in words:
             found.add(item.text)
         else:
             word = item.text if isinstance(item, Scalar) else "a list"
-            near = did_you_mean(word, ANSWERS)
+            near = did_you_mean(word, words)
             hint = "'none' stands alone: until: none" if word == "none" else _UNTIL_HINT
             fields.problems.add(fields.file, item.line, f"{word[:80]!r} is no answer{near or '; ' + hint}")
     if not items:
@@ -191,7 +226,7 @@ def read_until(fields: Fields, default: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def read_event(node: Mapping, fields: Fields, what: str) -> str:
+def read_event(node: YamlMapping, fields: Fields, what: str) -> str:
     """The name in ``{event: NAME}``."""
     inner = Fields(node, fields.file, fields.problems, f"{what!r}")
     if inner.get("event") is None:

@@ -1,5 +1,6 @@
 """``steps:``: a list with branches in it → one flat list, in which the arms of a branch meet again by ``then``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from campaigns.reading.names import name
 from campaigns.workspace.actions import CHANGES, READERS
 from campaigns.workspace.conditions import read_when
 from campaigns.workspace.scope import Scope
-from campaigns.workspace.sends import Defaults, read_send
+from campaigns.workspace.sends import BY_MESSAGE, Defaults, SendReader
 from core.reading.problems import did_you_mean
 from core.reading.yaml import Node, Sequence
 
@@ -74,7 +75,7 @@ class StepReader:
             if head and head not in _ACTIONS:
                 inner.problem(head, f"{head!r} cannot be done on an answer; write one of {', '.join(_ACTIONS)}")
                 continue
-            read = self._step(inner, 1)
+            read = self._step(inner, 1, by_message={})
             if read is not None and read.step is not None:
                 found.append(read.step)
         return found
@@ -91,7 +92,7 @@ class StepReader:
                     break
         return found
 
-    def _step(self, fields: Fields, depth: int) -> _Read | None:
+    def _step(self, fields: Fields, depth: int, by_message: Mapping[str, SendReader] = BY_MESSAGE) -> _Read | None:
         head = self._head(fields)
         if not head:
             return None
@@ -102,7 +103,8 @@ class StepReader:
             self._claim(read, own, "branch")  # before the branches inside it take that name
             step = self._branch(fields, base, read, depth)
         else:
-            made = read_send(fields, base, self._defaults, self._scope) if head == "send" else None
+            sends = by_message.get(head)
+            made = sends(fields, base, self._defaults, self._scope) if sends else None
             title, step = made or READERS[head](fields, base, self._scope)
             self._claim(read, own, title)
         fields.finish()
@@ -112,7 +114,7 @@ class StepReader:
 
     def _head(self, fields: Fields) -> str:
         present = [key for key in HEADS if key in fields.node.entries]
-        if present and present[0] == "send":
+        if present and present[0] in BY_MESSAGE:
             present = [key for key in present if key != "wait"]
         if present and present[0] in CHANGES:
             present = [present[0], *(key for key in present if key not in CHANGES)]

@@ -47,6 +47,12 @@ class Words:
         """Why something was put off or left out."""
         return reason_in_words(reason, self.figures.language)
 
+    def outcome(self, outcome: str) -> str:
+        """What became of a journey, as a simulation counts them: ``answered``, ``exited: opted_out``."""
+        state, _, why = outcome.partition(": ")
+        said = self.reported(f"state.{state}")
+        return f"{said}: {self.reason(why)}" if why else said
+
     def gate(self, gate: str) -> str:
         """A gate by its name."""
         return self.say("no_address") if gate == "no_address" else self.reason(gate)
@@ -57,7 +63,7 @@ class Words:
 
     def kind(self, step: Step) -> str:
         """What a step does, in a word."""
-        return self.say(f"kind_{step.kind}")
+        return self.say("kind_flow" if isinstance(step, SendStep) and step.flow else f"kind_{step.kind}")
 
     def does(self, step: Step) -> str:
         """What exactly: its channels, its task, its period."""
@@ -71,7 +77,7 @@ class Words:
             case HandoffStep():
                 return step.queue
             case FlowStep():
-                return step.flow
+                return step.flow.name
             case WebhookStep():
                 return step.url
             case GiveStep():
@@ -84,6 +90,8 @@ class Words:
     def _sends(self, step: SendStep) -> str:
         channels = [self.channel(leg.channel) for leg in (step.main, *step.also)]
         said = listed(self.figures.language, channels)
+        if step.flow is not None:
+            said = f"{isolated(step.flow.name)}: {said}"
         if step.otherwise is not None:
             said = self.say("else", one=said, other=self.channel(step.otherwise.channel))
         return said

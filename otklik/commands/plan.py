@@ -45,12 +45,12 @@ async def _plan(folder: Path | None, campaign: str) -> "WorkspacePlan":
 
     from campaigns.composing.links import MessageLinks
     from campaigns.forecast.planning import plan_workspace
-    from campaigns.workspace.loader import load_workspace
     from otklik.accounts import make_accounts, unserved_countries
     from otklik.settings import load_settings
     from otklik.wiring import addresses, make_clock, open_store
+    from otklik.workspace import load_campaigns
 
-    workspace = await asyncio.to_thread(lambda: load_workspace(workspace_folder(folder)))
+    workspace = await asyncio.to_thread(lambda: load_campaigns(workspace_folder(folder)))
     configuration = load_settings()
     async with open_store(configuration) as store:
         return await plan_workspace(

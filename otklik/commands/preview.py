@@ -109,13 +109,13 @@ def campaign_of_folder(folder: Path, campaign: str) -> "tuple[CampaignBody, Work
     Raises:
         Refused: if there is no such campaign, or the files are not in order.
     """
-    from campaigns.workspace.loader import load_workspace
     from core.errors import Refused
     from core.reading.problems import WorkspaceInvalid, did_you_mean
     from otklik.commands.problems import one_each
+    from otklik.workspace import load_campaigns
 
     try:
-        workspace = load_workspace(folder)
+        workspace = load_campaigns(folder)
     except WorkspaceInvalid as error:
         lines = "\n".join(one_each(error.problems, ()))
         raise Refused(f"{lines}\nthe workspace is not in order; --applied shows what was applied last") from None

@@ -200,11 +200,11 @@ class _Run:
 
         from campaigns.simulation.behaviour import Behaviour
         from campaigns.simulation.reading import read_behaviour
-        from campaigns.workspace.loader import load_workspace
         from core.errors import Refused
+        from otklik.workspace import load_campaigns
 
         where = workspace_folder(self._folder)
-        workspace = load_workspace(where)
+        workspace = load_campaigns(where)
         unknown = [name for name in self._names if name not in workspace.campaigns]
         if unknown:
             known = ", ".join(sorted(workspace.campaigns)) or "none"

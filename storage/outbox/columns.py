@@ -50,6 +50,11 @@ def is_in_flight(message: FromClause) -> ColumnElement[bool]:
     return and_(message.c.state.in_([inline("claimed"), inline("dispatching")]), message.c.direction == inline("out"))
 
 
+def opens_flow(message: FromClause) -> ColumnElement[bool]:
+    """Whether the message is the first words of a flow: its template is ``@FLOW``."""
+    return message.c.template.startswith("@", autoescape=True)
+
+
 def is_stored(inbound: FromClause) -> ColumnElement[bool]:
     """The condition of ``ix_inbound_stored``."""
     return inbound.c.state == inline("stored")

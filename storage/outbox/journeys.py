@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.ids import new_id
 from core.statuses import UNDELIVERABLE
 from storage.given import IDS, given_ids
-from storage.outbox.columns import table
+from storage.outbox.columns import opens_flow, table
 from storage.tables import Enrolment, EnrolmentHistory, Message
 from storage.types import Instant
 
@@ -37,7 +37,7 @@ _LOCKED = (
 
 
 async def wake_after(connection: AsyncConnection, message_ids: Sequence[str], now: datetime) -> None:
-    """Make journeys due whose message will not reach anybody, left late, or is all that they wait for."""
+    """Make journeys due whose message will not reach anybody, left late, opens a flow, or is all they wait for."""
     await connection.execute(_WOKEN, {IDS: list(message_ids), "now": now})
 
 
@@ -52,7 +52,11 @@ _WOKEN = (
             _MESSAGES.c.state.in_(UNDELIVERABLE),
             and_(
                 _MESSAGES.c.sent_at.is_not(None),
-                or_(_ENROLMENTS.c.due_at.is_(None), _MESSAGES.c.sent_at > _MESSAGES.c.send_at + _LATE_MICROS),
+                or_(
+                    _ENROLMENTS.c.due_at.is_(None),
+                    _MESSAGES.c.sent_at > _MESSAGES.c.send_at + _LATE_MICROS,
+                    opens_flow(_MESSAGES),
+                ),
             ),
         ),
     )

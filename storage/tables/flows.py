@@ -39,12 +39,14 @@ class FlowRun(SQLModel, table=True):
     """A customer's way through one version of a flow; one open at a time.
 
     ``answers`` are the flow's variables, ``said`` what the customer wrote last. ``turn`` counts what happened to it and
-    names its effects. ``due_at`` is when a wait ends by itself. The identity is where it talks.
+    names its effects. ``due_at`` is when a wait ends by itself. The identity is where it talks. ``message_id`` is the
+    campaign's message that said its first words, if one did.
     """
 
     __tablename__ = "flow_runs"
     __table_args__ = (
         Index("ux_flow_runs_open", "customer_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ux_flow_runs_message", "message_id", unique=True),
         Index("ix_flow_runs_due", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     )
 
@@ -63,3 +65,4 @@ class FlowRun(SQLModel, table=True):
     began_at: datetime = Field(sa_type=Instant)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
+    message_id: str | None = Field(default=None, sa_type=Id)

@@ -275,7 +275,7 @@ async def test_an_answer_to_a_mail_stays_in_its_thread(shop: Shop, anna: Person)
 async def test_leaving_ends_the_run(shop: Shop, anna: Person) -> None:
     await shop.write(anna.telegram, "shop")
     async with shop.store.write() as connection:
-        assert await running(connection, [anna.id, "nobody"]) == {anna.id}
+        assert await running(connection, [anna.id, "nobody"], NOW) == {anna.id}
         await lock_customers(connection, [anna.id], shared=False)
         assert await leave(connection, anna.id, NOW)
         assert not await leave(connection, anna.id, NOW)

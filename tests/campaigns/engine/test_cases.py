@@ -84,7 +84,7 @@ def _send(given: dict[str, Any]) -> SendStep:
     legs = {name: Leg(channel=given[name], template="t") if name in given else None for name in ("main", "otherwise")}
     periods = {name: Period.parse(given[name]) for name in ("wait", "expires") if name in given}
     until = {"until": frozenset(given["until"])} if "until" in given else {}
-    return SendStep(id=given["id"], **legs, **periods, **until)
+    return SendStep(id=given["id"], **legs, **periods, **until, flow=given.get("flow"))
 
 
 _ANY_STEP: TypeAdapter[Any] = TypeAdapter(definitions.Step)

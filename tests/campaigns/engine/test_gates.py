@@ -26,6 +26,8 @@ from storage.tables import (
     Conversation,
     Customer,
     Enrolment,
+    FlowRun,
+    FlowVersion,
     Identity,
     Message,
     Setting,
@@ -46,8 +48,9 @@ class Rows:
         self.rows: dict[Any, list[dict[str, Any]]] = {
             model: []
             for model in (Customer, Identity, Campaign, CampaignVersion, Enrolment, Message, Consent, Suppression,
-                          Conversation)
+                          Conversation, FlowVersion, FlowRun)
         }  # fmt: skip
+        self._put(FlowVersion(hash="f", flow="f", body={}, created_at=NOW))
         self.facts: dict[str, SendFacts] = {}
         self._topics: dict[str, str] = {}
 
@@ -102,10 +105,18 @@ class Rows:
             self._put(Consent(identity_id=where, purpose=topic_of(name), granted=granted, at=NOW))
             topic_refused = not granted and refused == campaign_id
         conversation_id, owner_token, still_owned = self._ownership(customer.id)
+        opens_flow, in_flow = chance.random() < 0.5, False
+        if chance.random() < 0.5:
+            in_flow = chance.random() < 0.5
+            self._put(
+                FlowRun(customer_id=customer.id, identity_id=identity.id, channel="email", flow="f", version="f",
+                        began_at=NOW, closed_at=None if in_flow else NOW)
+            )  # fmt: skip
         message = self._put(
             Message(customer_id=customer.id, identity_id=identity.id, channel="email", purpose=purpose,
                     state=MessageState.CLAIMED, campaign_id=campaign_id, enrolment_id=enrolment_id,
-                    step="s", leg="main", conversation_id=conversation_id, owner_token=owner_token,
+                    step="s", leg="main", template="@f" if opens_flow else "f",
+                    conversation_id=conversation_id, owner_token=owner_token,
                     not_before=not_before, not_after=not_after, created_at=NOW)
         )  # fmt: skip
         self.facts[message.id] = SendFacts(
@@ -113,7 +124,7 @@ class Rows:
             campaign_state=campaign_state, emergency_stop=self._stop, consented=consented, suppressed=suppressed,
             topic_refused=topic_refused,
             reachable=reachable, live_chat=live, quiet_until=quiet_until, not_now_until=not_now_until,
-            still_owned=still_owned,
+            still_owned=still_owned, opens_flow=opens_flow, in_flow=in_flow,
         )  # fmt: skip
 
     def _ownership(self, customer_id: str) -> tuple[str | None, int | None, bool | None]:

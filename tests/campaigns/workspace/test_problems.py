@@ -43,7 +43,7 @@ STEPS = [
     ("- give: {voucher: tne}", "there is no offer 'tne'; did you mean 'ten'?"),
     ("- give: {points: -1}", "'-1' is no number of points"),
     ("- give: {points: 1, voucher: ten}", "a gift is points or a voucher"),
-    ("- flow: survey", "nothing carries out 'flow' steps in this release"),
+    ("- flow: survey", "there is no flow 'survey'; write it in flows/"),
     ("- webhook: https://hooks.example.com/x\n    data: {a: 1}", ""),
     ("- webhook: hooks.example.com", "not a web address"),
     ("- end: done", ""),
