@@ -12,7 +12,10 @@ from starlette.types import Scope
 from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.access.pages import Door
+from desk.campaigns.editing.pages import EditorPages
+from desk.campaigns.editing.workbench import Workbench
 from desk.campaigns.pages import CampaignPages
+from desk.campaigns.trial_pages import TrialPages
 from desk.customers.pages import CustomerPages
 from desk.guard import Guard
 from desk.inbox.pages import InboxPages
@@ -36,9 +39,19 @@ class _Static(StaticFiles):
 
 
 def desk_application(
-    store: Store, clock: Clock, wakeup: Wakeup, feed: Feed, *, secret: str, public_url: str
+    store: Store,
+    clock: Clock,
+    wakeup: Wakeup,
+    feed: Feed,
+    *,
+    secret: str,
+    public_url: str,
+    bench: Workbench | None = None,
 ) -> Starlette:
-    """The application. ``feed`` runs beside it; links and cookies are as safe as ``public_url`` is."""
+    """The application. ``feed`` runs beside it; links and cookies are as safe as ``public_url`` is.
+
+    Without a ``bench`` campaigns are only looked at and steered.
+    """
     guard = Guard(store, secure=urlsplit(public_url).scheme == "https")
     inbox, live = InboxPages(store, clock, wakeup, guard), LivePages(store, guard, feed)
     return Starlette(
@@ -48,7 +61,9 @@ def desk_application(
             Mount("/static", _Static(directory=STATIC)),
             *inbox.routes(),
             *CustomerPages(store, clock, wakeup, guard, secret=secret).routes(),
-            *CampaignPages(store, clock, guard).routes(),
+            *EditorPages(store, clock, wakeup, guard, bench).routes(),
+            *TrialPages(store, clock, wakeup, guard, bench).routes(),
+            *CampaignPages(store, clock, guard, can_write=bench is not None).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),
         ]

@@ -27,6 +27,7 @@ from otklik.control import control_router
 from otklik.files import StoredFiles
 from otklik.service import Service
 from otklik.wiring import RELEASE
+from otklik.workbench import make_workbench
 from storage.intake import Intake
 
 KEEP_ALIVE_SECONDS = 130
@@ -116,6 +117,7 @@ def make_app(service: Service) -> ASGIApp:
     desk = desk_application(
         service.store, service.clock, service.wakeup, service.feed,
         secret=service.configuration.secret, public_url=settings.public_url,
+        bench=make_workbench(service.configuration),
     )  # fmt: skip
     app.mount("/desk", desk)
     door = Door(service.store, service.clock, settings.api_token, Rates(settings.api_rate), wake)

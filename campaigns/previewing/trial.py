@@ -26,7 +26,7 @@ from core.draws import customer_draw
 from core.errors import Refused
 from core.ids import new_id
 from core.installed import channel_names
-from core.machines.message import CLAIM
+from core.machines.message import CLAIM, MESSAGE
 from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Address, OutboundMessage
 from core.purposes import Purpose
 from storage.outbox.columns import table
@@ -168,14 +168,23 @@ async def write_trial(
     connection: AsyncConnection, claim: Claim, *, worker: str, lease_seconds: float, now: datetime
 ) -> Claim:
     """Write the message as claimed by ``worker``: nobody else can take on its sending meanwhile."""
+    held = {"worker": worker, "lease_until": lease_clock() + int(lease_seconds * _MICROSECONDS)}
+    return await _written(connection, claim, now, state=CLAIM.target, fence=claim.fence, **held)
+
+
+async def plan_trial(connection: AsyncConnection, claim: Claim, now: datetime) -> Claim:
+    """Write the message as planned: whoever sends for its channel takes it like any other, through the same gates."""
+    return await _written(connection, claim, now, state=MESSAGE.initial, fence=0, worker="", lease_until=None)
+
+
+async def _written(connection: AsyncConnection, claim: Claim, now: datetime, **standing: Any) -> Claim:
     identity_id, customer_id = await _identity(connection, claim.to, now)
-    lease = lease_clock() + int(lease_seconds * _MICROSECONDS)
     row = {
         "id": claim.message_id, "direction": "out", "customer_id": customer_id, "identity_id": identity_id,
-        "channel": claim.to.channel, "account": "", "purpose": claim.purpose, "state": CLAIM.target, "reason": "",
+        "channel": claim.to.channel, "account": "", "purpose": claim.purpose, "reason": "",
         "version": "", "step": "", "leg": "", "template": "", "lane": 0, "send_at": now, "not_before": now,
-        "not_after": now + FOR_MINUTES, "tries": 0, "fence": claim.fence, "worker": worker, "subject": "", "body": "",
-        "content": claim.content, "raw_blob": "", "created_at": now, "lease_until": lease,
+        "not_after": now + FOR_MINUTES, "tries": 0, "subject": "", "body": "",
+        "content": claim.content, "raw_blob": "", "created_at": now, **standing,
     }  # fmt: skip
     await connection.execute(_MESSAGES.insert().values(**row))
     return replace(claim, customer_id=customer_id, identity_id=identity_id)

@@ -49,8 +49,8 @@ _VERDICTS: Mapping[str, Verdict] = {"sent": "sent", "not-sent": "not-sent", "res
 class CampaignPages:
     """Everybody on the desk may look; marketers and above pull the levers."""
 
-    def __init__(self, store: Store, clock: Clock, guard: Guard) -> None:
-        self._store, self._clock, self._guard = store, clock, guard
+    def __init__(self, store: Store, clock: Clock, guard: Guard, *, can_write: bool = False) -> None:
+        self._store, self._clock, self._guard, self._can_write = store, clock, guard, can_write
 
     def routes(self) -> list[Route]:
         """Where they stand."""
@@ -73,6 +73,7 @@ class CampaignPages:
             stop = await standing_stop(connection)
         return _answered(
             request, "list", reader, brand=workspace.brand.name, me=me, groups=found, now=now,
+            may_write=self._can_write and me.role.allows(Role.MARKETER),
             stopped_at=stop.at if stop is not None else None,
         )  # fmt: skip
 
@@ -102,6 +103,7 @@ class CampaignPages:
             experiment=experiment_shown(experiment, Figures(reader)) if experiment is not None else None,
             unknown=unknown, unsettled=unsettled, responses=said, held_out=held_out,
             coming=[*coming, *([start] if start is not None else [])],
+            may_write=self._can_write and me.role.allows(Role.MARKETER),
             levers=levers(row.state, pending=bool(row.pending)) if me.role.allows(Role.MARKETER) else (),
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from campaigns.applying import apply
+from campaigns.composing.links import Addresses
 from campaigns.simulation.behaviour import Behaviour
 from campaigns.simulation.playing import Play
 from core.actors import SYSTEM, Actor
@@ -19,8 +21,10 @@ from core.wakeup import LocalWakeup
 from desk.access import sessions
 from desk.access.agents import add_agent
 from desk.application import desk_application
+from desk.campaigns.editing.workbench import Workbench
 from desk.guard import COOKIE
 from desk.live.feed import Feed
+from otklik.workspace import load_whole
 from storage.store import Store
 from tests.campaigns.forecast.conftest import Shop, folder, shop, town  # noqa: F401  fixtures
 from tests.conftest import NOW
@@ -68,12 +72,21 @@ async def running(town: Store, shop: Shop) -> tuple[Store, VirtualClock]:  # noq
 
 
 @pytest.fixture
-async def visit(running: tuple[Store, VirtualClock]) -> AsyncIterator[Visit]:
+def bench(store_url: str, folder: Path) -> Workbench:  # noqa: F811
+    """The shop's folder, as the desk edits it."""
+    return Workbench(folder, load_whole, store_url, Addresses("http://desk.example.com", "s" * 40))
+
+
+@pytest.fixture
+async def visit(
+    running: tuple[Store, VirtualClock],
+    bench: Workbench,
+) -> AsyncIterator[Visit]:
     """Signs somebody in: ``await visit(Role.MARKETER, locale="fa")`` gives a client of the desk."""
     store, clock = running
     wakeup = LocalWakeup()
     application = desk_application(
-        store, clock, wakeup, Feed(store, wakeup), secret="s" * 40, public_url="http://desk.example.com"
+        store, clock, wakeup, Feed(store, wakeup), secret="s" * 40, public_url="http://desk.example.com", bench=bench
     )
     mounted = Starlette(routes=[Mount("/desk", application)])
     opened: list[httpx.AsyncClient] = []
