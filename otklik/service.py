@@ -315,7 +315,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         accounts = make_accounts(configuration)
         caller = WebhookCaller(store, clock, configuration.secret)
         stack.push_async_callback(caller.close)
-        bot = Bot(store, clock, configuration)
+        bot = Bot(store, clock, configuration, accounts)
         stack.push_async_callback(bot.close)
         intake = await stack.enter_async_context(Intake(store, clock))
         service = Service(

@@ -23,6 +23,7 @@ from channels.telegram.forum import Forum
 from channels.telegram.plain import mapping, number, text
 from channels.telegram.rendering import TEXT_LIMIT, render
 from channels.telegram.settings import TelegramSettings
+from channels.telegram.staff import StaffChats
 from channels.telegram.updates import callback_query_id, parse, raw_update
 from core.errors import (
     ChannelFault,
@@ -179,6 +180,10 @@ class TelegramAdapter:
     def forum(self) -> Forum:
         """The topics of those groups."""
         return Forum(self._ask)
+
+    def staff(self) -> StaffChats:
+        """Each of our people's own chat with this bot."""
+        return StaffChats(self._ask)
 
     async def register_webhook(self, url: str) -> None:
         """Tell Telegram to call ``url`` (https), for mode ``webhook``.
