@@ -273,3 +273,5 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
         ],
     }
     return {name: storable(value) for name, value in noted.items() if value}
+        "in_reply_to": clipped(inbound.in_reply_to, LONGEST_SUBJECT),
+        "replaces": clipped(inbound.replaces, LONGEST_SUBJECT),

@@ -72,7 +72,7 @@ class FileFetcher:
             async with asyncio.timeout(SECONDS):
                 for noted in (row.content or {}).get("attachments", ()):
                     if noted.get("remote"):
-                        fetched[noted["remote"]] = await _fetched(adapter, noted)
+                        fetched[noted["remote"]] = await fetched_file(adapter, noted)
         async with self._store.write() as connection:
             if row is not None and fetched:
                 await self._keep(connection, message_id, row.customer_id, fetched)
@@ -95,17 +95,24 @@ class FileFetcher:
         kept = [fetched.get(noted.get("remote", ""), (noted, b""))[0] for noted in content["attachments"]]
         for noted, data in fetched.values():
             if noted.get("blob"):
-                blob = {"hash": noted["blob"], "size": len(data), "media_type": noted["media_type"]}
-                await insert_missing(connection, _BLOBS, [{**blob, "content": data, "created_at": now}])
-                owner = {"hash": noted["blob"], "owner": "customer", "owner_id": customer_id}
-                await insert_missing(connection, _OWNERS, [owner])
+                await keep_file(connection, noted, data, customer_id, now)
         await connection.execute(
             update(_MESSAGES).where(_MESSAGES.c.id == message_id).values(content={**content, "attachments": kept})
         )
 
 
-async def _fetched(adapter: FetchesFiles, noted: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """What the message says of a file from now on, and its bytes."""
+async def keep_file(
+    connection: AsyncConnection, noted: Mapping[str, Any], data: bytes, customer_id: str, now: Any
+) -> None:
+    """Keep a fetched file's bytes as the customer's: erased with them."""
+    blob = {"hash": noted["blob"], "size": len(data), "media_type": noted["media_type"]}
+    await insert_missing(connection, _BLOBS, [{**blob, "content": data, "created_at": now}])
+    owner = {"hash": noted["blob"], "owner": "customer", "owner_id": customer_id}
+    await insert_missing(connection, _OWNERS, [owner])
+
+
+async def fetched_file(adapter: FetchesFiles, noted: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """What the message says of a file from now on, and its bytes; ``missing`` says why there are none."""
     attachment = Attachment(noted["name"], noted["media_type"], noted["size"], remote=noted["remote"])
     rest = {name: value for name, value in noted.items() if name != "remote"}
     try:

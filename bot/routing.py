@@ -11,7 +11,7 @@ from bot.contacts import leave_contact
 from bot.context import Context
 from bot.inbox import handle_message
 from bot.senders import identity_of, set_reachable
-from bot.topics.hearing import hear
+from bot.topics.hearing import hear, note_shut
 from campaigns.customers.consents import Proof, suppress
 from campaigns.responding.answers import record_opt_out
 from campaigns.responding.attribution import NOTHING, attribute_link
@@ -28,6 +28,7 @@ from core.messages import (
     InboundMessage,
     ReachabilityChanged,
     StaffWrote,
+    TopicShut,
 )
 from core.purposes import Purpose
 from storage.outbox.columns import table
@@ -54,6 +55,9 @@ async def handle(connection: AsyncConnection, event: ChannelEvent, context: Cont
             return await leave_contact(connection, event, context)
         case StaffWrote():
             await hear(connection, event, context)
+            return None
+        case TopicShut():
+            await note_shut(connection, event, context)
             return None
 
 

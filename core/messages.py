@@ -227,7 +227,8 @@ class StaffWrote:
     """What one of ours wrote about a customer, in the group where the desk has a topic for each conversation.
 
     ``user`` is their id at the provider, empty where they write as the group. ``edited``: it stood there before in
-    other words. ``in_reply_to`` is the message of the group that they answer.
+    other words. ``in_reply_to`` is the message of the group that they answer, ``quoted`` what stands there (or the
+    part of it that they chose).
     """
 
     account: str
@@ -241,6 +242,7 @@ class StaffWrote:
     edited: bool = False
     attachments: tuple[Attachment, ...] = ()
     in_reply_to: str = ""
+    quoted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,6 @@ from bot.handoff.keeping import keep_desk
 from bot.handoff.requesting import Handoffs
 from bot.processing import Processor
 from bot.proofs import forget_codes
-from bot.topics.hearing import STAFF_WROTE
-from bot.topics.mirroring import TopicDesk
 from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import MessageLinks
@@ -57,7 +55,7 @@ from otklik.reconciling import reconcile
 from otklik.running import usable_cores
 from otklik.settings import Configuration
 from otklik.talking import Bot
-from otklik.topics import staff_in_topics, topic_desks
+from otklik.topics import Works, topic_desks
 from otklik.wiring import addresses, make_clock
 from storage.chat import ChatLines
 from storage.intake import Intake
@@ -95,7 +93,7 @@ class Service:
     feed: Feed
     bot: Bot
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
-    topics: list[TopicDesk] = field(default_factory=list)
+    topics: list[Works] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -157,6 +155,7 @@ class Service:
             self.wakeup.notify(FETCH_FILES)
             self.wakeup.notify(DESK)
             self.wakeup.notify(COMMANDS)
+            self.wakeup.notify(TOPICS)
             for channel in self.processor.heard:
                 self.wakeup.notify(f"outbox:{channel}")
         return done
@@ -338,7 +337,6 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
                     HANDOFF: Handoffs(store, clock),
                     WEBHOOK: caller,
                     ON_ANSWER: AnswerActions(store, clock, wakeup),
-                    STAFF_WROTE: staff_in_topics(store, clock, wakeup),
                 },
             ),
             fetching=CommandRunner(
@@ -357,7 +355,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             slots=SharedSlots(store) if store.dialect == "postgresql" else None,
             scale=settings.rate_scale,
         )
-        service.topics.extend(topic_desks(store, clock, accounts, rates))
+        service.topics.extend(topic_desks(store, clock, wakeup, accounts, rates))
         companion = _companion(configuration, links, accounts)
         if companion is not None:
             stack.push_async_callback(companion.close)

@@ -1,10 +1,15 @@
-"""Wiring of the desk in Telegram: who keeps the topics of a bot's desk groups, and who hears what staff write there."""
+"""Wiring of the desk in Telegram: who keeps the topics of a bot's desk groups, and who hears what staff do there.
+
+What staff write has a runner of its own: fetching their files may take a while, and holds up nothing else then.
+"""
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Protocol
 
-from bot.topics.hearing import StaffInTopics
+from bot.topics.hearing import STAFF_WROTE, StaffInTopics
 from bot.topics.mirroring import TopicDesk
+from campaigns.running.commands import CommandRunner
 from channels.rates import RateGate
 from channels.telegram.adapter import TelegramAdapter
 from core.clock import Clock
@@ -14,16 +19,26 @@ from otklik.accounts import Account
 from storage.store import Store
 
 
-def topic_desks(store: Store, clock: Clock, accounts: Iterable[Account], rates: RateGate) -> list[TopicDesk]:
-    """Who mirrors conversations into the groups; nobody where no group is set."""
+class Works(Protocol):
+    """Does what is to be done now; gives how much it was."""
+
+    async def run_once(self) -> int: ...
+
+
+def topic_desks(
+    store: Store, clock: Clock, wakeup: Wakeup, accounts: Iterable[Account], rates: RateGate
+) -> list[Works]:
+    """Who mirrors conversations into the groups, and who carries out what staff write there.
+
+    Nobody where no group is set.
+    """
     bots = [account.adapter for account in accounts if isinstance(account.adapter, TelegramAdapter)]
-    return [
+    mirrors: list[Works] = [
         TopicDesk(store, clock, bot.forum(), sorted(bot.desk_groups), partial(rates.turn, bot.account))
         for bot in bots
         if bot.desk_groups
     ]
-
-
-def staff_in_topics(store: Store, clock: Clock, wakeup: Wakeup) -> StaffInTopics:
-    """Who carries out what staff write in topics."""
-    return StaffInTopics(store, clock, wakeup, offered)
+    if not mirrors:
+        return []
+    staff = StaffInTopics(store, clock, wakeup, offered, {bot.account: bot for bot in bots})
+    return [*mirrors, CommandRunner(store, clock, {STAFF_WROTE: staff})]

@@ -31,6 +31,7 @@ class Message:
     """One bubble on a phone. ``by`` is company, customer or provider; ``raw`` is a mail's place in the spool.
 
     ``sender`` is the provider's word for who sent it (a mail's return path), ``author`` a mail's From as it is shown.
+    ``reply_to`` is the provider's id of the message that it answers.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Message:
     clicks: list[str] | None = None
     opened: bool = False
     edited: bool = False
+    reply_to: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For the page: ``has_mail`` says that the whole mail can be fetched."""
@@ -64,6 +66,7 @@ class Message:
             "clicks": self.clicks or [],
             "opened": self.opened,
             "edited": self.edited,
+            "reply_to": self.reply_to,
         }
 
 

@@ -1,9 +1,9 @@
-"""What staff write in a topic: kept as a command when it arrives, carried out once, refusals told in the topic.
+"""What staff do in a topic: kept as a command when it arrives, carried out once, refusals told in the topic.
 
 An answer takes the conversation where nobody has it. It goes the same way as one from the web: two desks, one store.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +15,9 @@ from bot.handoff import ownership
 from bot.handoff.answering import Draft, answer, note
 from bot.handoff.ending import end_chat
 from bot.handoff.ownership import NotYours
-from bot.topics.keeping import TOPICS, tell
+from bot.topics.carrying import Files, fetched_files, keep_files, noted
+from bot.topics.editing import edited, reply_of
+from bot.topics.keeping import STAFFED, TOPICS, tell
 from bot.topics.meaning import (
     Answer,
     Canned,
@@ -39,14 +41,17 @@ from core.clock import Clock
 from core.errors import OtklikError, Refused, StoreUnavailable
 from core.ids import new_id
 from core.machines.conversation import ConversationState
-from core.messages import StaffWrote
+from core.messages import StaffWrote, TopicShut
 from core.transitions import IllegalTransition
 from core.wakeup import DESK, Wakeup, outbox
+from core.wakeup import TOPICS as TOPICS_HINT
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Agent, Command, Conversation, Customer, Identity
 
 STAFF_WROTE = "staff_wrote"
+TRIES = 3
+"""How often their files are asked for before it is told that they cannot be had."""
 _AGENTS, _COMMANDS, _CONVERSATIONS = table(Agent), table(Command), table(Conversation)
 _CUSTOMERS, _IDENTITIES = table(Customer), table(Identity)
 _HAD = frozenset({ConversationState.ASSIGNED, ConversationState.SNOOZED})
@@ -82,8 +87,10 @@ async def hear(connection: AsyncConnection, event: StaffWrote, context: Context)
         return
     payload = {
         "conversation_id": topic.conversation_id, "customer_id": topic.customer_id, "user": event.user,
-        "name": event.name, "text": event.text, "edited": event.edited, "files": event.files,
-        "key": f"{thread_key(event.chat, event.thread)}{event.message_id}",
+        "name": event.name, "text": event.text, "key": f"{thread_key(event.chat, event.thread)}{event.message_id}",
+        "account": event.account, "edit": event.key if event.edited else "", "files": noted(event.attachments),
+        "quoted": event.quoted,
+        "answered": f"{thread_key(event.chat, event.thread)}{event.in_reply_to}" if event.in_reply_to else "",
     }  # fmt: skip
     await connection.execute(
         _COMMANDS.insert().values(
@@ -92,21 +99,37 @@ async def hear(connection: AsyncConnection, event: StaffWrote, context: Context)
     )
 
 
-class StaffInTopics:
-    """Carries out what staff wrote; ``offers`` gives canned replies."""
+async def note_shut(connection: AsyncConnection, event: TopicShut, context: Context) -> None:
+    """A topic that was closed by hand: while people of ours have the chat it is opened again, and why is told."""
+    here = (TOPICS.c.chat_id == event.chat, TOPICS.c.thread_id == event.thread)
+    shut = update(TOPICS).where(*here, TOPICS.c.closed.is_(False)).values(closed=True)
+    id_ = await connection.scalar(shut.returning(TOPICS.c.conversation_id))
+    if id_ is None:
+        return
+    state = await connection.scalar(select(_CONVERSATIONS.c.state).where(_CONVERSATIONS.c.id == id_))
+    if state in STAFFED:
+        await tell(connection, id_, _text(context.config.locale, "shut"))
 
-    def __init__(self, store: Store, clock: Clock, wakeup: Wakeup, offers: Offers) -> None:
+
+class StaffInTopics:
+    """Carries out what staff wrote; ``offers`` gives canned replies, ``adapters`` (by account) fetch their files."""
+
+    def __init__(
+        self, store: Store, clock: Clock, wakeup: Wakeup, offers: Offers, adapters: Mapping[str, object] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._wakeup = wakeup
         self._offers = offers
+        self._adapters = adapters or {}
 
     async def __call__(self, command: OpenCommand, finish: Finish) -> None:
         said = command.payload
         id_ = str(said["conversation_id"])
+        files = await self._files(command)
         try:
             async with self._store.write() as connection:
-                words = await self._carry_out(connection, said)
+                words = await self._carry_out(connection, said, files)
                 await tell(connection, id_, words) if words else None
                 await finish(connection)
         except StoreUnavailable:
@@ -119,29 +142,50 @@ class StaffInTopics:
         async with self._store.read() as connection:
             channel = await connection.scalar(select(_CONVERSATIONS.c.channel).where(_CONVERSATIONS.c.id == id_))
         self._wakeup.notify(DESK)
+        self._wakeup.notify(TOPICS_HINT)
         self._wakeup.notify(outbox(str(channel or "")))
 
-    async def _carry_out(self, connection: AsyncConnection, said: Any) -> str:
+    async def _files(self, command: OpenCommand) -> Files:
+        """Those that came with it, fetched before anything is locked; none where it is no agent's."""
+        wanted = command.payload.get("files", ())
+        if not wanted:
+            return ()
+        async with self._store.read() as connection:
+            if await _agent(connection, str(command.payload["user"])) is None:
+                return ()
+        adapter = self._adapters.get(str(command.payload["account"]))
+        return await fetched_files(adapter, wanted, again=command.tries < TRIES)
+
+    async def _carry_out(self, connection: AsyncConnection, said: Any, files: Files) -> str:
         """Do it; gives what the writer is to be told, if anything."""
         agent = await _agent(connection, str(said["user"]))
         id_ = str(said["conversation_id"])
         if agent is None:
             return await _stranger(connection, id_, str(said["user"]), str(said["name"]))
-        if said["edited"]:
-            return _text(agent.locale, "edited")
-        if said["files"]:
-            return _text(agent.locale, "files")
-        return await self._do(connection, id_, agent, meaning_of(str(said["text"])), str(said["key"]))
+        meaning = meaning_of(str(said["text"]))
+        if said["edit"]:
+            if not isinstance(meaning, Answer):
+                return _text(agent.locale, "edited")
+            return await self._edit(connection, id_, agent, meaning.text, said)
+        return await self._do(connection, agent, meaning, said, files)
 
-    async def _do(self, connection: AsyncConnection, id_: str, agent: Any, meaning: Meaning, key: str) -> str:
-        now, actor = self._clock.now(), Actor("agent", agent.id)
+    async def _do(
+        self, connection: AsyncConnection, agent: Any, meaning: Meaning, said: Mapping[str, Any], files: Files
+    ) -> str:
+        now, actor, id_ = self._clock.now(), Actor("agent", agent.id), str(said["conversation_id"])
         match meaning:
             case Answer(text):
-                await self._answer(connection, id_, agent, text, key, now)
+                problem = await keep_files(connection, id_, files, now)
+                if problem is not None:
+                    return _text(agent.locale, problem.text, file=problem.file, why=problem.why)
+                more = {"attachments": [noted for noted, _ in files]} if files else {}
+                more |= await reply_of(connection, id_, said) if said["quoted"] or said["answered"] else {}
+                await self._answer(connection, id_, agent, Draft(str(said["key"]), text, more=more), now)
             case Canned(name):
-                return await self._canned(connection, id_, agent, name, key, now)
+                return await self._canned(connection, id_, agent, name, str(said["key"]), now)
             case Note(text):
                 await note(connection, id_, agent.id, text, [], now)
+                return _text(agent.locale, "note_files") if files else ""
             case Take():
                 await ownership.take(connection, id_, agent.id, actor=actor, now=now)
             case Return():
@@ -158,14 +202,21 @@ class StaffInTopics:
                 return _text(agent.locale, hint, word=word)
         return ""
 
-    async def _answer(
-        self, connection: AsyncConnection, id_: str, agent: Any, text: str, key: str, now: datetime
-    ) -> None:
+    async def _edit(self, connection: AsyncConnection, id_: str, agent: Any, text: str, said: Mapping[str, Any]) -> str:
+        """Change what was sent, where that can be; else send the new words as a correction."""
+        found = await edited(connection, agent.id, str(said["key"]), str(said["edit"]), text)
+        if found is None:
+            return _text(agent.locale, "edited")
+        if found.draft is not None:
+            await self._answer(connection, id_, agent, found.draft, self._clock.now())
+        return _text(agent.locale, found.told) if found.told else ""
+
+    async def _answer(self, connection: AsyncConnection, id_: str, agent: Any, draft: Draft, now: datetime) -> None:
         row = await ownership.held(connection, id_)
         token = int(row.token)
         if row.state not in _HAD:
             token = await ownership.take(connection, id_, agent.id, actor=Actor("agent", agent.id), now=now, over=token)
-        await answer(connection, id_, agent.id, token, Draft(key, text), now)
+        await answer(connection, id_, agent.id, token, draft, now)
 
     async def _canned(
         self, connection: AsyncConnection, id_: str, agent: Any, name: str, key: str, now: datetime
@@ -179,7 +230,7 @@ class StaffInTopics:
             return _text(agent.locale, "canned_none", word=name, names=names)
         if reply.problem or not reply.text:
             return _text(agent.locale, "canned_broken", word=name, why=reply.problem)
-        await self._answer(connection, id_, agent, reply.text, key, now)
+        await self._answer(connection, id_, agent, Draft(key, reply.text), now)
         return reply.text  # what the customer is sent: its writer saw the name only
 
 

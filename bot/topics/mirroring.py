@@ -8,7 +8,9 @@ call: when no answer comes, or the process dies in between, staff may read a lin
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, Protocol
 
 import structlog
@@ -18,15 +20,16 @@ from bot.topics.hearing import thread_key
 from bot.topics.keeping import GAP, STAFFED
 from bot.topics.reading import Found, entries_after, tail_begins
 from bot.topics.wording import FULL, Shown, shown, topic_name
+from campaigns.composing.files import read_contents
 from campaigns.live import workspace_config
 from channels.telegram.forum import TopicClosed, TopicGone, parts
 from channels.telegram.splitting import utf16_length
 from core import catalogue
 from core.clock import Clock, machine_now, uptime
-from core.errors import ChannelFault, PermanentFailure, SendFailure, TransientFailure, UnknownOutcome
+from core.errors import ChannelFault, PermanentFailure, PermanentKind, SendFailure, TransientFailure, UnknownOutcome
 from core.ids import id_floor
 from core.machines.conversation import ConversationState
-from core.messages import Span
+from core.messages import Attachment, Span
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -37,6 +40,8 @@ OVERLAP = timedelta(seconds=5)
 """Rows of another process may become visible so much later than younger ones."""
 PAUSE_SECONDS, FAULT_SECONDS = 5.0, 60.0
 LONGEST_PAUSE = 3600.0
+_OF_THE_FILE = (PermanentKind.REJECTED, PermanentKind.CONTENT_REFUSED, PermanentKind.UNSUPPORTED)
+"""Refusals that say nothing of the group: the next message may be taken."""
 
 Turn = Callable[[str, int], Awaitable[float]]
 """From (chat, messages) to 0 once they may be sent to it, else the seconds until it is worth asking again."""
@@ -48,6 +53,8 @@ class Topics(Protocol):
     async def create(self, chat: str, name: str) -> int: ...
 
     async def say(self, chat: str, thread: int, text: str, spans: Sequence[Span] = ()) -> None: ...
+
+    async def send(self, chat: str, thread: int, file: Attachment) -> None: ...
 
     async def close(self, chat: str, thread: int) -> None: ...
 
@@ -143,9 +150,12 @@ class TopicDesk:
             found = await entries_after(connection, id_, held.customer_id, held.mirrored)
         here = thread_key(chat, thread)
         known = {*held.recent, *(one.entry.id for one in found if one.key.startswith(here))}
-        fresh = [one.entry for one in found if one.entry.id not in known and not one.pending]
-        if fresh or held.notice:
-            return await self._say(held, shown(fresh, locale), found, known)
+        fresh = [one for one in found if one.entry.id not in known and not one.pending]
+        if fresh and fresh[0].file is not None and not held.notice:
+            return await self._show(held, fresh[0], found, known, locale)
+        words = [one.entry for one in takewhile(lambda one: one.file is None, fresh)]
+        if words or held.notice:
+            return await self._say(held, shown(words, locale), found, known)
         await self._advance(held, found, known)
         if row.state is not ConversationState.RESOLVED or any(one.pending for one in found):
             return False
@@ -193,14 +203,35 @@ class TopicDesk:
         await self._advance(held, found, known | set(new.ids))
         return True
 
+    async def _show(self, held: Any, new: Found, found: Sequence[Found], known: set[str], locale: str) -> bool:
+        """Put one file into the topic; one that Telegram does not take, or nobody has any more, is named."""
+        if new.file is None or not await self._may(held.chat_id):
+            return False
+        async with self._store.read() as connection:
+            content = (await read_contents(connection, [new.file.blob])).get(new.file.blob, b"")
+        refused = not content
+        if content:
+            try:
+                await self._forum.send(held.chat_id, held.thread_id, replace(new.file, content=content))
+            except PermanentFailure as failure:
+                if failure.kind not in _OF_THE_FILE:
+                    raise
+                refused = True
+        if refused:
+            told = catalogue.text(locale, "desk.topics_file_not_here", file=new.file.name) + GAP
+            await keeping.change(self._store, held.conversation_id, notice=keeping.TOPICS.c.notice.concat(told))
+        await self._advance(held, found, known | {new.entry.id})
+        return True
+
     async def _advance(self, held: Any, found: Sequence[Found], known: set[str]) -> None:
         """Write down what stands in the topic: up to the first that does not, and younger ones by name."""
         mirrored, settled = held.mirrored, id_floor(machine_now() - OVERLAP)
+        open_ = {one.message for one in found if one.entry.id not in known}  # it, or a file of it, is not there yet
         for one in found:
-            if one.entry.id not in known or one.entry.id >= settled:
+            if one.message in open_ or one.entry.id >= settled:
                 break
-            mirrored = one.entry.id
-        recent = sorted(one.entry.id for one in found if one.entry.id in known and one.entry.id > mirrored)
+            mirrored = one.message
+        recent = sorted(one.entry.id for one in found if one.entry.id in known and one.message > mirrored)
         if (mirrored, recent) != (held.mirrored, held.recent):
             await keeping.change(self._store, held.conversation_id, mirrored=mirrored, recent=recent)
 

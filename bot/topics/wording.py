@@ -17,7 +17,11 @@ _MARKS: dict[Voice, str] = {"customer": "👤", "agent": "💬", "bot": "🤖", 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was said or done. ``who`` is its author's name, ``files`` the names of what came with it."""
+    """One thing that was said or done. ``who`` is its author's name, ``files`` the names of what came with it.
+
+    ``quote`` is what it answers, ``edited``: it stands in the place of something that was said before. ``missing`` is
+    the name of a file that cannot be shown.
+    """
 
     id: str
     voice: Voice
@@ -26,6 +30,9 @@ class Entry:
     subject: str = ""
     text: str = ""
     files: tuple[str, ...] = ()
+    quote: str = ""
+    edited: bool = False
+    missing: str = ""
     event: str = ""
     detail: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,8 +93,12 @@ def _body(entry: Entry, locale: str) -> str:
         except KeyError:
             said = entry.event
         return f"{_MARKS['event']} {said}" + (f": {entry.text}" if entry.text else "")
+    if entry.missing:
+        return catalogue.text(locale, "desk.topics_file_not_here", file=entry.missing)
     files = [f"📎 {name}" for name in entry.files]
-    return "\n".join(filter(None, (entry.text.strip(), *files))) or "…"
+    quote = f"↪ {entry.quote}" if entry.quote else ""
+    said = f"✏️ {entry.text.strip()}" if entry.edited else entry.text.strip()
+    return "\n".join(filter(None, (quote, said, *files))) or "…"
 
 
 def _known(locale: str, channel: str) -> bool:

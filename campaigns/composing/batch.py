@@ -53,6 +53,7 @@ def ready(
         attachments=said.attachments,
         template=ProviderTemplate(**template) if template else None,
         in_reply_to=str(content.get("in_reply_to", "")),
+        replaces=str(content.get("replaces", "")),
         references=tuple(content.get("references", ())),
         reply_to=links.reply_to(claim.message_id) if claim.to.channel == EMAIL else "",
         unsubscribe_url=str(content.get("unsubscribe_url", "")),

@@ -179,7 +179,7 @@ class TelegramAdapter:
 
     def forum(self) -> Forum:
         """The topics of those groups."""
-        return Forum(self._ask)
+        return Forum(self._make)
 
     def staff(self) -> StaffChats:
         """Each of our people's own chat with this bot."""
@@ -261,10 +261,18 @@ class TelegramAdapter:
         fields: dict[str, Any] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - of the request, in seconds
     ) -> tuple[Any, SendFailure | ChannelFault | None]:
+        """As :meth:`_make`, of a call without files."""
+        return await self._make(Call(method, fields or {}), timeout)
+
+    async def _make(
+        self,
+        call: Call,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> tuple[Any, SendFailure | ChannelFault | None]:
         """One call's result, or its failure as a value: the client's exceptions may know the URL, and so the token."""
         client = self._opened()
         try:
-            return await client.call(Call(method, fields or {}), timeout), None
+            return await client.call(call, timeout), None
         except Exception as error:  # noqa: BLE001 - told as a value, raised by the caller without its chain
             return None, interpret(error)
 

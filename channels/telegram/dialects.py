@@ -14,7 +14,7 @@ class Dialect:
 
     ``styles`` is how a text says how it looks: ``entities`` beside it, or ``markdown`` within it. ``secret_header``
     says whether the webhook's secret comes in a header; otherwise it is part of the webhook's address.
-    ``paid_broadcast`` says whether it sells more messages a second.
+    ``paid_broadcast`` says whether it sells more messages a second, ``replies`` whether a message may answer another.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Dialect:
     styles: str = "entities"
     secret_header: bool = True
     paid_broadcast: bool = False
+    replies: bool = False
     allowed_updates: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset()
     text_limit: int = 4096
@@ -63,6 +64,7 @@ TELEGRAM = Dialect(
     title="Telegram",
     base_url="https://api.telegram.org",
     paid_broadcast=True,
+    replies=True,
     allowed_updates=("message", "edited_message", "callback_query", "my_chat_member"),
     methods=_COMMON | {"editMessageReplyMarkup"} | _FORUM,
 )

@@ -7,11 +7,12 @@ the refusal only: "message thread not found" or ``TOPIC_DELETED``; one that some
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from channels.telegram.calls import Call
 from channels.telegram.formatting import entities_of
 from channels.telegram.plain import mapping, number
 from channels.telegram.splitting import Part, split
 from core.errors import ChannelFault, PermanentFailure, PermanentKind, SendFailure
-from core.messages import Span
+from core.messages import Attachment, Span
 from core.text import clipped
 
 NAME_LIMIT = 128
@@ -20,7 +21,13 @@ _GONE = ("thread not found", "topic_deleted", "topic_id_invalid", "topic not fou
 _CLOSED = ("topic_closed", "topic is closed")
 _DONE_ALREADY = ("topic_not_modified", "not modified")
 
-Ask = Callable[[str, dict[str, Any]], Awaitable[tuple[Any, SendFailure | ChannelFault | None]]]
+PHOTO_BYTES = 10 * 1024 * 1024
+_SHOWN_AS = {
+    "image/jpeg": "photo", "image/png": "photo", "image/webp": "photo", "image/gif": "animation",
+    "video/mp4": "video", "audio/ogg": "voice", "audio/mpeg": "audio", "audio/mp4": "audio",
+}  # fmt: skip
+
+Ask = Callable[[Call], Awaitable[tuple[Any, SendFailure | ChannelFault | None]]]
 
 
 class TopicGone(Exception):
@@ -60,6 +67,23 @@ class Forum:
         entities = entities_of(Part(text, tuple(spans)))
         await self._call("sendMessage", chat, {**fields, **({"entities": entities} if entities else {})})
 
+    async def send(self, chat: str, thread: int, file: Attachment) -> None:
+        """Put one file into the topic: a picture, a voice message, a film to be looked at there; else a document.
+
+        Raises:
+            TopicGone, TopicClosed: nothing was written.
+            SendFailure, ChannelFault: as an adapter's ``send``.
+        """
+        kind = _SHOWN_AS.get(file.media_type, "document")
+        if kind == "photo" and len(file.content) > PHOTO_BYTES:
+            kind = "document"
+        try:
+            await self._call(f"send{kind.title()}", chat, {"message_thread_id": thread}, {kind: file})
+        except PermanentFailure:
+            if kind == "document":
+                raise
+            await self._call("sendDocument", chat, {"message_thread_id": thread}, {"document": file})
+
     async def close(self, chat: str, thread: int) -> None:
         """Close the topic; one that is closed already stays so.
 
@@ -78,15 +102,17 @@ class Forum:
         """
         await self._call("reopenForumTopic", chat, {"message_thread_id": thread})
 
-    async def _call(self, method: str, chat: str, fields: dict[str, Any]) -> Any:
-        result, failure = await self._ask(method, {"chat_id": int(chat), **fields})
+    async def _call(
+        self, method: str, chat: str, fields: dict[str, Any], files: dict[str, Attachment] | None = None
+    ) -> Any:
+        result, failure = await self._ask(Call(method, {"chat_id": int(chat), **fields}, files or {}))
         if failure is None:
             return result
         words = str(failure).lower()
         if isinstance(failure, PermanentFailure):
             if any(word in words for word in _GONE):
                 raise TopicGone
-            if method != "sendMessage" and any(word in words for word in _DONE_ALREADY):
+            if not method.startswith("send") and any(word in words for word in _DONE_ALREADY):
                 return None
             if any(word in words for word in _CLOSED):
                 raise TopicClosed

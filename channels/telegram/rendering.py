@@ -41,6 +41,9 @@ def render(message: OutboundMessage, dialect: Dialect = TELEGRAM, *, paid: bool 
     chat: dict[str, Any] = {"chat_id": _number(message.to.value)}
     if paid and dialect.paid_broadcast and message.purpose in NEEDS_CONSENT:
         chat["allow_paid_broadcast"] = True
+    answered_chat, _, answered = message.in_reply_to.rpartition(":")
+    if answered_chat == message.to.value and answered.isdecimal() and dialect.replies:
+        chat["reply_parameters"] = {"message_id": int(answered), "allow_sending_without_reply": True}
     groups = list(_groups(message.attachments, dialect))
     if not groups:
         return list(_texts(chat, words, markup, dialect))

@@ -16,6 +16,15 @@ _FILES = {
     "animation": "video/mp4",
     "sticker": "image/webp",
 }
+_NAMES = {
+    "audio": "audio.mp3",
+    "voice": "voice.ogg",
+    "video": "video.mp4",
+    "video_note": "video.mp4",
+    "animation": "animation.mp4",
+    "sticker": "sticker.webp",
+}
+"""What is sent without a name is called so: elsewhere the end of a name says what opens it."""
 _LONGEST_ID = 512
 
 
@@ -31,7 +40,7 @@ def files_of(message: dict[str, Any]) -> tuple[Attachment, ...]:
             continue  # an animation comes as both
         file = mapping(message.get(kind))
         if file:
-            name = clipped(text(file.get("file_name")), 255) or kind
+            name = clipped(text(file.get("file_name")), 255) or _NAMES.get(kind, kind)
             media = clipped(text(file.get("mime_type")), 255) or media_type
             found.append(Attachment(name, media, number(file.get("file_size")), remote=_id(file)))
     return tuple(found)
@@ -68,6 +77,23 @@ def words_of_place(message: dict[str, Any]) -> str:
         return ""
     named = (text(venue.get(name)) for name in ("title", "address"))
     return clipped(", ".join([*filter(None, named), f"{latitude:.6g}, {longitude:.6g}"]), 300)
+
+
+def map_of(message: dict[str, Any]) -> str:
+    """A place in words and as a link that opens on any map; empty where there is none."""
+    words = words_of_place(message)
+    if not words:
+        return ""
+    place = mapping(message.get("location")) or mapping(mapping(message.get("venue")).get("location"))
+    where = f"mlat={place['latitude']:.6f}&mlon={place['longitude']:.6f}"
+    return f"📍 {words}\nhttps://www.openstreetmap.org/?{where}"
+
+
+def emoji_of(message: dict[str, Any]) -> str:
+    """What a sticker that moves says in one sign; empty for anything else."""
+    sticker = mapping(message.get("sticker"))
+    moves = sticker.get("is_animated") is True or sticker.get("is_video") is True
+    return clipped(text(sticker.get("emoji")), 20) if moves else ""
 
 
 def _id(file: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from channels.telegram.plain import mapping, number, text
-from channels.telegram.shared import files_of, own_phone, words_of_contact, words_of_place
+from channels.telegram.shared import emoji_of, files_of, map_of, own_phone, words_of_contact, words_of_place
 from core.messages import (
     TELEGRAM,
     Address,
@@ -20,6 +20,7 @@ from core.messages import (
     RawInbound,
     ReachabilityChanged,
     StaffWrote,
+    TopicShut,
 )
 from core.text import clipped
 
@@ -110,8 +111,11 @@ def _migration(raw: RawInbound, message: dict[str, Any], scope: str) -> AddressC
 
 def _staff(
     raw: RawInbound, message: dict[str, Any], groups: frozenset[str], *, edited: bool = False
-) -> StaffWrote | None:
-    """What a person wrote in a topic of the desk's groups; what bots and Telegram itself say there is not heard."""
+) -> StaffWrote | TopicShut | None:
+    """What a person did in a topic of the desk's groups; what bots and Telegram itself say there is not heard.
+
+    A sticker that moves is its emoji: other channels cannot show it.
+    """
     chat, sender = mapping(message.get("chat")), mapping(message.get("from"))
     thread = number(message.get("message_thread_id"))
     as_group = "sender_chat" in message
@@ -121,10 +125,16 @@ def _staff(
         return None  # a place that moves is edited every few seconds
     if sender.get("is_bot") is True and not as_group:
         return None
+    if "forum_topic_closed" in message:
+        return TopicShut(raw.account, raw.key, text(chat.get("id")), thread)
     said = text(message.get("text")) or text(message.get("caption"))
-    words, files = said or words_of_contact(message) or words_of_place(message), bool(files_of(message))
+    emoji = emoji_of(message)
+    words, files = said or emoji or words_of_contact(message) or map_of(message), () if emoji else files_of(message)
     if not words and not files:
         return None
+    answered = mapping(message.get("reply_to_message"))
+    replies = bool(answered) and "forum_topic_created" not in answered  # what answers nothing answers that line
+    words_there = text(mapping(message.get("quote")).get("text")) or text(answered.get("text"))
     return StaffWrote(
         account=raw.account,
         key=raw.key,
@@ -135,7 +145,9 @@ def _staff(
         name=_name(sender),
         text=clipped(words, _TEXT_LIMIT),
         edited=edited,
-        files=files,
+        attachments=files,
+        in_reply_to=text(answered.get("message_id")) if replies else "",
+        quoted=clipped(words_there or text(answered.get("caption")), _TEXT_LIMIT) if replies else "",
     )
 
 

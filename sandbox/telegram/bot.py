@@ -11,7 +11,7 @@ from sandbox.telegram.entities import command_entity, parse_html, trim, utf16_le
 from sandbox.telegram.errors import migrated, refused, too_many
 from sandbox.telegram.files import Files
 from sandbox.telegram.limits import Limits
-from sandbox.telegram.markup import is_inline, keyboard, rows_of, structure
+from sandbox.telegram.markup import boolean, is_inline, keyboard, rows_of, structure
 
 DEFAULT_TOKEN = "100001:sandbox-token"  # noqa: S105 - the sandbox's published token
 DEFAULT_USERNAME = "otklik_demo_bot"
@@ -96,7 +96,20 @@ class Bot:
         if wait is not None:
             raise too_many(wait)
 
-    def send(self, person: Person, text: str, markup: dict[str, Any] | None) -> Message:
+    def answered(self, person: Person, params: dict[str, Any]) -> str | None:
+        """The message that ``reply_parameters`` name; 400 where it is gone and nothing says that this is fine."""
+        if not params.get("reply_parameters"):
+            return None
+        given = structure(params["reply_parameters"], "reply parameters")
+        given = given if isinstance(given, dict) else {}
+        wanted = str(given.get("message_id"))
+        if any(message.provider_id == wanted for message in person.thread("telegram")):
+            return wanted
+        if not boolean(given, "allow_sending_without_reply"):
+            raise refused(400, "message to be replied not found")
+        return None
+
+    def send(self, person: Person, text: str, markup: dict[str, Any] | None, reply_to: str | None = None) -> Message:
         """Put a message into the chat."""
         user = person.telegram
         if user is None:
@@ -105,6 +118,7 @@ class Bot:
         return self._people.post(
             person, "telegram", "company", text,
             provider_id=str(user.last_message_id), status="delivered", buttons=rows_of(markup),
+            reply_to=reply_to,
         )  # fmt: skip
 
     def find(self, person: Person, params: dict[str, Any], words: str) -> Message:

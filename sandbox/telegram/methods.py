@@ -136,9 +136,9 @@ class Methods:
         """Text with an inline keyboard."""
         person = self._bot.chat_of(params)
         text, entities = self._bot.compose(params)
-        markup = keyboard(params)
+        markup, reply_to = keyboard(params), self._bot.answered(person, params)
         self._check_rate(person)
-        return self._bot.message_json(person, self._bot.send(person, text, markup), entities)
+        return self._bot.message_json(person, self._bot.send(person, text, markup, reply_to), entities)
 
     async def sendPhoto(self, params: Params) -> Any:  # noqa: N802
         """A picture with a caption."""
@@ -237,7 +237,8 @@ class Methods:
         """Put one file with its caption into the chat."""
         upload = self._bot.files.given(params, field, given)
         caption, entities = self._bot.compose(words, "caption")
-        message = self._bot.send(person, f"[{field}: {upload.name}]" + (f"\n{caption}" if caption else ""), markup)
+        said = f"[{field}: {upload.name}]" + (f"\n{caption}" if caption else "")
+        message = self._bot.send(person, said, markup, self._bot.answered(person, params))
         data = self._bot.message_json(person, message)
         del data["text"]
         return {

@@ -15,9 +15,10 @@ from campaigns.definition import WorkspaceConfig
 from campaigns.live import workspace_config
 from campaigns.running.commands import CommandRunner
 from channels.telegram.forum import TopicClosed, TopicGone
+from core.errors import PermanentFailure, PermanentKind, TransientFailure
 from core.ids import new_id
 from core.machines.message import MessageState
-from core.messages import Span, StaffWrote
+from core.messages import Attachment, Span, StaffWrote
 from core.purposes import Purpose
 from core.tokens import Signer
 from core.wakeup import LocalWakeup
@@ -43,6 +44,7 @@ class Group:
         self.chats: dict[int, str] = {}
         self.fails: list[Exception] = []
         self.lost: list[Exception] = []
+        self.refused: set[str] = set()
         self.calls = 0
         self._threads = 0
 
@@ -59,6 +61,15 @@ class Group:
         if topic.closed:
             raise TopicClosed
         topic.lines.append(text)
+        self._end()
+
+    async def send(self, chat: str, thread: int, file: Attachment) -> None:
+        topic = self._topic(thread)
+        if topic.closed:
+            raise TopicClosed
+        if file.name in self.refused:
+            raise PermanentFailure(PermanentKind.REJECTED, "Bad Request: nobody likes this file")
+        topic.lines.append(f"[{file.media_type} {file.name} {file.content.decode()}]")
         self._end()
 
     async def close(self, chat: str, thread: int) -> None:
@@ -93,6 +104,21 @@ class Canned:
     problem: str = ""
 
 
+class Provider:
+    """Keeps what staff sent: bytes by ``remote``; what it has not is gone, ``away`` says that it does not answer."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.away = False
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        if self.away:
+            raise TransientFailure("no answer")
+        if attachment.remote not in self.kept:
+            raise PermanentFailure(PermanentKind.UNSUPPORTED, "it is larger than 20 MB")
+        return self.kept[attachment.remote]
+
+
 class Staffed:
     """A desk, its group, and who keeps them in step."""
 
@@ -102,9 +128,9 @@ class Staffed:
         self.time = 0.0
         self.waits: list[float] = []
         self.replies: list[Canned] = []
-        self.commands = CommandRunner(
-            desk.store, desk.clock, {STAFF_WROTE: StaffInTopics(desk.store, desk.clock, LocalWakeup(), self._offers)}
-        )
+        self.provider = Provider()
+        staff = StaffInTopics(desk.store, desk.clock, LocalWakeup(), self._offers, {"bot": self.provider})
+        self.commands = CommandRunner(desk.store, desk.clock, {STAFF_WROTE: staff})
         self.topics = self.mirror()
         self._updates = self._places = 0
 
@@ -132,7 +158,7 @@ class Staffed:
     async def bot_writes(self, conversation_id: str, text: str, state: MessageState = MessageState.ACCEPTED) -> str:
         return await self._message(conversation_id, state=state, content={"text": text}, lane=0)
 
-    async def _message(self, conversation_id: str, **values: Any) -> str:
+    async def _message(self, conversation_id: str, channel: str = "sms", **values: Any) -> str:
         identities = table(Identity)
         now, customer_id = self.desk.clock.now(), str((await self.desk.row(conversation_id)).customer_id)
         async with self.desk.store.write() as connection:
@@ -140,12 +166,12 @@ class Staffed:
             if place is None:
                 place, self._places = new_id(), self._places + 1
                 made = Identity(
-                    id=place, customer_id=customer_id, channel="sms", address=f"+120255501{self._places:02}",
+                    id=place, customer_id=customer_id, channel=channel, address=f"+120255501{self._places:02}",
                     key=place, created_at=now,
                 )  # fmt: skip
                 await connection.execute(identities.insert(), made.model_dump())
             said = Message(
-                customer_id=customer_id, identity_id=place, channel="sms", conversation_id=conversation_id,
+                customer_id=customer_id, identity_id=place, channel=channel, conversation_id=conversation_id,
                 purpose=Purpose.CONVERSATION, created_at=now, **values,
             )  # fmt: skip
             await connection.execute(table(Message).insert(), said.model_dump())
@@ -159,15 +185,19 @@ class Staffed:
                 customers.update().where(customers.c.id == row.customer_id).values(first_name=first_name)
             )
 
-    async def staff_writes(self, text: str, user: str = "5550177", thread: int = 1, **more: Any) -> None:
+    async def staff_writes(
+        self, text: str, user: str = "5550177", thread: int = 1, message: str = "", **more: Any
+    ) -> str:
+        """Somebody writes, or changes ``message``; gives the message's id."""
         self._updates += 1
-        number = str(self._updates)
-        event = StaffWrote("bot", number, GROUP, thread, number, user, "Olga", text, **more)
+        number = message or str(self._updates)
+        event = StaffWrote("bot", str(self._updates), GROUP, thread, number, user, "Olga", text, **more)
         signer = Signer("secret", "test")
         async with self.desk.store.write() as connection:
             config, now = await workspace_config(connection), self.desk.clock.now()
             await hear(connection, event, Context(config, now, now, signer, signer, signer))
         await self.commands.run_once()
+        return number
 
     async def sent(self) -> list[str]:
         """What people of ours wrote to customers."""

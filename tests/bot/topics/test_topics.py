@@ -125,17 +125,6 @@ async def test_commands_do_what_the_web_does(staffed: Staffed) -> None:
     assert await staffed.sent() == []
 
 
-async def test_files_and_edits_are_told_and_not_half_sent(staffed: Staffed) -> None:
-    await staffed.desk.agent("Olga", telegram=OLGA)
-    await opened(staffed)
-    await staffed.staff_writes("look", files=True)
-    await staffed.staff_writes("It came yesterday", edited=True)
-    await staffed.in_step()
-    assert await staffed.sent() == []
-    assert "files do not go" in staffed.group.text()
-    assert "does not see this edit" in staffed.group.text()
-
-
 async def test_a_canned_reply_is_sent_and_shown(staffed: Staffed) -> None:
     await staffed.desk.agent("Olga", telegram=OLGA)
     await opened(staffed)

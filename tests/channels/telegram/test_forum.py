@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from channels.telegram.answers import Answer, failure_of
+from channels.telegram.calls import Call
 from channels.telegram.forum import Forum, TopicClosed, TopicGone
 from channels.telegram.settings import TelegramSettings
 from core.errors import ConfigurationError, PermanentFailure, TransientFailure
-from core.messages import Span
+from core.messages import Attachment, Span
 
 GROUP = "-1001234567890"
 
@@ -20,9 +21,11 @@ class Api:
         self.result = result
         self.refusal = refusal
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.files: dict[str, Attachment] = {}
 
-    async def ask(self, method: str, fields: dict[str, Any]) -> tuple[Any, Any]:
-        self.asked.append((method, fields))
+    async def ask(self, call: Call) -> tuple[Any, Any]:
+        self.asked.append((call.method, dict(call.fields)))
+        self.files |= call.files
         return (self.result, None) if self.refusal is None else (None, failure_of(self.refusal))
 
 
@@ -50,6 +53,25 @@ async def test_refusals_say_what_became_of_the_topic(words: str, error: type[Exc
     api = Api(refusal=Answer(400, words))
     with pytest.raises(error):
         await Forum(api.ask).say(GROUP, 7, "hello")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "kind"),
+    [("image/png", "photo"), ("audio/ogg", "voice"), ("video/mp4", "video"), ("application/pdf", "document")],
+)
+async def test_a_file_goes_as_what_it_is(media_type: str, kind: str) -> None:
+    api = Api({"message_id": 9})
+    file = Attachment("thing", media_type, 3, content=b"abc")
+    await Forum(api.ask).send(GROUP, 7, file)
+    assert api.asked == [(f"send{kind.title()}", {"chat_id": int(GROUP), "message_thread_id": 7})]
+    assert api.files == {kind: file}
+
+
+async def test_a_picture_that_is_refused_goes_as_a_document() -> None:
+    api = Api(refusal=Answer(400, "Bad Request: IMAGE_PROCESS_FAILED"))
+    with pytest.raises(PermanentFailure):
+        await Forum(api.ask).send(GROUP, 7, Attachment("a.png", "image/png", 3, content=b"abc"))
+    assert [method for method, _ in api.asked] == ["sendPhoto", "sendDocument"]
 
 
 async def test_a_topic_that_is_as_it_should_be_is_no_error() -> None:

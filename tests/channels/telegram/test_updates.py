@@ -15,6 +15,7 @@ from core.messages import (
     InboundMessage,
     ReachabilityChanged,
     StaffWrote,
+    TopicShut,
 )
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -109,7 +110,7 @@ def test_a_document_keeps_its_name() -> None:
 
 def test_a_voice_message_can_be_fetched_by_its_id() -> None:
     (file,) = read_message("voice").attachments
-    assert file == Attachment("voice", "audio/ogg", 18211, remote="AwACAgIAAxkBAAIBV")
+    assert file == Attachment("voice.ogg", "audio/ogg", 18211, remote="AwACAgIAAxkBAAIBV")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,17 @@ def test_what_stands_in_a_topic_of_the_desk_is_staffs_and_never_a_customers() ->
     assert (edited.edited, edited.text) == (True, "hello!")
     (sticker,) = in_group(sticker={"file_id": "s"})
     assert isinstance(sticker, StaffWrote)
-    assert (sticker.files, sticker.text) == (True, "")
+    assert (sticker.text, sticker.attachments) == ("", (Attachment("sticker.webp", "image/webp", 0, remote="s"),))
+    (moving,) = in_group(sticker={"file_id": "s", "emoji": "👍", "is_animated": True})
+    assert isinstance(moving, StaffWrote)
+    assert (moving.text, moving.attachments) == ("👍", ())
+    (place,) = in_group(location={"latitude": 55.75, "longitude": 37.62})
+    assert isinstance(place, StaffWrote)
+    assert "55.75, 37.62" in place.text
+    assert "mlat=55.750000&mlon=37.620000" in place.text
+    (plain,) = in_group(text="hi", reply_to_message={"message_id": 4, "forum_topic_created": {}})
+    (reply,) = in_group(text="hi", reply_to_message={"message_id": 7, "text": "Where?"})
+    assert [one.in_reply_to for one in (plain, reply) if isinstance(one, StaffWrote)] == ["", "7"]
     as_group: dict[str, Any] = {"sender_chat": GROUP, "from": {"id": 1087968824, "is_bot": True}}
     (unnamed,) = in_group(text="hi", **as_group)
     assert isinstance(unnamed, StaffWrote)
@@ -159,8 +170,13 @@ def test_what_stands_in_a_topic_of_the_desk_is_staffs_and_never_a_customers() ->
         {"text": "hi", "is_topic_message": None},  # a thread of replies, or the general topic
         {"text": "hi", "from": {"id": 100001, "is_bot": True}},
         {"text": "hi", "chat": {**GROUP, "id": -1009999999999}},
-        {"forum_topic_closed": {}},
+        {"forum_topic_reopened": {}},
+        {"forum_topic_closed": {}, "from": {"id": 100001, "is_bot": True}},
     ],
 )
 def test_what_else_goes_on_in_groups_is_not_heard(message: dict[str, Any]) -> None:
     assert in_group(**message) == []
+
+
+def test_a_topic_that_somebody_closes_by_hand_is_heard_of() -> None:
+    assert in_group(forum_topic_closed={}) == [TopicShut("bot", "1", "-1001234567890", 4)]
