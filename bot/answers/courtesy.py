@@ -1,6 +1,7 @@
-"""Thanks, "ok", a thumb up: words that end a talk and want no answer. Pure; in English, Russian and Persian."""
+"""Thanks, "ok", a thumb up, which end a talk and want no answer; a greeting alone. Pure; English, Russian, Persian."""
 
 import re
+from itertools import pairwise
 
 from bot.answers.stopwords import listed
 from bot.answers.words import words
@@ -21,6 +22,31 @@ _BESIDE = listed(
 _HEARTY = re.compile(
     r"[\s\u200d\ufe0f\U0001f3fb-\U0001f3ff👍👌🙏💙💚💛🧡💜🖤🤍❤♥😊🙂😀😃😄😁☺😍🥰😘🤗👏🎉✅💐🌹🌸🌷😉🤝!.)(:;~]+"
 )
+
+
+_GREETING = listed(
+    "hello hi hey hiya howdy greetings привет приветик приветствую здравствуйте здравствуй здрасте здрасьте хай салют"
+    " سلام درود سلامعلیکم"
+)
+_OF_A_DAY = (
+    "good morning", "good day", "good afternoon", "good evening", "добрый день", "доброе утро", "добрый вечер",
+    "доброго дня", "доброго утра", "доброго вечера", "доброго времени", "صبح بخیر", "روز بخیر", "ظهر بخیر", "عصر بخیر",
+    "وقت بخیر", "شب بخیر", "روزتون بخیر", "وقتتون بخیر",
+)  # fmt: skip
+_BESIDE_A_GREETING = listed(
+    "there everyone all team dear again to you friends sir madam and all всем вам еще раз снова уважаемые коллеги"
+    " друзья суток علیکم عزیز دوستان خدمت شما به و مجدد وقت روز"
+)
+
+
+def greets(text: str) -> bool:
+    """Whether ``text`` is a greeting and nothing else."""
+    if len(text) > _LONGEST or not (said := words(text)) or len(said) > _MOST_WORDS:
+        return False
+    pairs = [tuple(words(pair)) for pair in _OF_A_DAY]
+    of_a_day = {word for pair in pairs if pair in pairwise(said) for word in pair}
+    meant = _GREETING | of_a_day
+    return any(word in meant for word in said) and all(word in meant or word in _BESIDE_A_GREETING for word in said)
 
 
 def ends_a_talk(text: str) -> bool:

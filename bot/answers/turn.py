@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.answers.courtesy import ends_a_talk
+from bot.answers.courtesy import ends_a_talk, greets
 from bot.answers.index import Index
 from bot.answers.keeping import Asked, keep_question, keep_verdict, question_of
 from bot.answers.looking import Finding, look_up
@@ -20,6 +20,7 @@ from bot.answers.wording import ask_endpoint
 from bot.context import Context
 from bot.conversations import plan_answer
 from bot.handoff.answering import WROTE
+from bot.languages import language_of_text
 from bot.senders import Sender
 from campaigns.definition.answers import Answer
 from core import catalogue
@@ -34,7 +35,8 @@ LONGEST = 2_000
 """Characters of a question that are looked at."""
 NO_ANSWER, NOT_HELPED, ESCALATED = "no answer", "not helped", "escalated"
 """Why a person is wanted."""
-_OURS = ("answer:", "thanks:", "flow:", WROTE)
+_GREETED = "hello:"
+_OURS = ("answer:", "thanks:", "flow:", _GREETED, WROTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class _Turn:
         finding = self._look()
         if finding.best is None and ends_a_talk(self.inbound.text) and await self._talked():
             return Outcome(said=True)
+        if finding.best is None and len(self.index) and greets(self.inbound.text):
+            return await self._greet()
         if finding.best is None and self.inbound.button:
             return SILENT  # a choice of somebody else's that no answer has for a question
         await keep_question(self.connection, self._asked, finding)
@@ -131,15 +135,26 @@ class _Turn:
         await self._say(finding.best, content_of(finding.best, self.message_id))
         return Outcome(said=True, person=ESCALATED if finding.best.escalate else "")
 
+    async def _greet(self) -> Outcome:
+        """Greet back, and ask what it is about; not twice in a row."""
+        if not (await self._said_last()).startswith(_GREETED):
+            language = catalogue.language_of(language_of_text(self.inbound.text) or self._locale)
+            await self._plan(_GREETED.rstrip(":"), {"text": catalogue.text(language, "answers.hello")}, language)
+        return Outcome(said=True)
+
     async def _talked(self) -> bool:
         """Whether the last that was said here was said by the bot or by one of our people, not by a campaign."""
+        return (await self._said_last()).startswith(_OURS)
+
+    async def _said_last(self) -> str:
+        """The token of what was said here last; empty where nothing was, or it has none."""
         last = await self.connection.scalar(
             select(_MESSAGES.c.client_token)
             .where(_MESSAGES.c.conversation_id == self.conversation.id, _MESSAGES.c.direction == "out")
             .order_by(_MESSAGES.c.id.desc())
             .limit(1)
         )
-        return str(last or "").startswith(_OURS)
+        return str(last or "")
 
     def _look(self) -> Finding:
         """By what was written; of a mail that begins a thread also by its subject, if that is surer."""

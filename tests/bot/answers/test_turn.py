@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import update
 
+from bot.answers.courtesy import greets
 from bot.answers.turn import ESCALATED, NO_ANSWER, NOT_HELPED, SILENT, Outcome
 from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
@@ -90,11 +91,33 @@ async def test_what_nothing_is_sure_of_is_left_to_a_person_and_kept(scene: Scene
     assert (question.answer, question.words) == ("", "bicycl repair")
 
 
-@pytest.mark.parametrize("text", ["hello", "👍", "", "ok thanks"])
+@pytest.mark.parametrize("text", ["👍", "", "ok thanks"])
 async def test_what_asks_nothing_is_nobodys(scene: Scene, text: str) -> None:
     asked = await talk(scene)
     assert await asked.says(text, attachments=()) == SILENT
     assert not await asked.questions()
+
+
+@pytest.mark.parametrize(("text", "said"), [("Hello!", "Hello!"), ("Добрый день", "Здравствуйте"), ("سلام", "سلام")])
+async def test_a_greeting_alone_is_greeted_back_once(scene: Scene, text: str, said: str) -> None:
+    asked = await talk(scene)
+    for _ in range(2):
+        assert await asked.says(text) == Outcome(said=True)
+    (greeting,) = await asked.planned()
+    assert greeting.content["text"].startswith(said)
+    assert not await asked.questions()
+    assert (await asked.says("Where is my order?")).said
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("hi there", True), ("Good morning, team", True), ("доброго времени суток", True), ("سلام وقت بخیر", True),
+        ("hello, where is my parcel?", False), ("good", False), ("вечер", False), ("", False), ("👋", False),
+    ],
+)  # fmt: skip
+def test_what_a_greeting_is(text: str, alone: bool) -> None:
+    assert greets(text) is alone
 
 
 async def test_machines_are_not_answered(scene: Scene) -> None:
@@ -104,8 +127,9 @@ async def test_machines_are_not_answered(scene: Scene) -> None:
 
 async def test_while_a_person_has_the_conversation_the_bot_is_silent(scene: Scene) -> None:
     asked = await talk(scene)
-    await asked.says("hello")
+    await asked.says("👍")
     await taken_over(asked)
+    assert await asked.says("hello") == SILENT
     assert await asked.says("Where is my order?") == SILENT
     assert not await asked.planned()
 
