@@ -11,6 +11,7 @@ from campaigns.reporting.story import Line
 from core.catalogue import listed
 from core.money import Money
 from core.text import clipped
+from desk.campaigns.words import isolated
 from desk.customers.timeline import Entry, Kind
 from desk.customers.words import Words
 
@@ -58,7 +59,7 @@ def _message(telling: Telling, entry: Entry) -> Sentence:
         after = f"{after}: {reason_in_words(row.reason, telling.figures.language)}"
     token, tone = row.client_token or "", "bad" if state in ("failed", "rejected", "unknown") else ""
     if row.campaign:
-        words = telling.say("sent_by_campaign", campaign=row.campaign, step=row.step)
+        words = telling.say("sent_by_campaign", campaign=isolated(row.campaign), step=isolated(row.step))
     elif token.startswith(WROTE):
         words = telling.say("sent_by_agent")
     else:
@@ -86,14 +87,14 @@ def _response(telling: Telling, entry: Entry) -> Sentence:
     row = entry.row
     words = telling.known(f"response_{row.kind}", row.kind)
     if row.campaign:
-        words = telling.say("about_campaign", what=words, campaign=row.campaign)
+        words = telling.say("about_campaign", what=words, campaign=isolated(row.campaign))
     return Sentence(words, tone="bad" if row.kind in ("opt_out", "complaint") else "", channel=row.channel)
 
 
 def _step(telling: Telling, entry: Entry) -> Sentence:
     row = entry.row
     said = telling.line(Line(row.at, row.event, row.step, row.leg, "", row.detail))
-    return Sentence(telling.say("of_campaign", campaign=row.campaign, what=said), why=row.campaign)
+    return Sentence(telling.say("of_campaign", campaign=isolated(row.campaign), what=said), why=row.campaign)
 
 
 def _consent(telling: Telling, entry: Entry) -> Sentence:
@@ -106,8 +107,8 @@ def _consent(telling: Telling, entry: Entry) -> Sentence:
 def _handoff(telling: Telling, entry: Entry) -> Sentence:
     row, reader = entry.row, telling.figures.reader
     if row.event == NOTE:
-        return Sentence(reader.say("note_by", name=entry.who), clipped(row.text, LONGEST),
-                        link=f"/desk/inbox/{row.conversation_id}")  # fmt: skip
+        by = reader.say("note_by", name=entry.who) if entry.who else reader.say("note")
+        return Sentence(by, clipped(row.text, LONGEST), link=f"/desk/inbox/{row.conversation_id}")
     try:
         words = reader.say(f"event_{row.event}", who=entry.who or reader.say("system"), agent=entry.whom)
     except KeyError:

@@ -117,12 +117,15 @@ async def timeline(
     for kind, source in _SOURCES.items():
         if (filters.kind is not None and kind is not filters.kind) or (filters.channel and kind not in _ON_CHANNELS):
             continue
-        rows, at, id_, channel = source(customer_id)
+        every, at, id_, channel = source(customer_id)
+        rows = every
         if filters.channel and channel is not None:
             rows = rows.where(channel == filters.channel)
         if before is not None:
             rows = rows.where(or_(at < before.at, and_(at == before.at, id_ < before.id)))
-        newest = await connection.execute(rows.order_by(at.desc(), id_.desc()).limit(limit + 1))
+        # which first, by their keys alone: texts are not carried through the sorting of thousands
+        keys = rows.with_only_columns(id_).order_by(at.desc(), id_.desc()).limit(limit + 1)
+        newest = await connection.execute(every.where(id_.in_(keys)))
         found += [Entry(kind, row.id, row.happened_at, row, *_people(row, names)) for row in newest]
     found.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     shown = found[:limit]

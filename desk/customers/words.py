@@ -1,7 +1,7 @@
 """What the card says of a customer, in the reader's language: their time, their language, what they spent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -53,7 +53,7 @@ class Words:
     def purpose(self, purpose: str) -> str:
         """A purpose by its name; a topic by what campaigns call it."""
         if purpose.startswith(TOPIC):
-            return self.say("topic", topic=purpose.removeprefix(TOPIC))
+            return self.say("topic", topic=isolated(purpose.removeprefix(TOPIC)))
         return self.known(f"purpose_{purpose}", purpose)
 
     def reachability(self, reason: str) -> str:
@@ -96,6 +96,12 @@ class Words:
         except ValueError:
             return day
 
+    def attribute(self, value: object) -> str:
+        """A value of the shop's own."""
+        if isinstance(value, bool):
+            return self.say("yes" if value else "no")
+        return self.figures.decimal(value, "#,##0.##") if isinstance(value, int | float) else str(value)
+
     def orders(self, card: Card) -> str:
         """How many, and what they came to."""
         if not card.orders:
@@ -113,8 +119,12 @@ class Words:
         return listed(self.figures.language, where)
 
     def line(self, line: Line) -> str:
-        """A line of a campaign's story."""
-        return in_words(line, self.figures.language)
+        """A line of a campaign's story; what was written by others keeps its own direction."""
+        said = line.kind.partition(".")[0] in ("message", "response") and line.detail
+        shown = replace(
+            line, step=isolated(line.step) if line.step else "", detail=isolated(line.detail) if said else line.detail
+        )
+        return in_words(shown, self.figures.language)
 
     def absence(self, absence: Absence) -> str:
         """Why a campaign did nothing."""

@@ -36,7 +36,7 @@ async def test_the_page_says_who_and_where_and_what(town: Town, enter: Enter) ->
     who, client = await town.vera(), await enter()
     said = await shown(client, who)
     for words in (
-        "Vera Lind", "1017", "15:30 · Asia/Tehran", "Russian", "Riga", "1 · €25.00", "Points 40", "vip True",
+        "Vera Lind", "1017", "15:30 · Asia/Tehran", "Russian", "Riga", "1 · €25.00", "Points 40", "vip yes",
         "vera@example.org", "Agreed: marketing", "Yes!", "+12025550143", "they opted out at the provider",
         "lantern", "W-1", "In no campaign now", "Where is my lantern?", "mailbox full", "likes poems", "Order: €25.00",
         "Changed their own preferences by an operator",
