@@ -11,6 +11,7 @@ from zlib import crc32
 from sqlalchemy import BigInteger, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.topics.reading import TAIL, tail_begins
 from core.machines.conversation import ConversationState
 from storage.intake import storable
 from storage.outbox.columns import table
@@ -46,10 +47,12 @@ async def wish(store: Store, groups: Sequence[str], now: datetime) -> int:
     )
     async with store.read() as connection:
         rows = (await connection.execute(missing)).all()
+        begins = {row.id: await tail_begins(connection, row.id, row.customer_id, TAIL) for row in rows}
     if rows:
         made = [
             DeskTopic(
-                conversation_id=row.id, customer_id=row.customer_id, chat_id=group_of(row.id, groups), created_at=now
+                conversation_id=row.id, customer_id=row.customer_id, chat_id=group_of(row.id, groups), created_at=now,
+                mirrored=begins[row.id],
             ).model_dump()
             for row in rows
         ]  # fmt: skip

@@ -18,7 +18,7 @@ import structlog
 from bot.topics import keeping
 from bot.topics.hearing import thread_key
 from bot.topics.keeping import GAP, STAFFED
-from bot.topics.reading import Found, entries_after, tail_begins
+from bot.topics.reading import TAIL, Found, entries_after, tail_begins
 from bot.topics.wording import FULL, Shown, shown, topic_name
 from campaigns.composing.files import read_contents
 from campaigns.live import workspace_config
@@ -34,8 +34,6 @@ from storage.store import Store
 
 log = structlog.get_logger(__name__)
 
-TAIL = 15
-"""Entries that a new topic begins with."""
 OVERLAP = timedelta(seconds=5)
 """Rows of another process may become visible so much later than younger ones."""
 PAUSE_SECONDS, FAULT_SECONDS = 5.0, 60.0
@@ -179,8 +177,7 @@ class TopicDesk:
             raise
         async with self._store.read() as connection:
             begins = await tail_begins(connection, id_, held.customer_id, TAIL)
-        # what never stood in a topic is in the tail, however much it is
-        mirrored = min(begins, held.mirrored) if held.mirrored else begins
+        mirrored = min(begins, held.mirrored)  # what came since the wish, or never stood in a topic, is not left out
         told = catalogue.text(locale, "desk.topics_twice") + GAP if held.making else ""
         await keeping.change(
             self._store, id_, thread_id=thread, making=False, closed=False, mirrored=mirrored, recent=[],

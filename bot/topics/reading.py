@@ -21,6 +21,8 @@ from storage.tables import Agent, ConversationEvent, Message
 
 _MESSAGES, _EVENTS, _AGENTS = table(Message), table(ConversationEvent), table(Agent)
 AT_ONCE = 100
+TAIL = 15
+"""Entries that a new topic begins with; what came since it was wished for comes too, however much it is."""
 MOST_FILES = 10
 QUOTE_LENGTH = 80
 _GHOSTS = (MessageState.CANCELLED, MessageState.SKIPPED)

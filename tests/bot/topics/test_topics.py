@@ -253,3 +253,14 @@ def test_several_groups_share_the_conversations() -> None:
     parts = [keeping.group_of(f"conversation{number}", groups) for number in range(300)]
     assert all(parts.count(group) > 60 for group in groups)
     assert parts == [keeping.group_of(f"conversation{number}", groups) for number in range(300)]
+
+
+async def test_what_came_while_no_topic_could_be_made_is_in_it(staffed: Staffed) -> None:
+    id_ = await staffed.desk.waiting()
+    staffed.waits = [60.0]
+    await staffed.in_step()
+    for number in range(30):  # more than the tail of an older conversation
+        await staffed.customer_writes(id_, f"line {number}.")
+    staffed.time += 61
+    await staffed.in_step()
+    assert all(f"line {number}." in staffed.group.text() for number in range(30))
