@@ -254,3 +254,22 @@ async def test_a_handoff_holds_the_campaign_until_a_day_after_it_was_resolved(sh
     assert [event for event in events if event.startswith(("LiveChat", "SendDeferred"))] == [
         "LiveChatOpened", "LiveChatEnded", "SendDeferred",
     ]  # fmt: skip
+
+
+async def test_what_a_chat_held_for_too_long_is_not_sent_after_it(shop: Shop) -> None:
+    await shop.begin(HandoffStep(id="desk", note="call them"), WaitStep(id="rest", period=Period(1, "h")), SEND)
+    await shop.run()
+    await shop.carry_out(**{HANDOFF: Handoffs(shop.store, shop.clock)})
+    shop.clock.advance_to(NOW + timedelta(hours=1))
+    await shop.run()
+    resolved = NOW + 3 * DAY
+    async with shop.store.write() as connection:
+        await connection.execute(
+            update(table(Conversation)).values(state=ConversationState.RESOLVED, resolved_at=resolved, agent="vera")
+        )
+    shop.clock.advance_to(resolved)
+    assert await release_held(shop.store, resolved) == 1
+    await shop.run()
+    assert [row for row in await shop.rows(Message) if row.direction == "out"] == []
+    lines = [(row.event, row.detail) for row in await shop.rows(EnrolmentHistory)]
+    assert lines[-3:] == [("LiveChatEnded", ""), ("SendSkipped", "past its expires"), ("StepsExhausted", "")]
