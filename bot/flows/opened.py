@@ -21,6 +21,7 @@ from campaigns.running.commands import Finish, OpenCommand
 from campaigns.starting.entry import MISFIRE
 from campaigns.versions import definitions
 from core.clock import Clock
+from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
 from core.messages import EMAIL
 from core.statuses import SENT
@@ -28,11 +29,11 @@ from storage.given import IDS, given_ids
 from storage.outbox.columns import opens_flow, table
 from storage.statements import lock_customers
 from storage.store import Store
-from storage.tables import FlowRun, Message
+from storage.tables import Enrolment, FlowRun, Message
 
 log = structlog.get_logger(__name__)
 
-_MESSAGES, _RUNS = table(Message), table(FlowRun)
+_MESSAGES, _RUNS, _ENROLMENTS = table(Message), table(FlowRun), table(Enrolment)
 _OUT = SENT - {MessageState.FAILED}
 _PLANNED_BEFORE = timedelta(days=31)
 """How long before it is out such a message may have been planned."""
@@ -52,17 +53,20 @@ def _opening() -> Any:
     begun = exists(select(_RUNS.c.id).where(_RUNS.c.message_id == _MESSAGES.c.id))
     return select(
         _MESSAGES.c.id, _MESSAGES.c.customer_id, _MESSAGES.c.identity_id, _MESSAGES.c.channel, _MESSAGES.c.version,
-        _MESSAGES.c.step,
+        _MESSAGES.c.step, _MESSAGES.c.enrolment_id,
     ).where(
         _MESSAGES.c.direction == "out", _MESSAGES.c.state.in_(_OUT), opens_flow(_MESSAGES), ~begun
     )  # fmt: skip
 
 
 async def begin_opened(connection: AsyncConnection, message: Any, now: datetime, answers: Answers) -> bool:
-    """Begin the flow behind a campaign's message; False where its version is not kept, or a person has the customer.
+    """Begin the flow behind a campaign's message; False where a person has the customer, or they left the campaign.
 
     Whatever other flow runs is over: this one asked last. The customer is locked.
     """
+    left = await connection.scalar(select(_ENROLMENTS.c.state).where(_ENROLMENTS.c.id == message.enrolment_id))
+    if left is EnrolmentState.EXITED:  # they said stop, or the campaign was stopped
+        return False
     known = await definitions(connection, [message.version])
     step = known[message.version].send_step(message.step) if message.version in known else None
     if step is None or step.flow is None:

@@ -261,7 +261,7 @@ class _Loader:
         if folder and not own:
             return []
         self._alias.update({f"{template}/{below.rpartition('/')[2]}": below for _, below in own})
-        words = own_texts(found, [below for _, below in own])
+        words = own_texts(found, [below for _, below in own], self._channels)
         self._words.update({f"{template}/{file}": text for file, text in words.items()})
         files = [*(below.rpartition("/")[2] for _, below in own), *words]
         return [(parts[0], f"{template}/{file}") for file in files if (parts := file_parts(file)) is not None]

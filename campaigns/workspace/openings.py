@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from campaigns.definition import CampaignDefinition, FlowStep, FlowVersion, SendStep
 from campaigns.templates.sources import MESSAGE, file_parts
+from core.messages import EMAIL
 from core.reading.problems import Problems
 
 _SIGN, _AND = "@", "+"
@@ -39,14 +40,28 @@ def opened_by(template: str) -> tuple[str, str]:
     return flow, folder
 
 
-def own_texts(found: Opening, files: Iterable[str]) -> dict[str, str]:
-    """The flow's words by file name, without those of channels on which the folder's ``files`` speak."""
+def own_texts(found: Opening, files: Iterable[str], channels: Iterable[str]) -> dict[str, str]:
+    """The flow's words by file name, without those of channels on which the folder's ``files`` speak in any language.
+
+    What speaks on every channel becomes, beside such files, a text for each of the other ``channels``.
+    """
     taken = {parts[0] for file in files if (parts := file_parts(file))}
-    return {
-        file: text
-        for file, text in found.texts.items()
-        if (parts := file_parts(file)) and parts[0] not in taken and not (parts[0] != MESSAGE and MESSAGE in taken)
-    }
+    if not taken:
+        return dict(found.texts)
+    texts = {file: parts for file in found.texts if (parts := file_parts(file))}
+    own = {parts[0] for parts in texts.values()}
+    left = [] if MESSAGE in taken else [channel for channel in channels if channel not in taken | own]
+    made = {file: found.texts[file] for file, parts in texts.items() if parts[0] not in {*taken, MESSAGE}}
+    for file, parts in texts.items():
+        if parts[0] == MESSAGE:
+            made |= {f"{channel}{file.removeprefix(MESSAGE)}": _for(channel, found.texts[file]) for channel in left}
+    return {} if MESSAGE in taken else made
+
+
+def _for(channel: str, text: str) -> str:
+    """A text for one channel: a subject is for letters only."""
+    lines = text.split("\n")
+    return text if channel == EMAIL else "\n".join(line for line in lines if not line.startswith("subject: "))
 
 
 def told_of(found: Problems, file: str, lines: Mapping[str, int], problems: Problems) -> None:
