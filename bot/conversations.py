@@ -262,6 +262,8 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
         "from": inbound.sender.value,
         "name": clipped(inbound.sender_name, 200),
         "message_id": clipped(inbound.message_id, LONGEST_SUBJECT),
+        "in_reply_to": clipped(inbound.in_reply_to, LONGEST_SUBJECT),
+        "replaces": clipped(inbound.replaces, LONGEST_SUBJECT),
         "button": clipped(inbound.button, 200),
         "automatic": clipped(inbound.automatic, 200),
         "sent_raw": clipped(inbound.sent_raw, 100),
@@ -273,5 +275,3 @@ def _noted(inbound: InboundMessage) -> dict[str, Any]:
         ],
     }
     return {name: storable(value) for name, value in noted.items() if value}
-        "in_reply_to": clipped(inbound.in_reply_to, LONGEST_SUBJECT),
-        "replaces": clipped(inbound.replaces, LONGEST_SUBJECT),
