@@ -12,7 +12,7 @@ from core.actors import Actor
 from core.errors import Refused
 from desk.access import second_factor
 from desk.access.agents import note
-from desk.access.locking import count_wrong
+from desk.access.locking import admit, forgive, locked_by
 from desk.access.passwords import matches
 from desk.access.second_factor import Sealer
 from storage.outbox.columns import table
@@ -41,18 +41,18 @@ async def prove(store: Store, agent_id: str, password: str, now: datetime) -> No
         WrongPassword: it is another.
         Locked: there were too many wrong ones; whether this one is right is not told.
     """
-    async with store.read() as connection:
-        kept = (await connection.execute(select(_AGENTS).where(_AGENTS.c.id == agent_id))).first()
-    if kept is not None and kept.locked_until is not None and kept.locked_until > now:
+    async with store.write() as connection:
+        admitted = await admit(connection, agent_id, now)
+        kept = await connection.scalar(select(_AGENTS.c.password).where(_AGENTS.c.id == agent_id)) if admitted else ""
+    if not admitted:
         raise Locked("too many wrong passwords; wait a while")
-    right = await matches(password, kept.password if kept is not None else "")
+    right = await matches(password, kept or "")
     async with store.write() as connection:
         if right:
-            cleared = update(_AGENTS).where(_AGENTS.c.id == agent_id, _AGENTS.c.wrong_passwords > 0)
-            await connection.execute(cleared.values(wrong_passwords=0, locked_until=None))
+            await forgive(connection, agent_id)
             return
-        until = await count_wrong(connection, agent_id, now)
-    if until is not None:
+        locked = await locked_by(connection, agent_id, now)
+    if locked:
         raise Locked("too many wrong passwords; wait a while")
     raise WrongPassword("this is not your password")
 

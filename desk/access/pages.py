@@ -1,11 +1,13 @@
 """The sign-in page, and out again."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from core.agents import Presence
-from core.clock import machine_now
+from core.clock import machine_now, uptime
 from core.errors import StoreUnavailable
 from desk.access import sessions
 from desk.access.sessions import LONGEST, SignedIn
@@ -16,6 +18,8 @@ from desk.rendering import page
 from storage.store import Store
 
 LONGEST_FIELD = 400
+WRONG_SECONDS = 0.4
+"""How long a wrong answer takes, whatever was wrong: who is known here cannot be told by the clock."""
 
 
 class Door:
@@ -47,6 +51,7 @@ class Door:
             return PlainTextResponse("this request does not come from the desk", 403)
         async with request.form(max_files=0, max_fields=10) as form:
             given = {name: str(form.get(name, ""))[:LONGEST_FIELD] for name in ("email", "password", "code")}
+        began = uptime()
         try:
             brand = (await self._guard.workspace()).brand.name
             tried = await self._entrance.sign_in(
@@ -58,10 +63,10 @@ class Door:
                     await set_presence(connection, tried.agent_id, Presence.ONLINE, seen_at=machine_now())
         except StoreUnavailable:
             return busy(request)
+        if tried.answer is Answer.WRONG:
+            await asyncio.sleep(max(0.0, began + WRONG_SECONDS - uptime()))
         if tried.answer is not Answer.IN:
-            status = (
-                429 if tried.answer is Answer.LOCKED else 401 if tried.answer in (Answer.WRONG, Answer.OVER) else 200
-            )
+            status = 200 if tried.answer is Answer.CODE else 401
             return page(
                 "sign_in.html", stranger(request), status, brand=brand, answer=tried.answer.value,
                 email=given["email"],

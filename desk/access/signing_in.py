@@ -1,6 +1,7 @@
 """Signing in: a password, then a second factor where there is one. Wrong ones lock the account for a while.
 
-What is answered does not tell whether an address is known: nobody's password takes as long to be wrong.
+What is answered does not tell whether an address is known: nobody's password takes as long to be wrong, and so does one
+that is tried while the account is locked.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.actors import Actor
 from core.ids import new_id
 from desk.access import second_factor
-from desk.access.locking import count_wrong
+from desk.access.locking import admit, locked_by, take_back
 from desk.access.passwords import matches
 from desk.access.sessions import open_session
 from storage.outbox.columns import table
@@ -28,8 +29,7 @@ class Answer(StrEnum):
     """What became of a try."""
 
     IN = "in"
-    WRONG = "wrong"  # address, password or code
-    LOCKED = "locked"  # too many wrong ones: later again
+    WRONG = "wrong"  # address, password or code, or there were too many wrong ones: later again
     OVER = "over"  # the password is right, but was lent and ran out
     CODE = "code"  # the password is right, a code is asked for
 
@@ -41,7 +41,6 @@ class Tried:
     answer: Answer
     agent_id: str = ""
     token: str = ""
-    until: datetime | None = None
     lent: bool = False
     """Whether the password is somebody else's: they choose their own now."""
 
@@ -56,21 +55,26 @@ class Entrance:
     async def sign_in(self, email: str, password: str, code: str, *, browser: str, now: datetime) -> Tried:
         """One try. ``now`` is machine time; ``browser`` is written down with the session."""
         agents = select(_AGENTS).where(_AGENTS.c.email == email.strip().casefold(), _AGENTS.c.disabled_at.is_(None))
-        async with self._store.read() as connection:
+        async with self._store.write() as connection:
             row = (await connection.execute(agents)).first()
-        if row is not None and row.locked_until is not None and row.locked_until > now:
-            return Tried(Answer.LOCKED, until=row.locked_until)
-        right = await matches(password, row.password if row is not None else "")
-        if row is None:
+            admitted = row is not None and await admit(connection, row.id, now)
+        right = await matches(password, row.password if row is not None and admitted else "")
+        if row is None or not admitted:
             return Tried(Answer.WRONG)
-        if not right:
-            return await self._wrong(row.id, now)
-        if row.password_until is not None and row.password_until <= now:
-            return Tried(Answer.OVER)
-        if row.totp and not code.strip():
-            return Tried(Answer.CODE, row.id)
-        tried = await self._enter(row, code, browser, now)
-        return tried or await self._wrong(row.id, now)
+        tried = await self._admitted(row, code, browser, now) if right else None
+        if tried is None:
+            async with self._store.write() as connection:
+                await locked_by(connection, row.id, now)
+        return tried or Tried(Answer.WRONG)
+
+    async def _admitted(self, row: Any, code: str, browser: str, now: datetime) -> Tried | None:
+        """What a right password leads to; None where the second factor is not."""
+        over = row.password_until is not None and row.password_until <= now
+        if not over and (not row.totp or code.strip()):
+            return await self._enter(row, code, browser, now)
+        async with self._store.write() as connection:
+            await take_back(connection, row.id)
+        return Tried(Answer.OVER) if over else Tried(Answer.CODE, row.id)
 
     async def _enter(self, row: Any, code: str, browser: str, now: datetime) -> Tried | None:
         """A session for whose password is right; None where the second factor is not."""
@@ -99,13 +103,6 @@ class Entrance:
             token = await open_session(connection, row.id, browser, now)
             await self._note(connection, row.id, "sign in" if recovery is None else "sign in by recovery code", now)
         return Tried(Answer.IN, row.id, token, lent=row.password_until is not None)
-
-    async def _wrong(self, agent_id: str, now: datetime) -> Tried:
-        async with self._store.write() as connection:
-            until = await count_wrong(connection, agent_id, now)
-        if until is None:
-            return Tried(Answer.WRONG)
-        return Tried(Answer.LOCKED, until=until)
 
     async def _note(self, connection: AsyncConnection, agent_id: str, action: str, now: datetime) -> None:
         await connection.execute(

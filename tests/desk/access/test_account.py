@@ -143,7 +143,7 @@ async def test_wrong_passwords_on_ones_own_page_lock_the_account_too(store: Stor
         await account.prove(store, id_, "guess", NOW)
     with pytest.raises(account.Locked):
         await account.prove(store, id_, PASSWORD, NOW)
-    assert (await tried(store)).answer is Answer.LOCKED, "the door is locked as well"
+    assert (await tried(store)).answer is Answer.WRONG, "the door is locked as well"
     assert (await audited(store))[-1] == "locked out"
     await account.prove(store, id_, PASSWORD, NOW + FIRST_LOCK)
 

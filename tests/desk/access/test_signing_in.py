@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.actors import Actor
 from core.agents import Role
 from core.errors import Refused
 from core.machines.conversation import ConversationState
-from desk.access import second_factor, sessions
+from desk.access import second_factor, sessions, signing_in
 from desk.access.agents import add_agent, change, disable, set_password
 from desk.access.locking import FIRST_LOCK, TRIES
 from desk.access.sessions import IDLE, LONGEST
 from desk.access.signing_in import Answer, Entrance, Tried
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import AgentSession, Audit, Conversation, Customer
+from storage.tables import Agent, AgentSession, Audit, Conversation, Customer
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 OPERATOR = Actor("operator", "vera")
@@ -66,13 +66,56 @@ async def test_wrong_ones_are_answered_alike(store: Store, who: str) -> None:
 
 async def test_many_wrong_ones_lock_for_a_while(store: Store) -> None:
     await ann(store)
-    answers = [(await tried(store, "guess")).answer for _ in range(TRIES)]
-    assert answers == [Answer.WRONG] * (TRIES - 1) + [Answer.LOCKED]
-    assert (await tried(store)).answer is Answer.LOCKED, "the right one, too"
+    assert {(await tried(store, "guess")).answer for _ in range(TRIES)} == {Answer.WRONG}
+    assert (await tried(store)).answer is Answer.WRONG, "the right one, too, and nobody is told why"
     later = NOW + FIRST_LOCK
-    again = await tried(store, "guess", now=later)
-    assert again.until == later + 2 * FIRST_LOCK, "each lock is longer"
+    assert (await tried(store, "guess", now=later)).answer is Answer.WRONG
+    assert (await tried(store, now=later + FIRST_LOCK)).answer is Answer.WRONG, "each lock is longer"
     assert (await tried(store, now=later + 2 * FIRST_LOCK)).answer is Answer.IN
+
+
+async def test_any_number_of_guesses_are_ten_in_a_quarter_of_an_hour(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the same moment or one after another: what is tried is counted before it is looked at."""
+    id_ = await ann(store)
+    looked_at: list[str] = []
+
+    async def looked(password: str, kept: str) -> bool:
+        if kept:
+            looked_at.append(password)
+        return False
+
+    monkeypatch.setattr(signing_in, "matches", looked)
+    for minute in range(15):
+        at = NOW + timedelta(minutes=minute)
+        for _ in range(2):
+            guesses = (tried(store, f"guess {number}", now=at) for number in range(20))
+            assert {one.answer for one in await asyncio.gather(*guesses)} == {Answer.WRONG}
+    assert TRIES <= len(looked_at) <= 10
+    async with store.read() as connection:
+        row = (await connection.execute(select(table(Agent)).where(table(Agent).c.id == id_))).one()
+    assert row.locked_until is not None
+    assert row.wrong_passwords == len(looked_at)
+
+
+async def test_a_missing_code_is_no_wrong_try_and_forgives_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = await ann(store)
+    sealed = second_factor.Sealer(SECRET).sealed(second_factor.new_key())
+    async with store.write() as connection:
+        await connection.execute(update(table(Agent)).where(table(Agent).c.id == id_).values(totp=sealed))
+
+    async def right(password: str, kept: str) -> bool:
+        return bool(kept) and password == PASSWORD
+
+    monkeypatch.setattr(signing_in, "matches", right)
+    for _ in range(3 * TRIES):
+        assert (await tried(store)).answer is Answer.CODE
+    for number in range(TRIES):
+        assert (await tried(store, code="000000")).answer is Answer.WRONG
+        if number < TRIES - 1:
+            assert (await tried(store)).answer is Answer.CODE
+    assert (await tried(store)).answer is Answer.WRONG, "who knows the password guesses no more codes than others"
 
 
 async def test_a_second_factor_is_asked_for_and_good_once(store: Store) -> None:
