@@ -45,6 +45,7 @@ async def wish(store: Store, groups: Sequence[str], now: datetime) -> int:
         )
         .limit(AT_ONCE)
     )
+    await _move(store, groups)
     async with store.read() as connection:
         rows = (await connection.execute(missing)).all()
         begins = {row.id: await tail_begins(connection, row.id, row.customer_id, TAIL) for row in rows}
@@ -59,6 +60,19 @@ async def wish(store: Store, groups: Sequence[str], now: datetime) -> int:
         async with store.write() as connection:
             await insert_missing(connection, TOPICS, made)
     return len(rows)
+
+
+async def _move(store: Store, groups: Sequence[str]) -> None:
+    """Topics of open chats in a group that is not ours any more are wished for elsewhere."""
+    staffed = exists().where(
+        _CONVERSATIONS.c.id == TOPICS.c.conversation_id, _CONVERSATIONS.c.state.in_(sorted(STAFFED))
+    )
+    strayed = select(TOPICS.c.conversation_id).where(TOPICS.c.chat_id.not_in(sorted(groups)), staffed).limit(AT_ONCE)
+    async with store.read() as connection:
+        ids = list(await connection.scalars(strayed))
+    for id_ in ids:
+        elsewhere = {"chat_id": group_of(id_, groups), "thread_id": None, "making": False, "closed": False}
+        await change(store, id_, **elsewhere)
 
 
 async def due(connection: AsyncConnection, groups: Collection[str]) -> Sequence[Any]:

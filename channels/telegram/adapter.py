@@ -130,10 +130,29 @@ class TelegramAdapter:
         found, failure = await self._ask("getMe")
         if failure is None:
             mode = self._settings.mode
-            return f"{self._dialect.title} bot @{text(mapping(found).get('username'))} answers ({mode})"
+            desks = await self._check_desks()
+            return f"{self._dialect.title} bot @{text(mapping(found).get('username'))} answers ({mode}){desks}"
         if isinstance(failure, ChannelFault):
             raise failure
         raise ConfigurationError(f"{self._dialect.title} at {self._settings.address} does not answer: {failure}")
+
+    async def _check_desks(self) -> str:
+        """The desk's groups in words.
+
+        Raises:
+            ConfigurationError: there is one whose topics the bot cannot keep.
+        """
+        forum, titles, problems = self.forum(), [], []
+        for chat in sorted(self.desk_groups):
+            try:
+                title, problem = await forum.examine(chat, self.scope)
+            except SendFailure as failure:
+                title, problem = chat, f"the group {chat} cannot be looked at: {failure}"
+            titles.append(title)
+            problems += [problem] if problem else []
+        if problems:
+            raise ConfigurationError("desk_groups: " + "; ".join(problems))
+        return f"; keeps topics in {', '.join(titles)}" if titles else ""
 
     async def poll(self, cursor: dict[str, object]) -> tuple[list[RawInbound], dict[str, object]]:
         """Updates after ``cursor``; they are confirmed to Telegram by the next call, which carries the new one.

@@ -9,7 +9,7 @@ from typing import Any
 
 from channels.telegram.calls import Call
 from channels.telegram.formatting import entities_of
-from channels.telegram.plain import mapping, number
+from channels.telegram.plain import mapping, number, text
 from channels.telegram.splitting import Part, split
 from core.errors import ChannelFault, PermanentFailure, PermanentKind, SendFailure
 from core.messages import Attachment, Span
@@ -101,6 +101,30 @@ class Forum:
             SendFailure, ChannelFault: as an adapter's ``send``.
         """
         await self._call("reopenForumTopic", chat, {"message_thread_id": thread})
+
+    async def examine(self, chat: str, bot_id: str) -> tuple[str, str]:
+        """(the group's title, what a person has to change so that its topics can be kept; empty where nothing is).
+
+        Raises:
+            SendFailure, ChannelFault: nobody answers, or not to this bot.
+        """
+        where = {"chat_id": int(chat)}
+        found, failure = await self._ask(Call("getChat", where))
+        if isinstance(failure, PermanentFailure):
+            return chat, f"the bot does not see the group {chat} ({failure}); add it there as an administrator"
+        if failure is not None:
+            raise failure
+        group = mapping(found)
+        title = f"{text(group.get('title')) or 'group'} ({chat})"
+        if group.get("is_forum") is not True:
+            return title, f"{title} has no topics; switch Topics on in the group's settings"
+        found, failure = await self._ask(Call("getChatMember", where | {"user_id": int(bot_id)}))
+        if failure is not None and not isinstance(failure, PermanentFailure):
+            raise failure
+        me = mapping(found)
+        if text(me.get("status")) == "creator" or me.get("can_manage_topics") is True:
+            return title, ""
+        return title, f"the bot may not manage topics in {title}; make it an administrator with the right Manage Topics"
 
     async def _call(
         self, method: str, chat: str, fields: dict[str, Any], files: dict[str, Attachment] | None = None

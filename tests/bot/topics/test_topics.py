@@ -264,3 +264,15 @@ async def test_what_came_while_no_topic_could_be_made_is_in_it(staffed: Staffed)
     staffed.time += 61
     await staffed.in_step()
     assert all(f"line {number}." in staffed.group.text() for number in range(30))
+
+
+async def test_a_group_that_is_taken_out_leaves_its_open_chats_to_the_others(staffed: Staffed) -> None:
+    id_ = await opened(staffed)
+    other = "-1002"
+    desk = staffed.mirror(other)
+    await staffed.customer_writes(id_, "Hello?")
+    for _ in range(3):
+        await desk.run_once()
+    assert staffed.group.chats == {1: GROUP, 2: other}
+    assert "Where is my book?" in staffed.group.text(2)
+    assert "Hello?" in staffed.group.text(2)
