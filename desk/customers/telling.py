@@ -48,8 +48,8 @@ class Telling(Words):
 
 def _message(telling: Telling, entry: Entry) -> Sentence:
     row, content = entry.row, entry.row.content or {}
-    said = row.subject or str(content.get("subject", "")) or row.body or str(content.get("text", ""))
-    quote = clipped(" ".join(said.split()), LONGEST)
+    parts = (row.subject or str(content.get("subject", "")), row.body or str(content.get("text", "")))
+    quote = clipped(" · ".join(" ".join(part.split()) for part in parts if part), LONGEST)
     link = f"/desk/inbox/{row.conversation_id}" if row.conversation_id else ""
     if row.direction == "in":
         return Sentence(telling.say("wrote"), quote, channel=row.channel, link=link)

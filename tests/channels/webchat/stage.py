@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -141,14 +141,16 @@ class Window:
 
 
 @asynccontextmanager
-async def set_stage(store: Store, folder: Path, **options: str) -> AsyncIterator[Stage]:
-    """A service that serves a web chat until the block ends."""
+async def set_stage(
+    store: Store, folder: Path, *, beside: Mapping[str, dict[str, str]] | None = None, **options: str
+) -> AsyncIterator[Stage]:
+    """A service that serves a web chat until the block ends, and what is ``beside`` it: settings by channel."""
     settings = Settings(
         data_dir=folder, secret="x" * 40, clock="virtual", now=START, host="127.0.0.1", port=0,
         public_url="http://127.0.0.1", backup_before_migration=False,
     )  # fmt: skip
     chat = {"origins": SHOP, "identity_secret": SECRET, **options}
-    configuration = Configuration(settings, {"webchat": chat})
+    configuration = Configuration(settings, {"webchat": chat, **(beside or {})})
     async with running_service(configuration, store) as service:
         assert isinstance(service.clock, VirtualClock)
         async with serving(make_app(service), "127.0.0.1", 0) as port:
