@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -29,8 +29,10 @@ from desk.canned.pages import CannedPages
 from desk.customers.card import card_of
 from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
-from desk.inbox.files import MOST, MOST_REQUEST, attach, chosen, file_of
-from desk.inbox.listing import PAGE, Filters, View, counts, lines, listed
+from desk.inbox.counting import MOST, choices, tallies
+from desk.inbox.files import MOST as MOST_FILES
+from desk.inbox.files import MOST_REQUEST, attach, chosen, file_of
+from desk.inbox.listing import Filters, View, lines, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
 from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
@@ -77,7 +79,7 @@ class InboxPages:
             Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
             Route("/inbox/{id}/files/{message}/{place:int}", page_of(self._file), methods=["GET"]),
             Route("/inbox/{id}/mail/{message}", page_of(self._mail), methods=["GET"]),
-            *(Route(f"/inbox/{{id}}/{name}", page_of(_acting(act)), methods=["POST"]) for name, act in acts.items()),
+            *(Route(f"/inbox/{{id}}/{name}", page_of(self._acting(act)), methods=["POST"]) for name, act in acts.items()),
         ]
 
     async def reader(self, me: SignedIn) -> Reader:
@@ -88,7 +90,7 @@ class InboxPages:
         return RedirectResponse("/desk/inbox", 303)
 
     async def _inbox(self, request: Request, me: SignedIn) -> Response:
-        filters = _filters(request)
+        filters = Filters.of(request.query_params)
         open_id = request.path_params.get("id", "")
         shown = await self._opened(open_id, me) if open_id else None
         workspace = await self._guard.workspace()
@@ -96,20 +98,22 @@ class InboxPages:
         if open_id and shown is None:
             return page("lost.html", reader, 404, brand=brand, why="lost_why", room="inbox")
         async with self._store.read() as connection:
-            found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
+            found, numbers = await listed(connection, filters, me.id), await tallies(connection)
         return page(
-            "inbox/page.html", reader, brand=brand, me=me, filters=filters, lines=found, counts=numbers,
-            views=View, now=self._clock.now(), more=len(found) == PAGE, open=shown,
+            "inbox/page.html", reader, brand=brand, me=me, filters=filters, lines=found, counts=numbers.counts(me.id),
+            choices=choices(filters, numbers.facets(me.id)), views=View, most=MOST, now=self._clock.now(),
+            more=filters.after(found), open=shown,
         )  # fmt: skip
 
     async def _list(self, request: Request, me: SignedIn) -> Response:
-        filters = _filters(request)
+        filters = Filters.of(request.query_params)
         async with self._store.read() as connection:
-            found, numbers = await listed(connection, filters, me.id), await counts(connection, me.id)
+            found, numbers = await listed(connection, filters, me.id), await tallies(connection)
         html = rendered(
-            "inbox/list.html", await self.reader(me), lines=found, filters=filters, more=len(found) == PAGE, open=None
+            "inbox/list.html", await self.reader(me), lines=found, filters=filters, more=filters.after(found), open=None
         )
-        return JSONResponse({"html": html, "counts": numbers}, headers=dict(HEADERS))
+        told = {"html": html, "counts": numbers.counts(me.id), "facets": numbers.facets(me.id)}
+        return JSONResponse(told, headers=dict(HEADERS))
 
     async def _thread(self, request: Request, me: SignedIn) -> Response:
         """Entries before or after one, as HTML; none given: the newest."""
@@ -191,7 +195,7 @@ class InboxPages:
 
     async def _note(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         if await chosen(form):
-            raise Refused("a note carries no files")
+            raise Refused("a note carries no files", name="note_files")
         async with self._store.write() as connection:
             await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
         return self._done(request, id_)
@@ -283,7 +287,7 @@ def _acting(
         length = request.headers.get("content-length", "")
         if not length.isdigit() or int(length) > MOST_REQUEST:  # files are written down while they come: bounded before
             return JSONResponse({"error": "refused", "words": "these files are too large"}, 413, headers=dict(HEADERS))
-        async with request.form(max_files=MOST + 1, max_fields=MAX_FIELDS) as form:
+        async with request.form(max_files=MOST_FILES + 1, max_fields=MAX_FIELDS) as form:
             try:
                 return await act(request, me, id_, form)
             except (NotYours, IllegalTransition) as error:
@@ -294,24 +298,6 @@ def _acting(
                 return JSONResponse({"error": "lost", "words": str(error)}, 404, headers=dict(HEADERS))
 
     return acted
-
-
-def _filters(request: Request) -> Filters:
-    asked = request.query_params
-    view = asked.get("view", "")
-    at, _, id_ = asked.get("before", "").partition("~")
-    before = None
-    if is_id(id_):
-        try:
-            before = (datetime.fromisoformat(at), id_)
-        except ValueError:
-            before = None
-    return Filters(
-        View(view) if view in set(View) else View.OPEN,
-        asked.get("channel", "")[:40],
-        asked.get("queue", "")[:64],
-        before,
-    )
 
 
 def _actor(me: SignedIn) -> Actor:

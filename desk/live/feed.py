@@ -7,32 +7,34 @@ remembered. A nudge makes the next look come at once; without one it comes by it
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import machine_now
 from core.errors import StoreUnavailable
 from core.ids import id_floor
-from core.machines.conversation import ConversationState
 from core.wakeup import DESK, Wakeup
-from desk.inbox.listing import Line, View, lines, shows
+from desk.inbox.counting import Tallies, tallies
+from desk.inbox.listing import Line, View, lines
 from desk.rendering import Reader, rendered
 from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Conversation, ConversationEvent, Message
+from storage.tables import ConversationEvent, Message
 
 log = structlog.get_logger(__name__)
 
-_CONVERSATIONS, _MESSAGES, _EVENTS = table(Conversation), table(Message), table(ConversationEvent)
+_MESSAGES, _EVENTS = table(Message), table(ConversationEvent)
 LOOK_SECONDS = 1.0
-PAUSE_SECONDS = 0.1
-"""Between two looks, however many nudges come: many changes are one look."""
+PAUSE_SECONDS = 0.25
+"""Between two looks, however many nudges come: many changes are one look, and one frame a page."""
 OVERLAP = timedelta(seconds=10)
 AT_ONCE = 5000
 """News that one look takes; after more than that, as after an hour without the store, pages read everything anew."""
@@ -41,31 +43,40 @@ REMEMBERED = 4 * AT_ONCE
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one look found: changed conversations as they are now, how many there are by state and agent.
+    """What one look found: changed conversations as they are now, and what the views have.
 
     ``whole``: nothing more was new than one look takes.
     """
 
     lines: Sequence[Line]
-    loads: Mapping[tuple[ConversationState, str], int]
+    tallies: Tallies
     whole: bool = True
-    _html: dict[tuple[str, Reader], str] = field(default_factory=dict)
+    _rows: dict[Reader, bytes] = field(default_factory=dict)
 
-    def html(self, line: Line, reader: Reader) -> str:
-        """The line as everybody of that language and zone sees it: made once, however many look."""
-        made = self._html.get((line.id, reader))
+    def frame(self, reader: Reader, me: str) -> bytes:
+        """What a page is told, as JSON. The lines are written once for all of that language and zone."""
+        counts = {view.value: number for view, number in self.tallies.counts(me).items()}
+        facets = {view.value: found for view, found in self.tallies.facets(me).items()}
+        own = orjson.dumps({"type": "rows", "counts": counts, "facets": facets})
+        return b'%b,"rows":%b}' % (own[:-1], self._lines(reader))
+
+    def _lines(self, reader: Reader) -> bytes:
+        made = self._rows.get(reader)
         if made is None:
-            made = self._html[line.id, reader] = rendered("inbox/row.html", reader, line=line)
+            made = self._rows[reader] = orjson.dumps([_row(line, reader) for line in self.lines])
         return made
 
     def counts(self, me: str) -> dict[View, int]:
         """The views' numbers for one agent."""
-        found: dict[View, int] = {view: 0 for view in View if view is not View.RESOLVED}
-        for (state, agent), number in self.loads.items():
-            for view in found:
-                if shows(view, state, mine=agent == me):
-                    found[view] += number
-        return found
+        return self.tallies.counts(me)
+
+
+def _row(line: Line, reader: Reader) -> dict[str, Any]:
+    return {
+        "id": line.id, "state": line.state.value, "agent": line.agent, "waiting": line.waiting_since is not None,
+        "channel": line.channel, "queue": line.queue, "priority": str(line.priority),
+        "html": rendered("inbox/row.html", reader, line=line),
+    }  # fmt: skip
 
 
 class Feed:
@@ -120,12 +131,12 @@ class Feed:
             news = await self._news(connection, floor)
             if news:
                 found = await lines(connection, sorted(set(news.values())))
-                loads = await _loads(connection)
+                counted = await tallies(connection)
         self._since = looked_at
         if not news:
             return None
         self._remember(news)
-        return News(found, loads, whole=len(news) < AT_ONCE)
+        return News(found, counted, whole=len(news) < AT_ONCE)
 
     async def _news(self, connection: AsyncConnection, floor: str) -> dict[str, str]:
         """Messages and events that were not told yet, each with its conversation."""
@@ -156,11 +167,3 @@ class Feed:
                 with suppress(asyncio.QueueFull):
                     queue.put_nowait(None)
 
-
-async def _loads(connection: AsyncConnection) -> dict[tuple[ConversationState, str], int]:
-    rows = await connection.execute(
-        select(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent, func.count().label("number"))
-        .where(_CONVERSATIONS.c.state != ConversationState.RESOLVED)
-        .group_by(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent)
-    )
-    return {(row.state, row.agent): int(row.number) for row in rows}

@@ -96,21 +96,7 @@ class LivePages:
             if news is None:
                 await _send(page, {"type": "reload"})
                 continue
-            rows = [
-                {
-                    "id": line.id, "state": line.state.value, "mine": line.agent == page.me.id,
-                    "html": news.html(line, page.reader),
-                }
-                for line in news.lines
-            ]  # fmt: skip
-            await _send(
-                page,
-                {
-                    "type": "rows",
-                    "rows": rows,
-                    "counts": {view.value: number for view, number in news.counts(page.me.id).items()},
-                },
-            )
+            await _send_text(page, news.frame(page.reader, page.me.id).decode())
 
     async def _live(self, page: _Page) -> None:
         """Tell the store that this browser is there."""
@@ -145,10 +131,14 @@ class LivePages:
 
 
 async def _send(page: _Page, said: dict[str, Any]) -> None:
+    await _send_text(page, orjson.dumps(said).decode())
+
+
+async def _send_text(page: _Page, said: str) -> None:
     """A page that takes nothing more ends by itself: its own task notices."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         async with asyncio.timeout(SEND_SECONDS):
-            await page.socket.send_text(orjson.dumps(said).decode())
+            await page.socket.send_text(said)
 
 
 def _read(text: str) -> dict[str, Any] | None:

@@ -32,14 +32,17 @@ function tick() {
 }
 
 // The list. What is new is announced; what is already there changes in its place.
+const mine = (row) => row.agent === list.dataset.mine;
 const views = {
-  mine: (row) => row.state === "assigned" && row.mine,
+  mine: (row) => row.state === "assigned" && mine(row),
   unassigned: (row) => row.state === "queued",
+  waiting: (row) => row.waiting && (row.state === "queued" || row.state === "assigned"),
   open: (row) => row.state === "queued" || row.state === "assigned",
-  snoozed: (row) => row.state === "snoozed" && row.mine,
+  snoozed: (row) => row.state === "snoozed" && mine(row),
   bot: (row) => row.state === "bot",
   resolved: (row) => row.state === "resolved",
 };
+const filtered = (row) => ["channel", "queue", "priority"].every((by) => !list.dataset[by] || list.dataset[by] === row[by]);
 const fresh = document.getElementById("fresh");
 const waiting = new Map();
 
@@ -53,7 +56,7 @@ function rows(news) {
   const lines = list.querySelector(".lines");
   for (const row of news.rows) {
     const shown = document.getElementById(`line-${row.id}`);
-    const belongs = views[list.dataset.view](row);
+    const belongs = views[list.dataset.view](row) && filtered(row);
     if (shown && belongs) shown.replaceWith(element(row.html));
     else if (shown) shown.remove();
     else if (belongs) waiting.set(row.id, row.html);
@@ -62,7 +65,7 @@ function rows(news) {
   // Whoever reads further down is not moved; at the top, what is new comes at once.
   if (list.scrollTop < 40) bring();
   else announce();
-  counts(news.counts);
+  counts(news.counts, news.facets);
   tick();
 }
 
@@ -81,12 +84,26 @@ function announce() {
   fresh.textContent = fresh.dataset.words.replace("#", numbers.format(waiting.size));
 }
 
-function counts(found) {
+// Nobody counts so many: "1,000+".
+const many = (number) => number > 1000 ? `${numbers.format(1000)}+` : numbers.format(number);
+
+function counts(found, facets) {
   for (const [view, number] of Object.entries(found ?? {})) {
     const shown = document.querySelector(`[data-count="${view}"]`);
-    if (shown) shown.textContent = numbers.format(number);
+    if (shown) shown.textContent = many(number);
+  }
+  const here = facets?.[list.dataset.view];
+  if (here) for (const shown of document.querySelectorAll(".facets a")) {
+    const by = shown.closest(".facets").dataset.by;
+    shown.querySelector("b").textContent = many(here[by][shown.dataset.value] ?? 0);
   }
 }
+
+// A chat opens within the view and the filters that it was chosen in.
+list?.addEventListener("click", (event) => {
+  const link = event.target.closest(".line a");
+  if (link) link.search = list.dataset.query;
+}, true);
 
 fresh?.addEventListener("click", () => { list.scrollTop = 0; bring(); });
 list?.addEventListener("scroll", () => { if (list.scrollTop < 5 && waiting.size) bring(); });
@@ -137,13 +154,20 @@ function put(shown, entry) {
   shown.replaceWith(entry);
 }
 
+let headHtml = "";
+
 async function head() {
   const answer = await fetch(`/desk/inbox/${conversation}/head`, part);
   if (!answer.ok) return;
   const { html, token } = await answer.json();
   const here = document.getElementById("here")?.textContent ?? "";
-  document.getElementById("head").innerHTML = html;
-  document.getElementById("here").textContent = here;
+  if (html !== headHtml) { // else a menu that somebody chooses from stays as it is
+    const opened = document.querySelector("#head .menu[open]") !== null;
+    headHtml = html;
+    document.getElementById("head").innerHTML = html;
+    document.getElementById("here").textContent = here;
+    if (opened) document.querySelector("#head .menu").open = true;
+  }
   const fence = composer?.querySelector("[name=token]");
   if (fence) fence.value = token;
   tick();
@@ -209,10 +233,20 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.closest(".acts, .settle")) return;
   event.preventDefault();
+  form.closest(".menu")?.removeAttribute("open");
   const answer = await fetch(form.action, { ...part, method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
   if (answer.status === 401) return location.reload();
   if (!answer.ok) document.getElementById("refused").textContent = (await answer.json()).words ?? "";
   refresh();
+});
+
+// A menu closes by Escape, and by a press beside it.
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
 // The line to the server. After a sleep everything is read again, so nothing depends on what was missed.
@@ -252,15 +286,15 @@ function connect() {
 }
 
 async function reload() {
-  const answer = await fetch(`/desk/inbox/list?view=${list.dataset.view}`, part);
+  const answer = await fetch(`/desk/inbox/list?${list.dataset.query}`, part);
   if (answer.status === 401) return location.reload();
   if (answer.ok) {
-    const { html, counts: found } = await answer.json();
+    const { html, counts: found, facets } = await answer.json();
     waiting.clear();
     announce();
     for (const old of list.querySelectorAll(".lines, .more")) old.remove();
     list.insertAdjacentHTML("beforeend", html);
-    counts(found);
+    counts(found, facets);
   }
   await refresh();
   tick();
@@ -292,6 +326,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (list) {
+  document.querySelector(".views [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   tick();
   setInterval(tick, 15000);
   setInterval(() => {

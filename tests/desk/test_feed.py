@@ -28,7 +28,7 @@ async def test_what_is_new_is_told_once(desk: Desk) -> None:
     assert news.whole
     assert [(line.id, line.state) for line in news.lines] == [(id_, ConversationState.QUEUED)]
     assert news.counts("ann") == {
-        View.MINE: 0, View.UNASSIGNED: 1, View.OPEN: 1, View.SNOOZED: 0, View.BOT: 0,
+        View.MINE: 0, View.UNASSIGNED: 1, View.WAITING: 1, View.OPEN: 1, View.SNOOZED: 0, View.BOT: 0,
     }  # fmt: skip
     assert await feed.look() is None
     async with desk.store.write() as connection:
@@ -46,7 +46,7 @@ async def test_a_look_that_failed_counts_for_nothing(desk: Desk, monkeypatch: py
         raise StoreUnavailable("away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(feeding, "_loads", away)
+        broken.setattr(feeding, "tallies", away)
         with pytest.raises(StoreUnavailable):
             await feed.look()
     news = await feed.look()

@@ -15,7 +15,7 @@ from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
 from core.purposes import Purpose
 from desk.customers.card import card_of
-from desk.inbox.listing import PAGE, Filters, View, counts, listed, shows
+from desk.inbox.listing import Filters, View, listed
 from desk.inbox.thread import entries
 from storage.outbox.columns import table
 from storage.store import Store
@@ -53,33 +53,6 @@ async def heard(desk: Desk, conversation_id: str, identity_id: str, channel: str
 async def taken(desk: Desk, conversation_id: str, agent: str) -> int:
     async with desk.store.write() as connection:
         return await ownership.take(connection, conversation_id, agent, actor=SYSTEM, now=desk.clock.now())
-
-
-async def test_views_show_what_they_say(desk: Desk) -> None:
-    ann, bob = await desk.agent("ann"), await desk.agent("bob")
-    made = {
-        (state, agent): await desk.conversation(state, agent=agent) for state in S for agent in ("", ann, bob)
-    }  # fmt: skip
-    async with desk.store.read() as connection:
-        numbers = await counts(connection, ann)
-        for view in View:
-            found = {line.id for line in await listed(connection, Filters(view), ann)}
-            expected = {
-                id_ for (state, agent), id_ in made.items() if shows(view, state, mine=agent == ann)
-            }  # fmt: skip
-            assert found == expected, view
-            if view is not View.RESOLVED:
-                assert numbers[view] == len(expected)
-        assert len(await listed(connection, Filters(View.MINE), "")) == 0, "nobody holds nothing"
-
-
-async def test_pages_show_everybody_once(desk: Desk) -> None:
-    made = [await desk.conversation(S.BOT) for _ in range(PAGE + 3)]
-    async with desk.store.read() as connection:
-        first = await listed(connection, Filters(View.BOT), "x")
-        rest = await listed(connection, Filters(View.BOT, before=(first[-1].at, first[-1].id)), "x")
-    assert sorted(line.id for line in [*first, *rest]) == sorted(made)
-    assert (len(first), len(rest)) == (PAGE, 3)
 
 
 async def test_thread_holds_every_voice_in_order(desk: Desk) -> None:

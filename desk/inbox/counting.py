@@ -1,0 +1,123 @@
+"""How many conversations each view has, and each of its filters: counted once for everybody who looks."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.machines.conversation import ConversationState
+from desk.inbox.listing import OWN, Filters, View, shows
+from storage.outbox.columns import table
+from storage.tables import Conversation
+
+_CONVERSATIONS = table(Conversation)
+_S = ConversationState
+MOST = 1000
+"""Beyond it people read "1,000+": who has so many does not count them."""
+_LIMIT = 5 * MOST
+"""Conversations of a state that wait and are looked at for their filters."""
+_TEAM = (View.UNASSIGNED, View.WAITING, View.OPEN)
+COUNTED = (View.MINE, *_TEAM, View.SNOOZED, View.BOT)
+Facets = Mapping[str, Mapping[str, int]]
+"""By what (``channel``, ``priority``, ``queue``) and which: how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """So many conversations that have all of this in common."""
+
+    state: ConversationState
+    agent: str
+    waiting: bool
+    channel: str
+    priority: int
+    queue: str
+    number: int
+
+
+class Tallies:
+    """What the views have, for any agent."""
+
+    def __init__(self, groups: Iterable[Group], bot: int) -> None:
+        self._bot = bot
+        self._own: defaultdict[str, list[Group]] = defaultdict(list)
+        team: dict[View, list[Group]] = {view: [] for view in _TEAM}
+        for group in groups:
+            if group.agent:
+                self._own[group.agent].append(group)
+            for view in _TEAM:
+                if shows(view, group.state, mine=False, waiting=group.waiting):
+                    team[view].append(group)
+        self._team = {view: _tally(found) for view, found in team.items()}
+
+    def counts(self, me: str) -> dict[View, int]:
+        """The views' numbers for one agent; those that are over are not counted."""
+        return {view: self._bot if view is View.BOT else self._of(view, me)[0] for view in COUNTED}
+
+    def facets(self, me: str) -> dict[View, Facets]:
+        """The filters' numbers in every view that people work through."""
+        return {view: self._of(view, me)[1] for view in COUNTED if view is not View.BOT}
+
+    def _of(self, view: View, me: str) -> tuple[int, Facets]:
+        if view in OWN:
+            mine = self._own.get(me, ()) if me else ()
+            return _tally([group for group in mine if shows(view, group.state, mine=True, waiting=group.waiting)])
+        return self._team[view]
+
+
+def _tally(groups: Iterable[Group]) -> tuple[int, Facets]:
+    by: dict[str, Counter[str]] = {"channel": Counter(), "priority": Counter(), "queue": Counter()}
+    total = 0
+    for group in groups:
+        total += group.number
+        by["channel"][group.channel] += group.number
+        by["priority"][str(group.priority)] += group.number
+        by["queue"][group.queue] += group.number
+    return total, {name: {value: number for value, number in found.items() if value} for name, found in by.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A filter that may be set, or taken away where it is the ``current`` one: how many it shows, and its address."""
+
+    value: str
+    number: int
+    current: bool
+    address: str
+
+
+def choices(filters: Filters, facets: Mapping[View, Facets]) -> dict[str, list[Choice]]:
+    """The filters of a page, by what they filter; none where there is nothing to choose."""
+    found: dict[str, list[Choice]] = {}
+    for by, numbers in facets.get(filters.view, {}).items():
+        now = getattr(filters, by)
+        current = "" if now is None else str(now)
+        values = sorted({*numbers, *([current] if current else [])}, reverse=by == "priority")
+        if len(values) > 1 or current:
+            found[by] = [
+                Choice(one, numbers.get(one, 0), one == current, filters.address(**{by: "" if one == current else one}))
+                for one in values
+            ]
+    return found
+
+
+async def tallies(connection: AsyncConnection) -> Tallies:
+    """Count once. What people hold is counted whole, what waits and what the bot has up to where nobody counts."""
+    waiting = _CONVERSATIONS.c.waiting_since.is_not(None).label("waiting")
+    common: tuple[Any, ...] = (
+        _CONVERSATIONS.c.state, _CONVERSATIONS.c.agent, waiting, _CONVERSATIONS.c.channel, _CONVERSATIONS.c.priority,
+        _CONVERSATIONS.c.queue,
+    )  # fmt: skip
+    held = select(*common).where(_CONVERSATIONS.c.state.in_([_S.ASSIGNED, _S.SNOOZED]))
+    queued = select(select(*common).where(_CONVERSATIONS.c.state == _S.QUEUED).limit(_LIMIT).subquery())
+    live = union_all(held, queued).subquery()
+    rows = await connection.execute(select(live, func.count().label("number")).group_by(*live.c))
+    bot = select(_CONVERSATIONS.c.id).where(_CONVERSATIONS.c.state == _S.BOT).limit(MOST + 1).subquery()
+    with_bot = await connection.scalar(select(func.count()).select_from(bot)) or 0
+    groups = [
+        Group(row.state, row.agent, bool(row.waiting), row.channel, row.priority, row.queue, row.number) for row in rows
+    ]
+    return Tallies(groups, with_bot)
