@@ -79,7 +79,7 @@ class InboxPages:
             Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
             Route("/inbox/{id}/files/{message}/{place:int}", page_of(self._file), methods=["GET"]),
             Route("/inbox/{id}/mail/{message}", page_of(self._mail), methods=["GET"]),
-            *(Route(f"/inbox/{{id}}/{name}", page_of(self._acting(act)), methods=["POST"]) for name, act in acts.items()),
+            *(Route(f"/inbox/{{id}}/{name}", page_of(_acting(act)), methods=["POST"]) for name, act in acts.items()),
         ]
 
     async def reader(self, me: SignedIn) -> Reader:
@@ -195,7 +195,7 @@ class InboxPages:
 
     async def _note(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         if await chosen(form):
-            raise Refused("a note carries no files", name="note_files")
+            raise Refused("a note carries no files")
         async with self._store.write() as connection:
             await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
         return self._done(request, id_)
