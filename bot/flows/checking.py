@@ -74,14 +74,19 @@ def check_pieces(read: ReadFlow, problems: Problems) -> None:
                     problems.add(read.file, piece.line + line - 1, message)
 
 
+def unknown_answer(dotted: str, read: ReadFlow) -> str | None:
+    """What is wrong with ``answers.NAME``, or None."""
+    name = dotted.partition(".")[2].partition(".")[0]
+    if name in read.scope.variables:
+        return None
+    hint = did_you_mean(name, read.scope.variables) or "; add a step with ask: or set:"
+    return f"nothing asks for or sets 'answers.{name}'{hint}"
+
+
 def _unknown(dotted: str, read: ReadFlow) -> str | None:
-    group, _, rest = dotted.partition(".")
+    group = dotted.partition(".")[0]
     if group == "answers":
-        name = rest.partition(".")[0]
-        if name in read.scope.variables:
-            return None
-        hint = did_you_mean(name, read.scope.variables) or "; add a step with ask: or set:"
-        return f"nothing asks for or sets 'answers.{name}'{hint}"
+        return unknown_answer(dotted, read)
     if dotted in KNOWN_VARIABLES or (group in _GROUPS and is_known(dotted) and not dotted.startswith(_LOOKED_UP)):
         return None
     hint = did_you_mean(dotted, KNOWN_VARIABLES) or f" (known: answers.NAME, {', '.join(sorted(KNOWN_VARIABLES))})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bot.flows.builtin import BUILT_IN, built_in
@@ -13,6 +14,7 @@ from bot.flows.checking import (
     check_triggers,
     check_ways,
     try_out,
+    unknown_answer,
 )
 from bot.flows.definition import FlowBody, FlowDefinition
 from bot.flows.reading import ReadFlow, read_flow
@@ -151,7 +153,7 @@ class _Loader:
                     continue
                 below = f"{reference.name}/{path.name}"
                 found[below] = content.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
-                check_file(below, found[below], self._problems)
+                check_file(below, found[below], self._problems, more={"answers": partial(unknown_answer, read=read)})
             speaks = (file_parts(path) for path in found if path.startswith(f"{reference.name}/"))
             spoken = {parts[0] for parts in speaks if parts is not None}
             if MESSAGE not in spoken:

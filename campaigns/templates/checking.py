@@ -1,6 +1,6 @@
 """Checking templates before anything is sent: syntax, markup, names, and a render for a full and an empty customer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from jinja2 import nodes
@@ -24,8 +24,14 @@ from core.reading.problems import Problems, WorkspaceInvalid, did_you_mean
 _EXTENSIONS = frozenset({*extensions(EMAIL), *extensions(MESSAGE)})
 
 
-def check_file(path: str, text: str, problems: Problems) -> TemplateSource | None:
-    """The template file taken apart, unless it could not be; whatever is wrong with it is noted."""
+def check_file(
+    path: str, text: str, problems: Problems, *, more: Mapping[str, Callable[[str], str | None]] = MappingProxyType({})
+) -> TemplateSource | None:
+    """The template file taken apart, unless it could not be; whatever is wrong with it is noted.
+
+    ``more`` are groups of variables that only its reader knows, such as ``answers``: each says what is wrong with a
+    dotted name of its group, or None.
+    """
     file, is_written = f"templates/{path}", True
     try:
         source = take_apart(path, text)
@@ -41,7 +47,7 @@ def check_file(path: str, text: str, problems: Problems) -> TemplateSource | Non
             problems.add(file, piece.line + error.lineno - 1, error.message or "broken template syntax")
             is_written = False
             continue
-        for line, message in unknown_variables(tree):
+        for line, message in unknown_variables(tree, more):
             problems.add(file, piece.line + line - 1, message)
     if is_written:
         try:
@@ -154,10 +160,12 @@ def stray_file(path: str) -> str | None:
     return None
 
 
-def unknown_variables(tree: nodes.Template) -> Iterator[tuple[int, str]]:
-    """(line, message) for every name that the data will not have."""
+def unknown_variables(
+    tree: nodes.Template, more: Mapping[str, Callable[[str], str | None]] = MappingProxyType({})
+) -> Iterator[tuple[int, str]]:
+    """(line, message) for every name that the data will not have; ``more`` is as in :func:`check_file`."""
     for line, dotted in dotted_names(tree):
-        if (message := _unknown(dotted)) is not None:
+        if (message := more.get(dotted.partition(".")[0], _unknown)(dotted)) is not None:
             yield line, message
 
 

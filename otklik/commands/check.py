@@ -168,7 +168,8 @@ def _contents(whole: "Whole") -> str:
     from otklik.commands.problems import counted
 
     workspace = whole.workspace
-    paths = [file_parts(path) for body in workspace.campaigns.values() for path in body.templates]
+    texts = [path for body in workspace.campaigns.values() for path in body.templates if not path.startswith("@")]
+    paths = [file_parts(path) for path in texts]  # flows' first words are not the folder's
     languages = sorted({parts[1] for parts in paths if parts} - {""})
     parts = [counted(len(workspace.campaigns), "campaign"), counted(len(workspace.segments), "segment")]
     parts += [counted(len(workspace.offers), "offer")] if workspace.offers else []

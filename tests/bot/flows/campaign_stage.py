@@ -50,12 +50,13 @@ APPROVED = (
 
 @dataclass
 class CampaignShop:
-    """One workspace in force; ``got`` is what arrived on the phones, in order."""
+    """One workspace in force; ``got`` is what arrived on the phones, in order, ``texts`` other files."""
 
     scene: Scene
     folder: Path
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOW))
     got: list[OutboundMessage] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store: Store = self.scene.store
@@ -71,7 +72,7 @@ class CampaignShop:
         """Write the folder and apply it whole."""
         files = {
             "otklik.yaml": SHOP + settings, "campaigns/survey.yaml": campaign, "templates/ask/whatsapp.txt": APPROVED,
-            **{f"flows/{name}.yaml": text for name, text in flows.items()},
+            **{f"flows/{name}.yaml": text for name, text in flows.items()}, **self.texts,
         }  # fmt: skip
         for name, text in files.items():
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -272,13 +272,54 @@ async def test_a_flow_keeps_the_version_that_its_campaign_was_applied_with(shop:
     assert await shop.settle() == ["Hello Anna.", "What do you like to hear?"]
 
 
-async def test_an_answer_may_begin_a_flow(shop: CampaignShop) -> None:
-    await shop.apply(SURVEY + "on_answer:\n  - flow: taste\n", taste=TASTE)
+ON_ANSWER = """
+campaign: survey
+start: {event: order}
+steps:
+  - send: telegram
+    template: letter
+    wait: 3d
+on_answer:
+  - flow: taste
+"""
+
+
+async def test_an_answer_may_begin_a_flow_where_it_was_written(shop: CampaignShop) -> None:
+    shop.texts["templates/letter/telegram.txt"] = "Shall we find you a book? STOP for no more."
+    await shop.apply(ON_ANSWER, taste=TASTE)
     await shop.happens(await shop.person(TELEGRAM))
     await shop.settle()
-    assert await shop.write(TELEGRAM, "human") != []
-    runs = {row.flow: row.state for row in await shop.rows(FlowRun)}
-    assert "taste" not in runs, "not into a conversation that waits for a person"
+    assert await shop.write(TELEGRAM, "yes") == ["Hello Anna.", "What do you like to read?"]
+    assert await shop.write(TELEGRAM, "Poems") == ["You like poems."]
+
+
+async def test_no_flow_begins_where_a_person_is_asked_for(shop: CampaignShop) -> None:
+    shop.texts["templates/letter/telegram.txt"] = "Shall we find you a book? STOP for no more."
+    await shop.apply(ON_ANSWER, taste=TASTE)
+    await shop.happens(await shop.person(TELEGRAM))
+    await shop.settle()
+    await shop.write(TELEGRAM, "yes", settle=False)
+    async with shop.store.write() as connection:
+        await connection.execute(update(table(Conversation)).values(state=ConversationState.QUEUED))
+    assert await shop.settle() == []
+    assert await shop.rows(FlowRun) == []
+
+
+async def test_a_flow_lets_its_customer_enter_a_campaign(shop: CampaignShop) -> None:
+    shop.texts["templates/letter/telegram.txt"] = "Your list is ready. STOP for no more."
+    shop.texts["campaigns/list.yaml"] = (
+        "campaign: list\nstart: api\nsteps:\n  - wait: 1h\n  - send: telegram\n    template: letter\n"
+    )
+    await shop.apply(
+        SURVEY.replace("nps", "taste").replace("    template: ask\n", ""),
+        taste=TASTE + "  - start: list\n  - start: list\n",
+    )
+    await shop.happens(await shop.person(TELEGRAM))
+    await shop.settle()
+    await shop.write(TELEGRAM, "Poems")
+    assert len(await shop.rows(Enrolment)) == 2, "entered once, however often it is said"
+    (letter,) = await shop.wait(6 * HOUR)
+    assert letter.startswith("Your list is ready.")
 
 
 async def test_the_messages_of_the_flow_come_after_its_first(shop: CampaignShop) -> None:
@@ -290,3 +331,12 @@ async def test_the_messages_of_the_flow_come_after_its_first(shop: CampaignShop)
     assert second.text.startswith("What do you like to read?")
     rows = await shop.rows(Message, direction="out")
     assert [row.purpose for row in sorted(rows, key=lambda row: row.sent_at)] == ["marketing", "conversation"]
+
+
+async def test_what_was_asked_is_told_in_texts_of_the_folder_too(shop: CampaignShop) -> None:
+    shop.texts["templates/liked/message.md"] = "So you like *{{ answers.taste }}*.\n"
+    flow = TASTE.replace('say: "You like {{ answers.taste }}."', "say: {template: liked}")
+    await shop.apply(SURVEY.replace("nps", "taste").replace("    template: ask\n", ""), taste=flow)
+    await shop.happens(await shop.person(SMS))
+    await shop.settle()
+    assert await shop.write(SMS, "1") == ["So you like novels."]
