@@ -17,7 +17,15 @@ class ConfigurationError(OtklikError):
 
 
 class Refused(OtklikError):
-    """A request that the present state does not allow, such as settling a message that is not unknown."""
+    """A request that the present state does not allow, such as settling a message that is not unknown.
+
+    ``name`` and ``values`` are its words in the catalogue (``desk.refused_…``), where people of the desk may read it.
+    """
+
+    def __init__(self, words: str, *, name: str = "", **values: object) -> None:
+        super().__init__(words)
+        self.name = name
+        self.values = values
 
 
 class StoreUnavailable(OtklikError):

@@ -56,7 +56,7 @@ class Guard:
 
         async def answered(request: Request) -> Response:
             if request.method not in ("GET", "HEAD") and not own_page(request.headers):
-                return PlainTextResponse("this request does not come from the desk", 403)
+                return PlainTextResponse(stranger(request).say("refused_foreign"), 403)
             try:
                 me = await self.who(request)
                 if me is None:
@@ -64,7 +64,7 @@ class Guard:
                 if me.lent and not request.url.path.startswith(_OPEN_TO_LENT):
                     return RedirectResponse(ME, 303)
                 if not me.role.allows(role):
-                    return PlainTextResponse("not for this role", 403)
+                    return PlainTextResponse(reader_of(me, "UTC").say("refused_role"), 403)
                 now = machine_now()
                 if me.seen_at < now - sessions.SEEN_EVERY:
                     async with self._store.write() as store:

@@ -47,6 +47,15 @@ class Reader:
         """A text of the desk's catalogue."""
         return catalogue.text(self.locale, f"desk.{name}", **values)
 
+    def refusal(self, error: Exception) -> str:
+        """Why something was refused, in their language; as it was raised where the catalogue has no words for it."""
+        try:
+            given = getattr(error, "values", {}).items()
+            values = {name: self.number(value) if isinstance(value, int) else value for name, value in given}
+            return self.say(f"refused_{getattr(error, 'name', '')}", **values)
+        except KeyError:
+            return str(error)
+
     def number(self, value: object) -> str:
         """In the reader's numerals."""
         return local_digits(str(value), self.locale)

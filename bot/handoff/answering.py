@@ -55,9 +55,9 @@ async def answer(
     """
     text = storable(draft.text.strip())
     if not text and not draft.more:
-        raise Refused("there is nothing to send")
+        raise Refused("there is nothing to send", name="nothing")
     if len(text) > LONGEST:
-        raise Refused(f"this is longer than {LONGEST} characters; send a file instead")
+        raise Refused(f"this is longer than {LONGEST} characters; send a file instead", name="long", longest=LONGEST)
     row = await ownership.written_by(connection, conversation_id, agent, token, now)
     last = await _last_message(connection, conversation_id)
     place = await _place(connection, row.customer_id, draft.identity_id or (last.identity_id if last else ""))
@@ -85,7 +85,7 @@ async def note(
         Refused: there is nothing in it.
     """
     if not text.strip():
-        raise Refused("there is nothing in this note")
+        raise Refused("there is nothing in this note", name="empty_note")
     row = await ownership.held(connection, conversation_id)
     detail = {"mentions": sorted(set(mentions))} if mentions else {}
     return await record(
@@ -110,13 +110,13 @@ async def _place(connection: AsyncConnection, customer_id: str, identity_id: str
     if identity_id:
         row = (await connection.execute(theirs.where(_IDENTITIES.c.id == identity_id))).first()
         if row is None:
-            raise Refused("this address is not the customer's any more; choose another")
+            raise Refused("this address is not the customer's any more; choose another", name="not_theirs")
     else:
         ordered = theirs.order_by(_IDENTITIES.c.reachable.desc(), _IDENTITIES.c.verified.desc(), _IDENTITIES.c.id)
         row = (await connection.execute(ordered.limit(1))).first()
     if row is None or not row.reachable:
         why = f": {row.unreachable_reason}" if row is not None and row.unreachable_reason else ""
-        raise Refused(f"the customer cannot be reached there{why}; choose another address")
+        raise Refused(f"the customer cannot be reached there{why}; choose another address", name="unreachable", why=why)
     return row
 
 

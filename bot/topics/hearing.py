@@ -263,7 +263,12 @@ async def _refusal(connection: AsyncConnection, error: Exception, locale: str) -
         return _text(locale, "not_yours", who=name) if name else _text(locale, "changed")
     if isinstance(error, IllegalTransition):
         return _text(locale, "not_now")
-    return _text(locale, "refused", why=str(error)) if isinstance(error, Refused) else _text(locale, "lost")
+    if not isinstance(error, Refused):
+        return _text(locale, "lost")
+    try:
+        return _text(locale, "refused", why=catalogue.text(locale, f"desk.refused_{error.name}", **error.values))
+    except KeyError:
+        return _text(locale, "refused", why=str(error))
 
 
 async def _customer(connection: AsyncConnection, conversation_id: str, locale: str) -> str:

@@ -166,13 +166,15 @@ async def _move(
     row = (await connection.execute(wanted)).first()
     if row is None:
         known = sorted(await connection.scalars(select(_CAMPAIGNS.c.name)))
-        raise Refused(f"there is no campaign {name!r}; applied are: {', '.join(known) or 'none'}")
+        words = f"there is no campaign {name!r}; applied are: {', '.join(known) or 'none'}"
+        raise Refused(words, name="no_campaign", campaign=name)
     try:
         state = apply(CAMPAIGN, row.state, transition.event)
     except IllegalTransition:
         able = " or ".join(sorted(source.value for source in transition.sources))
         done = _DONE[transition.verb]
-        raise Refused(f"campaign {name!r} is {row.state.value}; only one that is {able} can be {done}") from None
+        words = f"campaign {name!r} is {row.state.value}; only one that is {able} can be {done}"
+        raise Refused(words, name="campaign_state", campaign=name) from None
     await connection.execute(update(_CAMPAIGNS).where(_CAMPAIGNS.c.id == row.id).values(state=state, updated_at=now))
     await connection.execute(
         table(Audit).insert(),

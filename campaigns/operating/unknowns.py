@@ -100,7 +100,8 @@ async def settle(
         row = (await connection.execute(wanted)).first()
         if row is None or row.state is not MessageState.UNKNOWN:
             what = "there is no such message" if row is None else f"it is {row.state.value}, not unknown"
-            raise Refused(f"message {message_id}: {what}; `otklik unknown list` shows what can be settled")
+            words = f"message {message_id}: {what}; `otklik unknown list` shows what can be settled"
+            raise Refused(words, name="not_unknown")
         rows.append(row)
     target = ACCEPT.target if verdict == "sent" else REJECT.target
     for row in rows:
@@ -136,7 +137,8 @@ async def _plan_again(connection: AsyncConnection, row: Row[Any], now: datetime)
         await connection.execute(_ENROLMENTS.select().where(_ENROLMENTS.c.id == message["enrolment_id"]))
     ).first()
     if enrolment is None or enrolment.closed_at is not None or enrolment.message_id != message["id"]:
-        raise Refused(f"message {message['id']}: its journey is over or has moved on; it cannot be sent again")
+        words = f"message {message['id']}: its journey is over or has moved on; it cannot be sent again"
+        raise Refused(words, name="moved_on")
     resends = await connection.scalar(
         select(func.count()).where(
             _MESSAGES.c.enrolment_id == enrolment.id,

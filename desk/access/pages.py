@@ -48,7 +48,7 @@ class Door:
 
     async def _enter(self, request: Request) -> Response:
         if not own_page(request.headers):
-            return PlainTextResponse("this request does not come from the desk", 403)
+            return PlainTextResponse(stranger(request).say("refused_foreign"), 403)
         async with request.form(max_files=0, max_fields=10) as form:
             given = {name: str(form.get(name, ""))[:LONGEST_FIELD] for name in ("email", "password", "code")}
         began = uptime()

@@ -148,7 +148,7 @@ class CampaignPages:
         try:
             await pull(self._store, Lever(lever), name, Actor("agent", me.id), self._clock.now(), catch_up)
         except Refused as error:
-            return await self._sure(request, me, str(error))
+            return await self._sure(request, me, reader_of(me, "").refusal(error))
         return RedirectResponse(f"/desk/campaigns/{name}", 303)
 
     async def _settle(self, request: Request, me: SignedIn) -> Response:
@@ -162,7 +162,7 @@ class CampaignPages:
             async with self._store.write() as connection:
                 await settle(connection, [message], verdict, Actor("agent", me.id), self._clock.now())
         except Refused as error:
-            return await self._campaign(request, me, str(error))
+            return await self._campaign(request, me, reader_of(me, "").refusal(error))
         return RedirectResponse(f"/desk/campaigns/{name}#unknown", 303)
 
 

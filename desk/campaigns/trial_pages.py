@@ -69,13 +69,13 @@ class TrialPages:
             given = {name: str(form.get(name, "")).strip()[:_LONGEST] for name in ("to", "customer", "step")}
         try:
             if self._bench is None:
-                raise Refused("this desk sends no tests")  # noqa: TRY301  told as the others are
+                raise Refused("this desk sends no tests", name="no_tests")  # noqa: TRY301  told as the others are
             trials = await plan_tests(
                 self._store, self._wakeup, self._bench, await self._content(request.path_params["name"]),
                 Wanted(given["customer"], given["to"], given["step"]), Actor("agent", me.id), self._clock.now(),
             )  # fmt: skip
         except Refused as error:
-            return await self._page(request, me, given, (), str(error))
+            return await self._page(request, me, given, (), reader_of(me, "").refusal(error))
         sent = [one.claim.message_id for one in trials if one.claim is not None]
         unsent = [one for one in trials if one.claim is None and one.to is not None]
         if unsent or not sent:

@@ -94,10 +94,12 @@ async def plan_tests(
     async with store.read() as connection:
         stop = await standing_stop(connection)
     if stop is not None:
-        raise Refused(f"everything is stopped ({stop.reason or 'no reason given'}); nothing gets past it")
+        words = f"everything is stopped ({stop.reason or 'no reason given'}); nothing gets past it"
+        raise Refused(words, name="all_stopped", why=stop.reason or "–")
     to = own_addresses(wanted.to, bot=bench.bot_id)
     if len(to) > MOST_ADDRESSES:
-        raise Refused(f"a test goes to {MOST_ADDRESSES} addresses at most")
+        words = f"a test goes to {MOST_ADDRESSES} addresses at most"
+        raise Refused(words, name="many_addresses", most=MOST_ADDRESSES)
     audience = await audience_of(store, content, wanted.customer, now, "en")
     links = MessageLinks(bench.addresses)
 
@@ -107,7 +109,8 @@ async def plan_tests(
     trials, targets = await asyncio.to_thread(composed)
     claims = [trial.claim for trial in trials if trial.claim is not None]
     if len(claims) > MOST_MESSAGES:
-        raise Refused(f"these would be {len(claims)} messages, {MOST_MESSAGES} at most; choose a step")
+        words = f"these would be {len(claims)} messages, {MOST_MESSAGES} at most; choose a step"
+        raise Refused(words, name="many_messages", number=len(claims), most=MOST_MESSAGES)
     kinds = {file.blob: file.media_type for file in content.body.files.values()}
     kept = {hash_: content.contents[hash_] for hash_ in kinds.keys() & content.contents}
     await keep_contents(store, kept, kinds, now)

@@ -63,7 +63,8 @@ class CannedPages:
             async with self._store.write() as connection:
                 await keep(connection, reply, actor=Actor("agent", me.id), now=self._clock.now())
         except Refused as refused:
-            return await self._page(me, reply, str(refused))
+            zone = (await self._guard.workspace()).zone
+            return await self._page(me, reply, reader_of(me, zone).refusal(refused))
         return RedirectResponse(HERE, 303)
 
     async def _remove(self, request: Request, me: SignedIn) -> Response:

@@ -69,16 +69,20 @@ async def keep(connection: AsyncConnection, reply: Reply, *, actor: Actor, now: 
     """
     name, locale, text = reply.name.strip().removeprefix("/").lower(), reply.locale.strip(), reply.text.strip()
     if not _NAME.fullmatch(name):
-        raise Refused("a name has letters, digits, - and _ only, 40 at most: /delivery-late")
+        raise Refused("a name has letters, digits, - and _ only, 40 at most: /delivery-late", name="canned_name")
     if not _LOCALE.fullmatch(locale):
-        raise Refused(f"{locale!r} is not a locale; write en, ru, fa-IR … or nothing for every language")
+        words = f"{locale!r} is not a locale; write en, ru, fa-IR … or nothing for every language"
+        raise Refused(words, name="canned_locale", language=locale)
+    if not text:
+        raise Refused("there is nothing in this reply", name="canned_empty")
     problem = problem_of(text)
     if problem:
-        raise Refused(problem)
+        raise Refused(problem, name="canned_text", problem=problem)
     same = select(_REPLIES.c.id).where(_REPLIES.c.name == name, _REPLIES.c.locale == locale)
     other = await connection.scalar(same)
     if other not in (None, reply.id):
-        raise Refused(f"there is a reply /{name} for that language already; change that one")
+        words = f"there is a reply /{name} for that language already; change that one"
+        raise Refused(words, name="canned_taken", reply=name)
     id_ = reply.id or new_id()
     await connection.execute(delete(_REPLIES).where(_REPLIES.c.id == id_))
     values = {"id": id_, "name": name, "locale": locale, "text": storable(text), "author": str(actor)}

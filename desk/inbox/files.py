@@ -89,12 +89,14 @@ async def chosen(form: Any) -> Sequence[Sent]:
         content = await upload.read(left + 1)
         left -= len(content)
         if left < 0:
-            raise Refused(f"these files are larger than {MOST_BYTES // 1_000_000} MB together; send a link instead")
+            most = MOST_BYTES // 1_000_000
+            words = f"these files are larger than {most} MB together; send a link instead"
+            raise Refused(words, name="large", megabytes=most)
         if content:
             name = clipped(upload.filename.replace("\\", "/").rpartition("/")[2], 150)
             files.append(Sent(name, media_type_of(name), content))
     if len(files) > MOST:
-        raise Refused(f"an answer carries at most {MOST} files")
+        raise Refused(f"an answer carries at most {MOST} files", name="many_files", most=MOST)
     return files
 
 
@@ -111,10 +113,10 @@ async def attach(
     there = select(_CONVERSATIONS.c.customer_id, _CONVERSATIONS.c.channel).where(_CONVERSATIONS.c.id == conversation_id)
     row = (await connection.execute(there)).first()
     if row is None:
-        raise Refused("this conversation is gone")
+        raise Refused("this conversation is gone", name="lost")
     channel = await connection.scalar(select(_IDENTITIES.c.channel).where(_IDENTITIES.c.id == identity_id))
     if (channel or row.channel) in WITHOUT_FILES:
-        raise Refused("no files can be sent there; send a link, or choose another address")
+        raise Refused("no files can be sent there; send a link, or choose another address", name="no_files_there")
     blobs = {one.hash: one for one in files}
     await insert_missing(
         connection, _BLOBS,

@@ -13,14 +13,12 @@ from starlette.routing import Route
 from bot.handoff import ownership
 from bot.handoff.answering import LONGEST, Draft, answer, note
 from bot.handoff.ending import end_chat
-from bot.handoff.ownership import NotYours
 from campaigns.limits.prices import PriceList
 from campaigns.live import workspace_config
 from core.actors import Actor
 from core.clock import Clock
-from core.errors import OtklikError, Refused
+from core.errors import Refused, StoreUnavailable
 from core.ids import is_id
-from core.transitions import IllegalTransition
 from core.wakeup import DESK, Wakeup
 from core.wakeup import outbox as outbox_topic
 from desk.access.sessions import SignedIn
@@ -31,12 +29,13 @@ from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
 from desk.inbox.counting import MOST, choices, tallies
 from desk.inbox.files import MOST as MOST_FILES
-from desk.inbox.files import MOST_REQUEST, attach, chosen, file_of
+from desk.inbox.files import MOST_BYTES, MOST_REQUEST, attach, chosen, file_of
 from desk.inbox.listing import Filters, View, lines, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
 from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
 from desk.inbox.presence import PresenceSwitch
+from desk.inbox.refusing import EXPECTED, told, words_of
 from desk.inbox.thread import entries
 from desk.rendering import HEADERS, Reader, page, rendered
 from desk.search.pages import SearchPages
@@ -46,6 +45,7 @@ from storage.tables import Conversation
 
 _CONVERSATIONS = table(Conversation)
 MAX_FIELDS = 40
+MOST_MEGABYTES = MOST_BYTES // 1_000_000
 SNOOZES = {"1h": 1, "4h": 4, "tomorrow": 24, "week": 7 * 24}
 """Hours of business time."""
 
@@ -66,7 +66,7 @@ class InboxPages:
             "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave, "measure": self._measure,
             "transfer": self._transfer, "block": self._block, "unblock": self._unblock, "settle": self._settle,
         }  # fmt: skip
-        page_of = self._guard.page
+        page_of, acting = self._guard.page, self._acting
         return [
             *CannedPages(self._store, self._clock, self._guard).routes(),
             *PresenceSwitch(self._store, self._guard).routes(),
@@ -79,7 +79,7 @@ class InboxPages:
             Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
             Route("/inbox/{id}/files/{message}/{place:int}", page_of(self._file), methods=["GET"]),
             Route("/inbox/{id}/mail/{message}", page_of(self._mail), methods=["GET"]),
-            *(Route(f"/inbox/{{id}}/{name}", page_of(_acting(act)), methods=["POST"]) for name, act in acts.items()),
+            *(Route(f"/inbox/{{id}}/{name}", page_of(acting(act)), methods=["POST"]) for name, act in acts.items()),
         ]
 
     async def reader(self, me: SignedIn) -> Reader:
@@ -120,14 +120,14 @@ class InboxPages:
         before, after = (_id(request.query_params.get(name, "")) for name in ("before", "after"))
         shown = await self._opened(request.path_params["id"], me, before=before, after=after)
         if shown is None:
-            return PlainTextResponse("there is no such conversation", 404)
+            return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
         return HTMLResponse(rendered("inbox/entries.html", await self.reader(me), **shown), 200, dict(HEADERS))
 
     async def _head(self, request: Request, me: SignedIn) -> Response:
         """What stands above and below the thread: whose it is, what may be done, the composer's fence."""
         shown = await self._opened(request.path_params["id"], me)
         if shown is None:
-            return PlainTextResponse("there is no such conversation", 404)
+            return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
         html = rendered("inbox/head.html", await self.reader(me), open=shown, me=me)
         return JSONResponse({"html": html, "token": shown["token"], "mine": shown["line"].agent == me.id},
                             headers=dict(HEADERS))  # fmt: skip
@@ -177,7 +177,7 @@ class InboxPages:
         async with self._store.read() as connection:
             kept = await file_of(connection, asked["id"], _id(asked["message"]), asked["place"])
         if kept is None:
-            return PlainTextResponse("there is no such file", 404)
+            return PlainTextResponse((await self.reader(me)).say("refused_no_file"), 404)
         return Response(kept.content, 200, kept.headers)
 
     async def _mail(self, request: Request, me: SignedIn) -> Response:
@@ -195,7 +195,7 @@ class InboxPages:
 
     async def _note(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         if await chosen(form):
-            raise Refused("a note carries no files")
+            raise Refused("a note carries no files", name="note_files")
         async with self._store.write() as connection:
             await note(connection, id_, me.id, _text(form, "text"), [], self._clock.now())
         return self._done(request, id_)
@@ -268,36 +268,34 @@ class InboxPages:
             self._wakeup.notify(outbox_topic(asked))
         return self._done(request, id_)
 
+    def _acting(
+        self, act: Callable[[Request, SignedIn, str, Any], Awaitable[Response]]
+    ) -> Callable[[Request, SignedIn], Awaitable[Response]]:
+        """A form that does something; what is refused is said in words, with 409 where somebody was faster."""
+
+        async def acted(request: Request, me: SignedIn) -> Response:
+            id_, length = request.path_params["id"], request.headers.get("content-length", "")
+            reader = await self.reader(me)
+            if not is_id(id_):
+                return told("lost", reader.say("refused_lost"), 404)
+            if not length.isdigit() or int(length) > MOST_REQUEST:  # files are kept while they come: bounded before
+                return told("refused", reader.say("refused_large", megabytes=reader.number(MOST_MEGABYTES)), 413)
+            async with request.form(max_files=MOST_FILES + 1, max_fields=MAX_FIELDS) as form:
+                try:
+                    return await act(request, me, id_, form)
+                except StoreUnavailable:
+                    raise
+                except EXPECTED as error:
+                    async with self._store.read() as connection:
+                        return told(*await words_of(connection, error, reader))
+
+        return acted
+
     def _done(self, request: Request, id_: str) -> Response:
         self._wakeup.notify(DESK)
         if request.headers.get("x-desk") == "part":
             return JSONResponse({"done": True}, headers=dict(HEADERS))
         return RedirectResponse(f"/desk/inbox/{id_}", 303)
-
-
-def _acting(
-    act: Callable[[Request, SignedIn, str, Any], Awaitable[Response]],
-) -> Callable[[Request, SignedIn], Awaitable[Response]]:
-    """A form that does something; what is refused is said in words, with 409 where somebody was faster."""
-
-    async def acted(request: Request, me: SignedIn) -> Response:
-        id_ = request.path_params["id"]
-        if not is_id(id_):
-            return PlainTextResponse("there is no such conversation", 404)
-        length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MOST_REQUEST:  # files are written down while they come: bounded before
-            return JSONResponse({"error": "refused", "words": "these files are too large"}, 413, headers=dict(HEADERS))
-        async with request.form(max_files=MOST_FILES + 1, max_fields=MAX_FIELDS) as form:
-            try:
-                return await act(request, me, id_, form)
-            except (NotYours, IllegalTransition) as error:
-                return JSONResponse({"error": "taken", "words": str(error)}, 409, headers=dict(HEADERS))
-            except Refused as error:
-                return JSONResponse({"error": "refused", "words": str(error)}, 422, headers=dict(HEADERS))
-            except OtklikError as error:
-                return JSONResponse({"error": "lost", "words": str(error)}, 404, headers=dict(HEADERS))
-
-    return acted
 
 
 def _actor(me: SignedIn) -> Actor:

@@ -63,7 +63,7 @@ async def transfer(
         return
     there = select(_AGENTS.c.id).where(_AGENTS.c.id == name, _AGENTS.c.disabled_at.is_(None))
     if kind != "agent" or await connection.scalar(there) is None:
-        raise Refused("there is no such colleague or queue any more; choose another")
+        raise Refused("there is no such colleague or queue any more; choose another", name="no_colleague")
     await ownership.take(connection, conversation_id, name, actor=actor, now=now, over=token)
 
 
@@ -101,7 +101,7 @@ async def settle_send(
         .where(_CONVERSATIONS.c.id == conversation_id, _MESSAGES.c.id == message_id)
     )
     if await connection.scalar(theirs) is None:
-        raise Refused("this message is not of this conversation")
+        raise Refused("this message is not of this conversation", name="not_here")
     await settle(connection, [message_id], "sent" if arrived else "not-sent", actor, now)
 
 
