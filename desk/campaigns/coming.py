@@ -8,11 +8,13 @@ from typing import Literal
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.definition import CampaignDefinition, Start, WorkspaceConfig
+from campaigns.definition import BEST, CampaignDefinition, SendStep, Start, WorkspaceConfig
+from campaigns.limits.prices import PriceList
 from campaigns.periods import day_of, zone_named
 from campaigns.segments.membership import segment_size
 from campaigns.starting.entry import in_period
 from campaigns.starting.occurrences import next_occurrence
+from core.errors import ConfigurationError
 from core.money import Money
 from storage.outbox.columns import is_planned, table
 from storage.tables import Hold, Message
@@ -25,8 +27,8 @@ BY_THE_CLOCK = ("at", "cron", "date")
 class Coming:
     """``send``: messages of one channel from ``at`` to the end of that day, ``due`` where they could leave already.
 
-    ``start``: the next start, of an audience of ``number`` now. ``awaits``: whoever does ``what`` (an event, a segment)
-    starts by themselves.
+    ``start``: the next start, of an audience of ``number`` now; its ``cost`` is the most that their first
+    messages take. ``awaits``: whoever does ``what`` (an event, a segment) starts by themselves.
     """
 
     kind: Literal["send", "start", "awaits"]
@@ -91,10 +93,22 @@ async def next_start(
         if at is None or not in_period(definition, at, zone_named(config.zone)):
             return None
         size = await segment_size(connection, definition.audience) if definition.audience else 0
-        return Coming("start", at, size, definition.audience)
+        return Coming("start", at, size, definition.audience, _first_cost(definition, config, now, size))
     if start.kind in ("event", "segment", "api"):
         return Coming("awaits", None, what=start.event or start.segment)
     return None
+
+
+def _first_cost(definition: CampaignDefinition, config: WorkspaceConfig, now: datetime, size: int) -> Sequence[Money]:
+    """The most that the first messages to so many would take; nothing where that is not known beforehand."""
+    first = next((step for step in definition.steps if isinstance(step, SendStep)), None)
+    if first is None or first.main.channel == BEST:
+        return ()
+    try:
+        micros = PriceList.of(config, now).price(first.main.channel) * size
+    except ConfigurationError:  # a currency without a rate: told where it is applied
+        return ()
+    return (Money(micros, config.currency),) if micros else ()
 
 
 def clock_of(start: Start, config: WorkspaceConfig) -> str:

@@ -9,11 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import WorkspaceConfig
+from campaigns.periods import zone_named
 from campaigns.reporting.report import LEFT
 from campaigns.versions import definitions
 from core.machines.campaign import CampaignState
 from core.machines.message import MessageState
 from desk.campaigns.coming import Coming, next_start, planned
+from desk.campaigns.recent import Recent, recent
 from storage.outbox.columns import table
 from storage.tables import Campaign, Enrolment, Message
 
@@ -23,6 +25,7 @@ ORDER = (
     CampaignState.ARCHIVED,
 )  # fmt: skip
 """What needs an eye first."""
+NOTHING = Recent()
 RESPONDED = ("answered", "converted")
 
 
@@ -40,6 +43,7 @@ class Card:
     sent: int
     unknown: int
     coming: Sequence[Coming]
+    recent: Recent = NOTHING
 
 
 async def cards(
@@ -66,6 +70,7 @@ async def cards(
     ):
         sends[row.campaign_id][row.state] += row.number
     active = [row.id for row in rows if row.state is CampaignState.ACTIVE]
+    lately = await recent(connection, [row.id for row in rows], now, zone_named(zone))
     soon = await planned(connection, active, now, zone)
     found: dict[CampaignState, list[Card]] = {}
     for row in rows:
@@ -80,7 +85,7 @@ async def cards(
                 name=row.name, state=row.state, description=definition.description if definition else "",
                 waits=bool(row.pending), entered=own["all"], in_flight=own["open"],
                 responded=sum(own[state] for state in RESPONDED), sent=sum(out[state] for state in LEFT),
-                unknown=out[MessageState.UNKNOWN], coming=coming,
+                unknown=out[MessageState.UNKNOWN], coming=coming, recent=lately.get(row.id, NOTHING),
             )
         )  # fmt: skip
     return [(state, found[state]) for state in ORDER if state in found]

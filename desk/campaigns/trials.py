@@ -5,7 +5,7 @@ They belong to no campaign and no journey and their purpose is ``staff``: no fig
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from campaigns.previewing.readers import Audience, example_audience, load_audien
 from campaigns.previewing.trial import Trial, compose_trials, own_addresses, plan_trial
 from campaigns.reporting.story import find_customer
 from core.actors import Actor
+from core.catalogue import text
 from core.errors import Refused
 from core.ids import new_id
 from core.machines.message import MessageState
@@ -77,7 +78,8 @@ async def audience_of(store: Store, content: Content, customer: str, now: dateti
         Refused: if there is no such customer, or several.
     """
     if not customer:
-        return example_audience(content.config.locale, content.body, content.config, now, locale)
+        made_up = example_audience(content.config.locale, content.body, content.config, now, locale)
+        return replace(made_up, notes=(text(locale, "desk.editor_example_note"),))
     async with store.read() as connection:
         id_ = await find_customer(connection, customer)
         return await load_audience(connection, id_, content.body, content.config, now, locale)

@@ -59,7 +59,7 @@ class Words:
 
     def channel(self, channel: str) -> str:
         """A channel by its name."""
-        return self.say("best") if channel == BEST else isolated(channel)
+        return self.say("best") if channel == BEST else isolated(self.figures.reader.channel(channel))
 
     def kind(self, step: Step) -> str:
         """What a step does, in a word."""
@@ -131,10 +131,11 @@ class Words:
         if one.kind == "awaits":
             return self.say("awaits_event" if one.what else "awaits_call", what=one.what)
         at = self.at(one.at) if one.at is not None else ""
-        if one.kind == "start":
-            return self.say("starts" if one.what else "starts_all", at=at, number=number, audience=isolated(one.what))
         cost = self.cost(one.cost)
-        said = self.say("sends_now" if one.due else "sends", at=at, number=number, channel=isolated(one.what))
+        if one.kind == "start":
+            said = self.say("starts" if one.what else "starts_all", at=at, number=number, audience=isolated(one.what))
+            return self.say("at_most", what=said, cost=cost) if cost else said
+        said = self.say("sends_now" if one.due else "sends", at=at, number=number, channel=self.channel(one.what))
         return self.say("about", what=said, cost=cost) if cost else said
 
     def cost(self, sums: Sequence[Money]) -> str:

@@ -123,7 +123,7 @@ async function ask(asked) {
     show(await answer.text(), asked);
     told.textContent = "";
     told.classList.remove("bad");
-    if (asked !== "check") document.getElementById("answer").scrollIntoView({ block: "nearest" });
+    if (asked !== "check") document.getElementById("answer").scrollIntoView({ block: "start" });
     return true;
   } catch (error) {
     if (mine.signal.aborted) return false;
@@ -136,13 +136,12 @@ async function ask(asked) {
   }
 }
 
-function preview() {
+// The browser itself sends the form to the frame; without this script it opens a page of its own.
+function framed(button) {
   const frame = document.getElementById("preview");
   frame.hidden = false;
-  const button = form.querySelector('.bar [value="preview"]');
   button.formTarget = "preview";
-  form.requestSubmit(button);
-  frame.scrollIntoView({ block: "nearest" });
+  frame.scrollIntoView({ block: "start" });
 }
 
 function changed(one) {
@@ -207,13 +206,7 @@ mark();
 
 form.addEventListener("submit", (event) => {
   const asked = event.submitter?.value;
-  if (asked === "preview") {
-    if (event.submitter.formTarget !== "preview") {
-      event.preventDefault();
-      preview();
-    }
-    return;
-  }
+  if (asked === "preview") return framed(event.submitter);
   if (asked === "add" || asked === "theirs") {
     dirty = false; // the text goes with the form and comes back
     return;
@@ -241,7 +234,7 @@ addEventListener("keydown", (event) => {
   if (!asked) return;
   event.preventDefault();
   if (asked === "next") nextProblem();
-  else if (asked === "preview") preview();
+  else if (asked === "preview") form.requestSubmit(form.querySelector('.bar [value="preview"]'));
   else ask(asked);
 });
 

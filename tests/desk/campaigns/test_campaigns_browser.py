@@ -23,6 +23,7 @@ from core.wakeup import LocalWakeup
 from desk.access import sessions
 from desk.access.agents import add_agent
 from desk.application import desk_application
+from desk.campaigns.editing.workbench import Workbench
 from desk.guard import COOKIE
 from desk.live.feed import Feed
 from otklik.web import serving
@@ -41,11 +42,11 @@ HOSTILE = "<script>document.title=2</script>"
 
 
 @asynccontextmanager
-async def looked_at(store: Store, clock: VirtualClock) -> AsyncIterator[Any]:
+async def looked_at(store: Store, clock: VirtualClock, bench: Workbench | None = None) -> AsyncIterator[Any]:
     """Opens pages of the desk: ``await open(path, locale, width)``; no page may complain or ask anybody else."""
     wakeup = LocalWakeup()
     application = desk_application(
-        store, clock, wakeup, Feed(store, wakeup), secret="s" * 40, public_url="http://127.0.0.1"
+        store, clock, wakeup, Feed(store, wakeup), secret="s" * 40, public_url="http://127.0.0.1", bench=bench
     )
     complaints: list[str] = []
     async with (
@@ -128,7 +129,7 @@ async def test_what_happens_shows_by_itself(desk: tuple[Store, VirtualClock, Any
     await page.locator(".unsettled li").first.wait_for(state="detached")
 
 
-@pytest.mark.parametrize("locale", ["en", "fa"])
+@pytest.mark.parametrize("locale", ["en", "ru", "fa"])
 async def test_nothing_sticks_out_on_a_phone(desk: tuple[Store, VirtualClock, Any], locale: str) -> None:
     _, _, opened = desk
     page = await opened("/campaigns", locale, 390)

@@ -16,7 +16,7 @@ from desk.campaigns.editing.workbench import Workbench
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Audit, Campaign
-from tests.campaigns.forecast.conftest import Shop, folder, shop, town  # noqa: F401  fixtures
+from tests.campaigns.forecast.conftest import Shop
 from tests.conftest import NOW
 from tests.desk.campaigns.conftest import APPLIED, WINBACK, Visit, plain
 
@@ -27,7 +27,7 @@ HERE = "/desk/campaigns/winback/edit"
 
 
 @pytest.fixture
-async def running(town: Store, shop: Shop) -> Running:  # noqa: F811
+async def running(town: Store, shop: Shop) -> Running:
     """The campaign in force, before its first start."""
     await apply(town, shop(WINBACK), APPLIED, NOW)
     return town, VirtualClock(NOW)
@@ -102,7 +102,7 @@ async def test_problems_are_those_of_check_at_their_lines(visit: Visit) -> None:
 async def test_saving_is_applying_with_the_agent_as_author(
     running: Running,
     visit: Visit,
-    folder: Path,  # noqa: F811
+    folder: Path,
 ) -> None:
     store, _ = running
     before = await version(store)
@@ -128,7 +128,7 @@ async def test_saving_is_applying_with_the_agent_as_author(
 async def test_a_change_meanwhile_is_shown_and_never_overwritten(
     running: Running,
     visit: Visit,
-    folder: Path,  # noqa: F811
+    folder: Path,
 ) -> None:
     store, _ = running
     client = await visit(Role.MARKETER)
@@ -157,7 +157,7 @@ async def test_a_version_put_in_force_elsewhere_is_not_replaced(
     running: Running,
     visit: Visit,
     folder: Path,
-    bench: Workbench,  # noqa: F811
+    bench: Workbench,
 ) -> None:
     from core.actors import Actor
 
@@ -180,7 +180,7 @@ async def test_a_store_that_refuses_leaves_the_folder_as_it_was(
     running: Running,
     visit: Visit,
     folder: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from core.errors import Refused
     from desk.campaigns.editing import saving
@@ -198,7 +198,7 @@ async def test_a_store_that_refuses_leaves_the_folder_as_it_was(
     assert (folder / FILE).read_text() == WINBACK
 
 
-async def test_what_else_the_folder_holds_is_said_before(visit: Visit, folder: Path) -> None:  # noqa: F811
+async def test_what_else_the_folder_holds_is_said_before(visit: Visit, folder: Path) -> None:
     client = await visit(Role.MARKETER)
     segments = folder / "segments.yaml"
     segments.write_text(segments.read_text() + "\nlate:\n  where: {field: country, in: [GB]}\n")
@@ -212,7 +212,7 @@ async def test_what_else_the_folder_holds_is_said_before(visit: Visit, folder: P
 async def test_a_new_campaign_is_begun_and_put_in_force(
     running: Running,
     visit: Visit,
-    folder: Path,  # noqa: F811
+    folder: Path,
 ) -> None:
     store, _ = running
     client = await visit(Role.MARKETER)
@@ -242,7 +242,7 @@ async def test_agents_write_nothing(visit: Visit) -> None:
     assert "/edit" not in (await client.get("/desk/campaigns/winback")).text
 
 
-async def test_nothing_outside_of_the_campaigns_is_written(visit: Visit, folder: Path) -> None:  # noqa: F811
+async def test_nothing_outside_of_the_campaigns_is_written(visit: Visit, folder: Path) -> None:
     client = await visit(Role.ADMIN)
     form = await opened(client)
     for path in ("otklik.yaml", "campaigns/../../x.yaml", "templates/../x/email.md", "/etc/hosts", "templates/a/.x"):
@@ -253,7 +253,7 @@ async def test_nothing_outside_of_the_campaigns_is_written(visit: Visit, folder:
         Folder(folder).write([Draft("templates/out/email.md", "x", "")])
 
 
-def test_files_are_written_whole_or_not_at_all(folder: Path) -> None:  # noqa: F811
+def test_files_are_written_whole_or_not_at_all(folder: Path) -> None:
     place = Folder(folder)
     one, other = (place.read(f"templates/winback/{name}") for name in ("sms.txt", "telegram.txt"))
     (folder / other.path).write_bytes(b"theirs\r\n")
