@@ -26,7 +26,7 @@ from storage.tables import Conversation, Message
 _CONVERSATIONS = table(Conversation)
 _MESSAGES = table(Message)
 THREAD = tuple(
-    _CONVERSATIONS.c[name] for name in ("id", "customer_id", "state", "last_at", "resolved_at", "blocked_at")
+    _CONVERSATIONS.c[name] for name in ("id", "customer_id", "state", "token", "last_at", "resolved_at", "blocked_at")
 )
 """What decides into which conversation a message goes."""
 LONGEST_TEXT = 20_000
@@ -100,7 +100,8 @@ async def plan_answer(
 ) -> None:
     """Plan one message back, ahead of bulk. (conversation, ``client_token``) is its key: a repeat plans nothing.
 
-    ``more`` is what its content has beside the text, such as buttons.
+    ``more`` is what its content has beside the text, such as buttons. What is said in conversation is dropped at
+    dispatch if a person has taken it by then; what has to be confirmed leaves all the same.
     """
     content: dict[str, Any] = {"text": text, **(more or {})}
     if inbound.sender.channel == EMAIL:
@@ -110,6 +111,9 @@ async def plan_answer(
             "in_reply_to": clipped(storable(inbound.message_id), LONGEST_SUBJECT),
             "references": [clipped(storable(one), LONGEST_SUBJECT) for one in references if one],
         }
+    fence = None
+    if purpose is Purpose.CONVERSATION:
+        fence = await connection.scalar(select(_CONVERSATIONS.c.token).where(_CONVERSATIONS.c.id == conversation_id))
     await plan_message(
         connection,
         customer_id=sender.customer_id,
@@ -120,6 +124,7 @@ async def plan_answer(
         purpose=purpose,
         content=content,
         now=context.now,
+        owner_token=fence,
     )
 
 
@@ -134,8 +139,12 @@ async def plan_message(
     purpose: Purpose,
     content: dict[str, Any],
     now: datetime,
+    owner_token: int | None = None,
 ) -> None:
-    """Plan one message of a conversation, ahead of bulk; a repeat of (conversation, ``client_token``) plans nothing."""
+    """Plan one message of a conversation, ahead of bulk; a repeat of (conversation, ``client_token``) plans nothing.
+
+    ``owner_token`` is the conversation's fence, where the message is dropped once somebody else has it.
+    """
     row = planned_row(
         customer_id=customer_id,
         identity_id=identity_id,
@@ -145,6 +154,7 @@ async def plan_message(
         purpose=purpose,
         content=content,
         now=now,
+        owner_token=owner_token,
     )
     await insert_missing(connection, _MESSAGES, [row])
 
@@ -159,6 +169,7 @@ def planned_row(
     purpose: Purpose,
     content: dict[str, Any],
     now: datetime,
+    owner_token: int | None = None,
 ) -> dict[str, Any]:
     """A message of a conversation that is to leave ahead of bulk."""
     return {
@@ -167,6 +178,7 @@ def planned_row(
         "state": MessageState.PLANNED,
         "purpose": purpose,
         "client_token": client_token,
+        "owner_token": owner_token,
         "lane": 0,
         "send_at": now,
         "not_before": now,

@@ -19,7 +19,7 @@ from bot.keywords import Keyword, keyword, may_agree_again, subject_keyword
 from bot.learning import learn_zone
 from bot.narrowing import stop_less, ways_to_stop_less
 from bot.senders import Sender, resolve, touch
-from bot.talking import Guest, language_for, talk
+from bot.talking import Guest, bot_is_silent, language_for, talk
 from campaigns.customers.consents import (
     ConsentChange,
     Proof,
@@ -33,15 +33,16 @@ from campaigns.responding.answers import record_opt_out, record_reply
 from campaigns.templates.leaving import LATER, NARROWING, STOP
 from core import catalogue
 from core.actors import Actor
+from core.machines.conversation import LIVE_CHAT
 from core.messages import EMAIL, SMS, InboundMessage
 from core.purposes import Purpose
 from core.text import clipped
 from storage.intake import bounded_key, storable
 from storage.outbox.columns import table
 from storage.statements import lock_customers
-from storage.tables import Consent, Customer, Message
+from storage.tables import Consent, Conversation, Customer, Message
 
-_CONSENTS = table(Consent)
+_CONSENTS, _CONVERSATIONS = table(Consent), table(Conversation)
 _CUSTOMERS = table(Customer)
 _MESSAGES = table(Message)
 _BUTTONS = {STOP: Keyword.STOP, LATER: Keyword.LATER}
@@ -72,7 +73,8 @@ async def handle_message(connection: AsyncConnection, inbound: InboundMessage, c
     guest: Guest = "stranger" if joined is None else "consented" if joined.consented else "joined"
     said = talk(inbound, guest)
     if said is not None:
-        await turn.say(said.token, said.text, said.subject, said.purpose)
+        if not bot_is_silent(await turn.conversation()):
+            await turn.say(said.token, said.text, said.subject, said.purpose)
         return sender.customer_id
     if choice is not None and choice.value in NARROWING:
         await turn.stop_less(choice)
@@ -106,8 +108,9 @@ class _Turn:
 
     async def take(self) -> None:
         """Do what it orders; what orders nothing is for somebody to answer."""
-        inbound, sender = self.inbound, self.sender
-        match await self.order():
+        inbound, sender, conversation = self.inbound, self.sender, await self.conversation()
+        order = await self.order()
+        match order:
             case Keyword.STOP:
                 await self.stop()
             case Keyword.LATER if not inbound.automatic:
@@ -117,13 +120,25 @@ class _Turn:
                 await self.start()
             case Keyword.HELP if sender.verified and not inbound.automatic:
                 await self.reply()
-                await self.help()
+                if not bot_is_silent(conversation):
+                    await self.help()
             case _:
+                order = None
                 await self.reply()
                 if await somebody_talks(self.connection, self.context.voice):
                     await converse(
                         self.connection, inbound, sender, self.conversation_id, self.message_id, self.context
                     )
+        if order is not None and not inbound.button and conversation.state in LIVE_CHAT:
+            # "cancel" may be an answer to the person who has it, too
+            await converse(self.connection, inbound, sender, self.conversation_id, self.message_id, self.context)
+
+    async def conversation(self) -> Any:
+        """Who has the conversation now."""
+        columns = _CONVERSATIONS.c.state, _CONVERSATIONS.c.blocked_at
+        return (
+            await self.connection.execute(select(*columns).where(_CONVERSATIONS.c.id == self.conversation_id))
+        ).one()
 
     async def order(self) -> Keyword | None:
         """The order that the message is."""

@@ -10,6 +10,7 @@ from bot.context import Context
 from bot.conversations import planned_row
 from bot.keywords import script_language
 from core import catalogue
+from core.machines.conversation import LIVE_CHAT
 from core.messages import TELEGRAM, InboundMessage
 from core.purposes import Purpose
 
@@ -19,7 +20,7 @@ Guest = Literal["stranger", "joined", "consented"]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message in its conversation. ``locale`` is the customer's, as far as it is known."""
+    """A message in its conversation, whose fence is ``token``. ``locale`` is the customer's, as far as it is known."""
 
     inbound: InboundMessage
     customer_id: str
@@ -27,6 +28,7 @@ class Heard:
     conversation_id: str
     message_id: str
     locale: str = ""
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Said:
 def opens_the_bot(inbound: InboundMessage) -> bool:
     """Pressing Start is how a chat begins: it answers nothing and agrees to nothing by itself."""
     return inbound.sender.channel == TELEGRAM and inbound.text.strip().partition(" ")[0].partition("@")[0] == "/start"
+
+
+def bot_is_silent(conversation: Any) -> bool:
+    """Whether the bot has nothing to say in the conversation: people have it, or its customer is blocked."""
+    return conversation.state in LIVE_CHAT or conversation.blocked_at is not None
 
 
 def talk(inbound: InboundMessage, guest: Guest = "stranger") -> Said | None:
@@ -68,4 +75,5 @@ def said_row(heard: Heard, said: Said, context: Context) -> dict[str, Any]:
         purpose=said.purpose,
         content={"text": catalogue.text(language, said.text, brand=context.config.brand.name)},
         now=context.now,
+        owner_token=heard.token,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.answers.courtesy import ends_a_talk, greets
@@ -193,7 +193,7 @@ class _Turn:
         await self._plan("answer", content, answer.locale)
 
     async def _plan(self, token: str, content: Mapping[str, Any], language: str) -> None:
-        """Plan a message under the conversation's fence."""
+        """Plan a message; it leaves while the bot has the conversation."""
         subject = self.inbound.subject
         if subject and not subject.lower().startswith("re:"):
             subject = f"Re: {subject}"
@@ -210,11 +210,6 @@ class _Turn:
             text=content["text"],
             subject=subject[:200] or catalogue.text(language, "answers.subject"),
             more=more,
-        )
-        await self.connection.execute(
-            update(_MESSAGES)
-            .where(_MESSAGES.c.conversation_id == self.conversation.id, _MESSAGES.c.client_token == token)
-            .values(owner_token=self.conversation.token)
         )
 
 

@@ -17,7 +17,7 @@ from bot.conversations import conversation_row, goes_on, inbound_row, last_words
 from bot.inbox import word_of_order
 from bot.learning import zone_of_browser
 from bot.senders import Sender, customer_row, identity_row, is_there, wrote_by
-from bot.talking import Heard, said_row, talk
+from bot.talking import Heard, bot_is_silent, said_row, talk
 from campaigns.responding.attribution import NOTHING, Attribution
 from campaigns.responding.replies import Reply
 from campaigns.templates.leaving import NARROWING
@@ -154,10 +154,13 @@ class _Customer:
             conversation_id = self._conversation(one, customer_id)
             row = inbound_row(inbound, customer_id, identity_id, conversation_id, context.received_at)
             self._decided.messages.append(row)
-            heard = Heard(inbound, customer_id, identity_id, conversation_id, row["id"], locale)
+            thread = None if self._begun is not None else self._facts.threads.get(customer_id)
+            token = thread.token if thread is not None else 0
+            heard = Heard(inbound, customer_id, identity_id, conversation_id, row["id"], locale, token)
             said = talk(inbound)
             if said is not None:
-                self._decided.answers.append(said_row(heard, said, context))
+                if thread is None or not bot_is_silent(thread):
+                    self._decided.answers.append(said_row(heard, said, context))
             else:
                 self._reply(one, heard)
                 sender = Sender(customer_id, identity_id, verified=True, attribution=one.credited)

@@ -17,6 +17,7 @@ from bot.handoff import ownership
 from bot.handoff.record import NOTE, record
 from core.actors import Actor
 from core.errors import Refused
+from core.ids import new_id
 from core.messages import EMAIL
 from core.purposes import Purpose
 from core.text import clipped
@@ -33,7 +34,8 @@ _SUBJECT_PREFIX = "re:"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be sent. ``key`` is the composer's own: a draft that is sent again is the same message.
+    """What is to be sent. ``key`` is the composer's own: a draft that is sent again is the same message; one without a
+    key, from a page whose script does not run, is a new one each time.
 
     ``identity_id`` empty: where the customer wrote last. ``more`` is content beside the text, such as attachments.
     """
@@ -47,7 +49,7 @@ class Draft:
 async def answer(
     connection: AsyncConnection, conversation_id: str, agent: str, token: int, draft: Draft, now: datetime
 ) -> str:
-    """Plan the agent's answer; gives its client token.
+    """Plan the agent's answer; gives its client token. What was planned before under its key is left as it is.
 
     Raises:
         NotYours: the conversation changed hands since the agent saw ``token``: nothing is sent.
@@ -58,10 +60,13 @@ async def answer(
         raise Refused("there is nothing to send", name="nothing")
     if len(text) > LONGEST:
         raise Refused(f"this is longer than {LONGEST} characters; send a file instead", name="long", longest=LONGEST)
-    row = await ownership.written_by(connection, conversation_id, agent, token, now)
+    client_token = f"{WROTE}{agent}:{clipped(draft.key, 100) or new_id()}"
+    row = await ownership.held(connection, conversation_id)
+    if await _is_planned(connection, conversation_id, client_token):
+        return client_token  # sent again by who had no answer from us: taken is taken, whoever has the customer now
+    await ownership.written_by(connection, conversation_id, agent, token, now)
     last = await _last_message(connection, conversation_id)
     place = await _place(connection, row.customer_id, draft.identity_id or (last.identity_id if last else ""))
-    client_token = f"{WROTE}{agent}:{clipped(draft.key, 100)}"
     await plan_message(
         connection,
         customer_id=row.customer_id,
@@ -74,6 +79,11 @@ async def answer(
         now=now,
     )
     return client_token
+
+
+async def _is_planned(connection: AsyncConnection, conversation_id: str, client_token: str) -> bool:
+    theirs = _MESSAGES.c.conversation_id == conversation_id, _MESSAGES.c.client_token == client_token
+    return await connection.scalar(select(_MESSAGES.c.id).where(*theirs)) is not None
 
 
 async def note(

@@ -33,15 +33,17 @@ async def end_chat(
     now: datetime,
     *,
     answers: Answers = no_answers,
+    over: int | None = None,
 ) -> str:
     """Resolve it in the agent's name; gives the channel on which the customer is asked how it was, or nothing.
 
     Raises:
+        NotYours: it has changed hands since the agent saw the token ``over``.
         IllegalTransition: it is over already.
         OtklikError: there is none of that id.
     """
     row = await ownership.held(connection, conversation_id)
-    await ownership.resolve(connection, conversation_id, actor=Actor("agent", agent), now=now)
+    await ownership.resolve(connection, conversation_id, actor=Actor("agent", agent), now=now, over=over)
     if not config.desk.rating or row.blocked_at is not None or not row.verified:
         return ""
     if not await _was_answered(connection, row) or await _was_asked(connection, row, config, now):

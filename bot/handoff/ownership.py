@@ -36,6 +36,7 @@ from storage.statements import lock_customers
 from storage.tables import Conversation
 
 _CONVERSATIONS = table(Conversation)
+_HELD = frozenset({ConversationState.ASSIGNED, ConversationState.SNOOZED})
 
 
 class NotYours(OtklikError):
@@ -126,7 +127,7 @@ async def take(
         NotYours: it has changed hands since ``over``.
     """
     row = await held(connection, conversation_id)
-    if row.agent == agent and row.state in (ConversationState.ASSIGNED, ConversationState.SNOOZED):
+    if row.agent == agent and row.state in _HELD:
         return int(row.token)
     if over is not None and over != row.token:
         raise NotYours(row.agent, row.state)
@@ -144,10 +145,17 @@ async def take(
 
 async def leave(
     connection: AsyncConnection, conversation_id: str, *, actor: Actor, now: datetime, queue: str | None = None,
-    note: str = "",
+    note: str = "", over: int | None = None,
 ) -> None:  # fmt: skip
-    """Back into the queue (another one, where said): its agent left, or gives it to whoever is free there."""
-    row = await held(connection, conversation_id)
+    """Back into the queue (another one, where said): its agent left, or gives it to whoever is free there.
+
+    Here and below ``over`` is the token that somebody saw who acts upon it.
+
+    Raises:
+        NotYours: it has changed hands since ``over``.
+        IllegalTransition: nobody has it.
+    """
+    row = await _as_seen(connection, conversation_id, over, actor)
     values: dict[str, Any] = {
         "state": apply(CONVERSATION, row.state, UNASSIGN.event), "agent": "", "token": row.token + 1, "queued_at": now,
         "snoozed_until": None,
@@ -159,10 +167,11 @@ async def leave(
 
 
 async def give_back(
-    connection: AsyncConnection, conversation_id: str, *, actor: Actor, now: datetime, why: str = ""
-) -> None:
+    connection: AsyncConnection, conversation_id: str, *, actor: Actor, now: datetime, why: str = "",
+    over: int | None = None,
+) -> None:  # fmt: skip
     """The bot talks again."""
-    row = await held(connection, conversation_id)
+    row = await _as_seen(connection, conversation_id, over, actor)
     values = {
         "state": apply(CONVERSATION, row.state, RETURN.event), "token": row.token + 1, "snoozed_until": None, **_KEPT,
     }  # fmt: skip
@@ -171,10 +180,11 @@ async def give_back(
 
 
 async def snooze(
-    connection: AsyncConnection, conversation_id: str, until: datetime, *, actor: Actor, now: datetime
-) -> None:
+    connection: AsyncConnection, conversation_id: str, until: datetime, *, actor: Actor, now: datetime,
+    over: int | None = None,
+) -> None:  # fmt: skip
     """Out of sight until then, or until the customer writes."""
-    row = await held(connection, conversation_id)
+    row = await _as_seen(connection, conversation_id, over, actor)
     await _set(connection, row, {"state": apply(CONVERSATION, row.state, SNOOZE.event), "snoozed_until": until})
     await _note(connection, row, SNOOZE.event, actor, now, "", {"until": until.isoformat()})
 
@@ -187,13 +197,19 @@ async def wake(connection: AsyncConnection, conversation_id: str, *, actor: Acto
 
 
 async def resolve(
-    connection: AsyncConnection, conversation_id: str, *, actor: Actor, now: datetime, why: str = ""
-) -> None:
-    """Over, until the customer writes again. What the owner wrote last still leaves."""
-    row = await held(connection, conversation_id)
+    connection: AsyncConnection, conversation_id: str, *, actor: Actor, now: datetime, why: str = "",
+    over: int | None = None,
+) -> None:  # fmt: skip
+    """Over, until the customer writes again. What the owner wrote last still leaves.
+
+    Whoever ends it in the queue had it: campaigns rest after it, and the customer comes back to them.
+    """
+    row = await _as_seen(connection, conversation_id, over, actor)
     values = {
         "state": apply(CONVERSATION, row.state, RESOLVE.event), "resolved_at": now, "snoozed_until": None, **_KEPT,
     }  # fmt: skip
+    if row.state is ConversationState.QUEUED and not row.agent and actor.kind == "agent":
+        values["agent"] = actor.id
     await _set(connection, row, values)
     await _note(connection, row, RESOLVE.event, actor, now, why, {"agent": row.agent})
 
@@ -218,8 +234,7 @@ async def written_by(connection: AsyncConnection, conversation_id: str, agent: s
         NotYours: it changed hands since the agent saw ``token``; nothing may be sent.
     """
     row = await held(connection, conversation_id)
-    mine = row.state in (ConversationState.ASSIGNED, ConversationState.SNOOZED)
-    if not mine or row.agent != agent or row.token != token:
+    if row.state not in _HELD or row.agent != agent or row.token != token:
         raise NotYours(row.agent, row.state)
     values: dict[str, Any] = {"waiting_since": None, "answer_due": None}
     if row.answered_at is None:
@@ -230,6 +245,15 @@ async def written_by(connection: AsyncConnection, conversation_id: str, agent: s
 
 _KEPT: Mapping[str, Any] = {"waiting_since": None, "answer_due": None, "resolve_due": None, "alerted_at": None}
 """Promises of a conversation that nobody waits in."""
+
+
+async def _as_seen(connection: AsyncConnection, conversation_id: str, over: int | None, actor: Actor) -> Any:
+    """The row, if it is still as it was seen, or the actor's own meanwhile."""
+    row = await held(connection, conversation_id)
+    own = row.state in _HELD and actor == Actor("agent", row.agent)
+    if over is not None and over != row.token and not own:
+        raise NotYours(row.agent, row.state)
+    return row
 
 
 async def _set(connection: AsyncConnection, row: Any, values: Mapping[str, Any]) -> None:

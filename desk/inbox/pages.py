@@ -213,20 +213,19 @@ class InboxPages:
         return JSONResponse({"words": words}, headers=dict(HEADERS))
 
     async def _take(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
-        seen = _text(form, "token")
-        over = int(seen) if seen.isdigit() else None
         async with self._store.write() as connection:
-            await ownership.take(connection, id_, me.id, actor=_actor(me), now=self._clock.now(), over=over)
+            await ownership.take(connection, id_, me.id, actor=_actor(me), now=self._clock.now(), over=_seen(form))
         return self._done(request, id_)
 
     async def _return(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         async with self._store.write() as connection:
-            await ownership.give_back(connection, id_, actor=_actor(me), now=self._clock.now())
+            await ownership.give_back(connection, id_, actor=_actor(me), now=self._clock.now(), over=_seen(form))
         return self._done(request, id_)
 
     async def _leave(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         async with self._store.write() as connection:
-            await ownership.leave(connection, id_, actor=_actor(me), now=self._clock.now(), note=_text(form, "text"))
+            note, now = _text(form, "text"), self._clock.now()
+            await ownership.leave(connection, id_, actor=_actor(me), now=now, note=note, over=_seen(form))
         return self._done(request, id_)
 
     async def _transfer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
@@ -257,13 +256,13 @@ class InboxPages:
         now = self._clock.now()
         until = now + timedelta(hours=SNOOZES.get(_text(form, "for"), 1))
         async with self._store.write() as connection:
-            await ownership.snooze(connection, id_, until, actor=_actor(me), now=now)
+            await ownership.snooze(connection, id_, until, actor=_actor(me), now=now, over=_seen(form))
         return self._done(request, id_)
 
     async def _resolve(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         config = await self._guard.workspace()
         async with self._store.write() as connection:
-            asked = await end_chat(connection, id_, me.id, config, self._clock.now())
+            asked = await end_chat(connection, id_, me.id, config, self._clock.now(), over=_seen(form))
         if asked:
             self._wakeup.notify(outbox_topic(asked))
         return self._done(request, id_)
@@ -305,6 +304,12 @@ def _actor(me: SignedIn) -> Actor:
 def _text(form: Any, name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
+
+
+def _seen(form: Any) -> int | None:
+    """The token that the page showed: what changed hands since is not acted upon."""
+    token = _text(form, "token")
+    return int(token) if token.isdigit() else None
 
 
 def _id(text: str) -> str:

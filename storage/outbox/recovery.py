@@ -165,9 +165,10 @@ async def wake_expired(connection: AsyncConnection, now: datetime) -> int:
 async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
     """End planned messages that missed their window and that no journey waits for: nobody would look at them again.
 
-    A journey's end cancels what is planned, and a journey that goes on takes its message along. What was on its way
-    meanwhile, and proved not to have left, is planned again. A journey that is due, or stands still with its campaign,
-    still decides about a message beside the one that it follows. Gives the number.
+    What was said in a conversation follows no journey. A journey's end cancels what is planned, and a journey that
+    goes on takes its message along. What was on its way meanwhile, and proved not to have left, is planned again. A
+    journey that is due, or stands still with its campaign, still decides about a message beside the one that it
+    follows. Gives the number.
     """
     waits_for_it = _ENROLMENTS.c.message_id == _OUTBOX.c.id
     is_due = and_(_ENROLMENTS.c.due_at.is_not(None), _ENROLMENTS.c.due_at <= now)
@@ -181,11 +182,15 @@ async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
         # not in id order: for that SQLite would go through every message; what another has locked is passed over
         .with_for_update(of=_OUTBOX, skip_locked=True)
     )
+    said = (
+        select(_OUTBOX.c.id)
+        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now, _OUTBOX.c.enrolment_id.is_(None))
+        .with_for_update(skip_locked=True)
+    )
     rows = (await connection.execute(orphans)).all()
-    for move, reason, ids in (
-        (CANCEL, OVER, sorted(row.id for row in rows if row.closed_at is not None)),
-        (SKIP, LATE, sorted(row.id for row in rows if row.closed_at is None)),
-    ):
+    late = [*(row.id for row in rows if row.closed_at is None), *await connection.scalars(said)]
+    over = [row.id for row in rows if row.closed_at is not None]
+    for move, reason, ids in ((CANCEL, OVER, sorted(over)), (SKIP, LATE, sorted(late))):
         for group in chunks(ids):
             await connection.execute(
                 update(_OUTBOX)
@@ -194,4 +199,4 @@ async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
                 {IDS: list(group)},
             )
             await release(connection, group)
-    return len(rows)
+    return len(over) + len(late)
