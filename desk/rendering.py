@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
@@ -74,6 +74,16 @@ class Reader:
     def clock(self, instant: datetime) -> str:
         """The time of day in their zone."""
         return self.number(f"{instant.astimezone(zone_named(self.zone)):%H:%M}")
+
+    def size(self, size: int) -> str:
+        """What a file of ``size`` bytes weighs, as they say it."""
+        from babel.units import format_unit
+
+        large = size >= 100_000
+        amount = round(size / 1_000_000, 1) if large else max(1, round(size / 1000))
+        unit, language = f"digital-{'mega' if large else 'kilo'}byte", catalogue.language_of(self.locale)
+        length: Literal["long", "short"] = "long" if language == "fa" else "short"  # CLDR's short ones are half English
+        return self.number(format_unit(amount, unit, length=length, locale=language, numbering_system="default"))
 
     def exact(self, instant: datetime) -> str:
         """Day and time in their zone, for hovering over."""

@@ -35,11 +35,6 @@ class File:
         """Whether it is shown in the thread."""
         return self.media_type.partition(";")[0].strip().lower() in SHOWN
 
-    @property
-    def weight(self) -> str:
-        """Its size as people say it."""
-        return f"{self.size / 1_000_000:.1f} MB" if self.size >= 100_000 else f"{max(1, round(self.size / 1000))} kB"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select
 from starlette.datastructures import FormData, UploadFile
 
+from core.catalogue import LANGUAGES
 from core.errors import Refused
 from desk.inbox.files import MOST_BYTES, Kept, Sent, attach, chosen, file_of
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.thread import entries
+from desk.rendering import Reader
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Blob, BlobOwner
@@ -64,9 +66,16 @@ async def test_files_are_read_only_in_their_customers_conversation(desk: Desk) -
         assert await file_of(connection, mine, id_, 1) is None, "not fetched yet"
         assert await file_of(connection, mine, id_, 2) is None
         shown = (await entries(connection, (await desk.row(mine)).customer_id))[-1]
-    assert [(one.picture, bool(one.hash), one.weight) for one in shown.files] == [
-        (True, True, "1 kB"), (False, False, "1 kB"),
-    ]  # fmt: skip
+    assert [(one.picture, bool(one.hash)) for one in shown.files] == [(True, True), (False, False)]
+
+
+def test_weights_are_said_as_their_reader_says_them() -> None:
+    said = {locale: [Reader(locale, "UTC").size(size) for size in (1, 12_000, 1_500_000)] for locale in LANGUAGES}
+    assert said == {
+        "en": ["1 kB", "12 kB", "1.5 MB"],
+        "ru": ["1 кБ", "12 кБ", "1,5 МБ"],
+        "fa": ["۱ کیلوبایت", "۱۲ کیلوبایت", "۱٫۵ مگابایت"],
+    }
 
 
 @pytest.mark.parametrize(
