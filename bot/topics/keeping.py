@@ -25,7 +25,7 @@ _MESSAGES, _EVENTS = table(Message), table(ConversationEvent)
 STAFFED = frozenset({ConversationState.QUEUED, ConversationState.ASSIGNED, ConversationState.SNOOZED})
 """States in which a conversation is with people of ours, or waits for them."""
 AT_ONCE = 100
-LEASE_SECONDS = 180
+LEASE_SECONDS = 90
 MOST_NOTICE = 3000
 GAP = "\n\n"
 

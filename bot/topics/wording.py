@@ -1,7 +1,7 @@
 """What a topic shows of a conversation: entries as text with their authors in bold. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core import catalogue
@@ -56,7 +56,7 @@ def shown(entries: Sequence[Entry], locale: str) -> Shown:
     """As many of ``entries`` as one message holds, at least one. Who goes on talking is named once."""
     text, spans, ids = "", list[Span](), list[str]()
     last: tuple[str, ...] = ()
-    for entry in entries:
+    for entry in _once(entries):
         author = (entry.voice, entry.who, entry.channel, entry.subject)
         header = "" if author == last or entry.voice == "event" else _header(entry, locale)
         body = _body(entry, locale)
@@ -74,6 +74,15 @@ def shown(entries: Sequence[Entry], locale: str) -> Shown:
         ids.append(entry.id)
         last = author
     return Shown(tuple(ids), text, tuple(spans))
+
+
+def _once(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries, those events without their words that only tell what stands above them."""
+    words = ""
+    for entry in entries:
+        told = entry.voice == "event" and entry.text and words.startswith(entry.text.removesuffix("…"))
+        yield replace(entry, text="") if told else entry
+        words = entry.text if entry.voice == "customer" else words
 
 
 def _header(entry: Entry, locale: str) -> str:

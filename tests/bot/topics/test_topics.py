@@ -276,3 +276,16 @@ async def test_a_group_that_is_taken_out_leaves_its_open_chats_to_the_others(sta
     assert staffed.group.chats == {1: GROUP, 2: other}
     assert "Where is my book?" in staffed.group.text(2)
     assert "Hello?" in staffed.group.text(2)
+
+
+async def test_a_topic_whose_maker_died_is_made_by_another_once_its_lease_is_over(staffed: Staffed) -> None:
+    id_ = await staffed.desk.waiting()
+    await keeping.wish(staffed.desk.store, [GROUP], staffed.desk.clock.now())
+    assert await keeping.hold(staffed.desk.store, id_) is not None
+    await keeping.change(staffed.desk.store, id_, making=True)  # and here it died
+    await staffed.in_step()
+    assert staffed.group.topics == {}
+    await keeping.change(staffed.desk.store, id_, busy_until=1)  # long ago
+    await staffed.in_step()
+    assert len(staffed.group.topics) == 1
+    assert "begun twice" in staffed.group.text()  # it may have been made

@@ -36,6 +36,18 @@ def test_events_notes_and_files_are_told() -> None:
     assert lines[4:] == ["📎 receipt.pdf", "• SomethingNew"]
 
 
+def test_an_event_does_not_repeat_the_words_above_it() -> None:
+    wish = Entry("1", "customer", "Mina", "sms", text="I want a person, now")
+    queued = Entry("2", "event", event="ConversationQueued", text="I want a person…")
+    assert shown([wish, queued], "en").text.count("I want a person") == 1
+    assert "I want a person" in shown([queued], "en").text
+
+
+def test_answers_and_edits_are_marked() -> None:
+    answer = Entry("1", "customer", "Mina", "telegram", text="Yes", quote="Shall I send it?", edited=True)
+    assert shown([answer], "en").text.splitlines()[1:] == ["↪ Shall I send it?", "✏️ Yes"]
+
+
 def test_as_many_as_a_message_holds_go_together_and_none_is_left_out() -> None:
     entries = [Entry(str(number), "customer", "Mina", "sms", text="😀" * 700) for number in range(9)]
     seen: list[str] = []
