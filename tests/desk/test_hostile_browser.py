@@ -68,7 +68,7 @@ async def sent(stage: Stage) -> tuple[str, list[str]]:
         identities.append(place)
         conversations.append(chat)
     first, raw = conversations[0], b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + "\n".join(PAYLOADS).encode()
-    said = {"direction": "in", "state": MessageState.DELIVERED, "customer_id": first.customer_id,
+    said: dict[str, Any] = {"direction": "in", "state": MessageState.DELIVERED, "customer_id": first.customer_id,
             "identity_id": identities[0].id, "channel": "email", "conversation_id": first.id,
             "created_at": now}  # fmt: skip
     blob = hashlib.sha256(raw).hexdigest()
