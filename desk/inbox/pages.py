@@ -37,6 +37,7 @@ from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
 from desk.inbox.presence import PresenceSwitch
 from desk.inbox.refusing import EXPECTED, told, words_of
 from desk.inbox.thread import entries
+from desk.inbox.tongues import language_of, named, other_tongue, speaker_for
 from desk.rendering import HEADERS, Reader, page, rendered
 from desk.search.pages import SearchPages
 from storage.outbox.columns import table
@@ -65,6 +66,7 @@ class InboxPages:
             "answer": self._answer, "note": self._note, "take": self._take, "return": self._return,
             "snooze": self._snooze, "resolve": self._resolve, "leave": self._leave, "measure": self._measure,
             "transfer": self._transfer, "block": self._block, "unblock": self._unblock, "settle": self._settle,
+            "tongue": self._tongue,
         }  # fmt: skip
         page_of, acting = self._guard.page, self._acting
         return [
@@ -151,10 +153,12 @@ class InboxPages:
             said = await entries(connection, found[0].customer_id, before=before, after=after)
             card = await card_of(connection, found[0].customer_id, self._clock.now())
             team, config = await colleagues(connection, me.id), await workspace_config(connection)
+            speaker = await speaker_for(connection, conversation_id, me.id, config.zone, self._clock.now())
         return {
             "line": found[0], "entries": said, "token": row.token, "card": card, "blocked": row.blocked_at is not None,
             "colleagues": [one for one in team if one.id != found[0].agent], "queues": sorted(config.desk.queues),
-            "telling": Telling(Figures(reader_of(me, config.zone))), "now": self._clock.now(),
+            "telling": Telling(Figures(reader_of(me, config.zone))), "now": self._clock.now(), "speaker": speaker,
+            "tongue": named(speaker.language, me.locale) if speaker is not None else "",
         }  # fmt: skip
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
@@ -210,6 +214,16 @@ class InboxPages:
         if found is not None:
             name, price = ("sms_measure", found.price) if found.price else ("sms_measure_only", "")
             words = reader.say(name, parts=reader.number(found.parts), price=reader.number(price))
+        return JSONResponse({"words": words}, headers=dict(HEADERS))
+
+    async def _tongue(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
+        """A gentle word on a draft in another language than the customer's; empty where nothing is to be said."""
+        async with self._store.read() as connection:
+            language = await language_of(connection, id_)
+        written, words = other_tongue(_text(form, "text")[:LONGEST], language), ""
+        if written:
+            theirs, yours = named(language, me.locale), named(written, me.locale)
+            words = (await self.reader(me)).say("tongue_differs", theirs=theirs, yours=yours)
         return JSONResponse({"words": words}, headers=dict(HEADERS))
 
     async def _take(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from core.clock import machine_now
+from core.clock import machine_now, uptime
 from core.errors import StoreUnavailable
 from core.ids import is_id
 from desk.access.sessions import SignedIn
@@ -26,6 +26,7 @@ from storage.store import Store
 BEHIND = 64
 SEND_SECONDS = 20.0
 LIFE_SECONDS = 45.0
+STUCK_SECONDS, LOOK_SECONDS = 8.0, 1.0
 FOREIGN, SIGNED_OUT, UNREADABLE, FULL, BUSY = 4403, 4401, 4400, 4429, 4503
 MAX_PAGES = 2000
 
@@ -39,6 +40,8 @@ class _Page:
     socket: WebSocket
     news: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue(BEHIND))
     open: str = ""
+    seen: float = field(default_factory=uptime)
+    """When it last said anything: a page says that it is there every few seconds while somebody can see it."""
 
 
 class LivePages:
@@ -61,9 +64,9 @@ class LivePages:
         except StoreUnavailable:
             await socket.close(BUSY)
             return
-        if me is None or self._feed.listeners >= MAX_PAGES:
-            await socket.accept()
-            await socket.close(SIGNED_OUT if me is None else FULL)
+        if me is None or me.lent or self._feed.listeners >= MAX_PAGES:
+            await socket.accept()  # who came in by a password of somebody else chooses their own before anything
+            await socket.close(SIGNED_OUT if me is None or me.lent else FULL)
             return
         await socket.accept()
         reader = reader_of(me, zone)
@@ -71,7 +74,7 @@ class LivePages:
         self._feed.listen(page.news)
         try:
             with contextlib.suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
-                await _until_one_ends(self._listen(page), self._tell(page), self._live(page))
+                await _until_one_ends(self._listen(page), self._tell(page), self._live(page), self._miss(page))
         finally:
             self._feed.leave(page.news)
             await self._look_at(page, "")
@@ -79,6 +82,7 @@ class LivePages:
     async def _listen(self, page: _Page) -> None:
         while True:
             said = _read(await page.socket.receive_text())
+            page.seen = uptime()
             if said is None:
                 await page.socket.close(UNREADABLE)
                 return
@@ -106,9 +110,18 @@ class LivePages:
                     await sign_of_life(connection, page.me.id, machine_now())
             await asyncio.sleep(LIFE_SECONDS)
 
+    async def _miss(self, page: _Page) -> None:
+        """Whose page says nothing any more looks at nothing: it is stuck, asleep, or behind another window."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if page.open and uptime() - page.seen > STUCK_SECONDS:
+                await self._look_at(page, "")
+
     async def _look_at(self, page: _Page, conversation_id: str) -> None:
         left, page.open = page.open, conversation_id
-        if left and left != conversation_id:
+        if left == conversation_id:
+            return
+        if left:
             self._looking[left].discard(page)
             await self._say_who(left)
             if not self._looking[left]:

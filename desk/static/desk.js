@@ -300,6 +300,12 @@ async function reload() {
   tick();
 }
 
+// "Here I am", while somebody can see it: who is stuck or away looks at nothing.
+setInterval(() => {
+  if (!conversation || document.visibilityState !== "visible" || socket?.readyState !== WebSocket.OPEN) return;
+  socket.send(JSON.stringify({ type: "open", conversation }));
+}, 3000);
+
 function typing() {
   if (noting() || Date.now() - told < 2000 || socket?.readyState !== WebSocket.OPEN) return;
   told = Date.now();

@@ -35,7 +35,7 @@ PASSWORD = "seven warm shelves"
 OPEN = {"/sign-in"}
 """For everybody, signed in or not."""
 FOR_MARKETERS = {
-    "GET /campaigns/{name}/edit", "GET /campaigns/{name}/edit/words", "GET /campaigns/{name}/test",
+    "GET /answers", "GET /campaigns/{name}/edit", "GET /campaigns/{name}/edit/words", "GET /campaigns/{name}/test",
     "GET /campaigns/{name}/{lever}", "GET /canned", "GET /customer-names", "GET /customers/likely",
     "GET /customers/{id}/merge", "GET /new-campaign", "POST /campaigns/{name}/edit",
     "POST /campaigns/{name}/edit/preview", "POST /campaigns/{name}/settle", "POST /campaigns/{name}/test",
@@ -56,7 +56,8 @@ FOR_ALL = {
     "POST /customers/{id}/fields", "POST /customers/{id}/proof", "POST /customers/{id}/tag",
     "POST /customers/{id}/untag", "POST /inbox/{id}/answer", "POST /inbox/{id}/block", "POST /inbox/{id}/leave",
     "POST /inbox/{id}/measure", "POST /inbox/{id}/note", "POST /inbox/{id}/resolve", "POST /inbox/{id}/return",
-    "POST /inbox/{id}/settle", "POST /inbox/{id}/snooze", "POST /inbox/{id}/take", "POST /inbox/{id}/transfer",
+    "POST /inbox/{id}/settle", "POST /inbox/{id}/snooze", "POST /inbox/{id}/take", "POST /inbox/{id}/tongue",
+    "POST /inbox/{id}/transfer",
     "POST /inbox/{id}/unblock", "POST /me/browsers", "POST /me/password", "POST /me/presence", "POST /me/profile",
     "POST /me/second-factor", "POST /me/second-factor/codes", "POST /me/second-factor/off",
     "POST /me/second-factor/on", "POST /presence", "POST /sign-out",
