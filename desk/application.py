@@ -12,6 +12,7 @@ from starlette.types import Scope
 from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.access.pages import Door
+from desk.answers.pages import AnswerPages
 from desk.campaigns.editing.pages import EditorPages
 from desk.campaigns.editing.workbench import Workbench
 from desk.campaigns.pages import CampaignPages
@@ -64,6 +65,7 @@ def desk_application(
             *EditorPages(store, clock, wakeup, guard, bench).routes(),
             *TrialPages(store, clock, wakeup, guard, bench).routes(),
             *CampaignPages(store, clock, guard, can_write=bench is not None).routes(),
+            *AnswerPages(store, clock, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),
         ]

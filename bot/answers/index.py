@@ -10,7 +10,7 @@ finger, stands for it at a discount.
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.answers.languages import languages_of
@@ -87,6 +87,11 @@ class Index:
         """The answer with that id in ``language``, else in any."""
         same = [answer for answer in self._keys.values() if answer.id == id_]
         return next((answer for answer in same if answer.language == language), same[0] if same else None)
+
+    @property
+    def answers(self) -> Collection[Answer]:
+        """All of them, as they were given."""
+        return self._keys.values()
 
     @property
     def languages(self) -> tuple[str, ...]:
