@@ -3,7 +3,7 @@
 A route that is new fails until somebody has written down for whom it is.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from storage import migrate
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import AgentSession, Audit
+from tests.channels.asgi import call
 
 HOST = "http://desk.example.com"
 OURS = {"sec-fetch-site": "same-origin"}
@@ -214,3 +215,21 @@ async def test_the_live_line_is_for_our_pages_alone(
     await desk.mounted(scope, receive, send)
     assert sent[-1]["type"] == "websocket.close"
     assert sent[-1]["code"] == code
+
+
+@pytest.mark.parametrize("field", [b"x" * 65_536, b"a=1&" * 16_384])
+async def test_endless_forms_are_read_to_their_bound(desk: Desk, field: bytes) -> None:
+    """A field of a gigabyte, and fields without number, from somebody who has not even signed in."""
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        yield b"email="
+        for _ in range(16_384):
+            read += len(field)
+            yield field
+
+    headers = {**OURS, "content-type": "application/x-www-form-urlencoded", "host": "desk.example.com"}
+    answer = await call(desk.mounted, "POST", "/desk/sign-in", endless(), headers)
+    assert answer.status == 400
+    assert read < 2_000_000
