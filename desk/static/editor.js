@@ -120,8 +120,10 @@ async function ask(asked) {
       return location.assign(go);
     }
     if (answer.status >= 500) throw new Error(String(answer.status));
-    show(await answer.text(), asked);
-    told.textContent = "";
+    const text = await answer.text();
+    const isPage = answer.headers.get("content-type")?.startsWith("text/html");
+    if (isPage) show(text, asked);
+    told.textContent = isPage ? "" : text;
     told.classList.remove("bad");
     if (asked !== "check") document.getElementById("answer").scrollIntoView({ block: "start" });
     return true;

@@ -108,7 +108,11 @@ class EditorPages:
             return await self._nothing(me)
         async with self._store.read() as connection:
             seen = await standing_version(connection, name)
-        return await self._page(request, await self._opened(me, name, await self._files(name, new=not seen), seen))
+        try:
+            opened = await self._opened(me, name, await self._files(name, new=not seen), seen)
+        except (Refused, OSError) as error:  # a file that is no text, or that we may not read
+            return await self._nothing(me, str(error))
+        return await self._page(request, opened)
 
     async def _asked(self, request: Request, me: SignedIn) -> Response:
         """Every button of the form, and the check while somebody types."""
@@ -118,16 +122,16 @@ class EditorPages:
         try:
             checked_name(name)
             form = await read_form(request)
-        except (ValueError, Refused) as error:
+            do = form.given.get("do", "check")
+            if do == "theirs":
+                theirs = form.given.get("overtaken", "").split(",")
+                files = [await self._theirs(one.path) if one.path in theirs else one for one in form.files]
+                form = replace(form, files=files)
+            elif do == "add":
+                form = await self._added(form)
+            opened = await self._opened(me, name, form, form.given.get("seen", ""))
+        except (ValueError, Refused, OSError) as error:
             return PlainTextResponse(str(error), 422)
-        do = form.given.get("do", "check")
-        if do == "theirs":
-            theirs = form.given.get("overtaken", "").split(",")
-            files = [await self._theirs(one.path) if one.path in theirs else one for one in form.files]
-            form = replace(form, files=files)
-        elif do == "add":
-            form = await self._added(form)
-        opened = await self._opened(me, name, form, form.given.get("seen", ""))
         answering = self._answers.get(do)
         if answering is None:
             return await self._page(request, opened)
@@ -233,7 +237,7 @@ class EditorPages:
                 )  # fmt: skip
 
             html = await asyncio.to_thread(made)
-        except Refused as error:
+        except (Refused, OSError) as error:
             html = rendered("campaigns/frame_note.html", reader, why=str(error))
         pictures = form.given.get("pictures") == "yes"
         return HTMLResponse(html, 200, {**HEADERS, **FRAMED(pictures=pictures)})
