@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from argon2 import Type
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy import select, update
@@ -12,7 +13,7 @@ from core.actors import Actor
 from core.agents import Role
 from core.errors import Refused
 from core.machines.conversation import ConversationState
-from desk.access import second_factor, sessions, signing_in
+from desk.access import passwords, second_factor, sessions, signing_in
 from desk.access.agents import add_agent, change, disable, set_password
 from desk.access.locking import FIRST_LOCK, TRIES
 from desk.access.sessions import IDLE, LONGEST
@@ -23,6 +24,7 @@ from storage.tables import Agent, AgentSession, Audit, Conversation, Customer
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 OPERATOR = Actor("operator", "vera")
+HASHER = passwords._HASHER  # before the tests make it quick
 ANN, PASSWORD, SECRET = "ann@example.com", "seven warm shelves", "s" * 40
 
 
@@ -62,6 +64,13 @@ async def test_the_right_password_leads_in(store: Store) -> None:
 async def test_wrong_ones_are_answered_alike(store: Store, who: str) -> None:
     await ann(store)
     assert await tried(store, "not this one", who=who) == Tried(Answer.WRONG)
+
+
+def test_passwords_are_hard_to_guess() -> None:
+    """By OWASP's least: Argon2id with 19 MiB and two passes."""
+    assert HASHER.type is Type.ID
+    assert HASHER.memory_cost >= 19 * 1024
+    assert HASHER.time_cost >= 2
 
 
 async def test_many_wrong_ones_lock_for_a_while(store: Store) -> None:
