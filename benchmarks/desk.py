@@ -93,7 +93,10 @@ def serve(url: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
         "OTKLIK_TWILIO_BASE_URL": "http://127.0.0.1:9",
     }  # fmt: skip
     command = [sys.executable, "-m", "otklik", "run", "--announce", "--attached"]
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
+    with (folder / "served.log").open("wb") as log:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=folder
+        )
 
 
 def compare(folder: Path, options: argparse.Namespace) -> None:

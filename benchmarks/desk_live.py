@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
 import statistics
@@ -26,6 +27,12 @@ def rss(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Live:
     """Signed-in desks on one server; each a WebSocket, and the part requests of the page behind it."""
 
@@ -36,9 +43,11 @@ class Live:
         self._seen: list[set[int]] = [set() for _ in desks]
         self._frames = self._bytes = self._reloads = self._parts = self._refused = 0
         self._part_waits: list[float] = []
+        self._answered: list[float] = []
+        self._refreshing: set[asyncio.Task[None]] = set()
         self._memory: list[float] = []
         self._sent = self._open = 0
-        self._awaited = -1
+        self._awaited, self._cpu = -1, 0.0
         self._standing, self._all_seen = asyncio.Event(), asyncio.Event()
 
     async def run(self, *, rate: float, seconds: float) -> None:
@@ -53,7 +62,7 @@ class Live:
                 await self._standing.wait()
             await asyncio.sleep(1)
             self._memory.append(rss(self._pid))
-            began = time.perf_counter()
+            used, began = cpu_seconds(self._pid), time.perf_counter()
             posts = []
             self._awaited = int(rate * seconds) * len(self._desks)
             for number in range(int(rate * seconds)):
@@ -63,10 +72,11 @@ class Live:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await self._all_seen.wait()
+            self._cpu = cpu_seconds(self._pid) - used
             self._memory.append(rss(self._pid))
-            for task in opened:
+            for task in [*opened, *self._refreshing]:
                 task.cancel()
-            await asyncio.gather(*opened, return_exceptions=True)
+            await asyncio.gather(*opened, *self._refreshing, return_exceptions=True)
 
     async def _post(self, session: Any, number: int) -> None:
         """An SMS of one of the customers, each in turn, signed as Twilio does."""
@@ -84,6 +94,7 @@ class Live:
         async with session.post(WEBHOOK, data=body, headers=headers) as answer:
             if answer.status >= 300:
                 self._refused += 1
+        self._answered.append(time.perf_counter() - self._posted[number])
         self._sent += 1
 
     async def _desk(self, session: Any, place: int) -> None:
@@ -110,6 +121,7 @@ class Live:
                 self._reloads += '"type":"reload"' in text
                 if f'"id":"{talk}"' in text and (refreshing is None or refreshing.done()):
                     refreshing = asyncio.create_task(self._refresh(session, talk, headers))
+                    self._refreshing.add(refreshing)
 
     async def _refresh(self, session: Any, talk: str, headers: dict[str, str]) -> None:
         """What the page asks for when its own conversation has news."""
@@ -129,7 +141,13 @@ class Live:
             f"  POST to frame at every desk      {1000 * statistics.median(waits):7.0f} ms   "
             f"p95 {1000 * waits[int(0.95 * len(waits))]:7.0f} ms   slowest {1000 * waits[-1]:.0f} ms"
         )
+        answered = sorted(self._answered)
+        print(
+            f"  POST to its 200                  {1000 * statistics.median(answered):7.0f} ms   "
+            f"p95 {1000 * answered[int(0.95 * len(answered))]:7.0f} ms"
+        )
         missing = number * self._sent - len(waits)
+        print(f"  CPU of the server {self._cpu:.1f} s: {1000 * self._cpu / self._sent:.1f} ms a message")
         print(f"  not seen at a desk {missing} of {number * self._sent}; posts refused {self._refused}")
         size = self._bytes / max(1, self._frames) / 1000
         print(f"  frames {self._frames}, {size:.1f} kB each; reloads {self._reloads}")

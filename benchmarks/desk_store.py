@@ -100,7 +100,10 @@ class Town:
                 queue, number % 4, "ru", queued, waits, due if live else None)  # fmt: skip
 
     def _at(self, number: int) -> int:
-        return self.now - (self.size - number) * 60_000_000
+        """When it began: chats of people in the last hour, so that nothing is silent for too long; others before."""
+        if self.state(number)[0] in ("assigned", "queued", "snoozed"):
+            return self.now - number % 3600 * 1_000_000
+        return self.now - (self.size - number + 60) * 60_000_000
 
     def _said(self) -> Iterator[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
         from core.ids import new_ids

@@ -1,6 +1,6 @@
 """How many conversations each view has, and each of its filters: counted once for everybody who looks."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.machines.conversation import ConversationState
-from desk.inbox.listing import OWN, Filters, View, shows
+from desk.inbox.listing import Filters, View, shows
 from storage.outbox.columns import table
 from storage.tables import Conversation
 
@@ -20,7 +20,7 @@ MOST = 1000
 _LIMIT = 5 * MOST
 """Conversations of a state that wait and are looked at for their filters."""
 _TEAM = (View.UNASSIGNED, View.WAITING, View.OPEN)
-COUNTED = (View.MINE, *_TEAM, View.SNOOZED, View.BOT)
+_OWN = (View.MINE, View.SNOOZED)
 Facets = Mapping[str, Mapping[str, int]]
 """By what (``channel``, ``priority``, ``queue``) and which: how many."""
 
@@ -39,7 +39,7 @@ class Group:
 
 
 class Tallies:
-    """What the views have, for any agent."""
+    """What the views have, for any agent. The team's views are counted once, an agent's own when they are asked for."""
 
     def __init__(self, groups: Iterable[Group], bot: int) -> None:
         self._bot = bot
@@ -52,31 +52,42 @@ class Tallies:
                 if shows(view, group.state, mine=False, waiting=group.waiting):
                     team[view].append(group)
         self._team = {view: _tally(found) for view, found in team.items()}
+        self.team_facets: dict[View, Facets] = {view: facets for view, (_, facets) in self._team.items()}
+
+    def told(self, me: str) -> tuple[dict[View, int], dict[View, Facets]]:
+        """For one agent: the views' numbers, and their filters' in the views of their own."""
+        own = {view: _tally(self._mine(view, me)) for view in _OWN}
+        numbers = {view: number for view, (number, _) in (own | self._team).items()} | {View.BOT: self._bot}
+        return numbers, {view: facets for view, (_, facets) in own.items()}
 
     def counts(self, me: str) -> dict[View, int]:
         """The views' numbers for one agent; those that are over are not counted."""
-        return {view: self._bot if view is View.BOT else self._of(view, me)[0] for view in COUNTED}
+        return self.told(me)[0]
 
     def facets(self, me: str) -> dict[View, Facets]:
         """The filters' numbers in every view that people work through."""
-        return {view: self._of(view, me)[1] for view in COUNTED if view is not View.BOT}
+        return self.told(me)[1] | self.team_facets
 
-    def _of(self, view: View, me: str) -> tuple[int, Facets]:
-        if view in OWN:
-            mine = self._own.get(me, ()) if me else ()
-            return _tally([group for group in mine if shows(view, group.state, mine=True, waiting=group.waiting)])
-        return self._team[view]
+    def _mine(self, view: View, me: str) -> list[Group]:
+        mine = self._own.get(me, ()) if me else ()
+        return [group for group in mine if shows(view, group.state, mine=True, waiting=group.waiting)]
 
 
 def _tally(groups: Iterable[Group]) -> tuple[int, Facets]:
-    by: dict[str, Counter[str]] = {"channel": Counter(), "priority": Counter(), "queue": Counter()}
+    channels: dict[str, int] = {}
+    priorities: dict[str, int] = {}
+    queues: dict[str, int] = {}
     total = 0
     for group in groups:
-        total += group.number
-        by["channel"][group.channel] += group.number
-        by["priority"][str(group.priority)] += group.number
-        by["queue"][group.queue] += group.number
-    return total, {name: {value: number for value, number in found.items() if value} for name, found in by.items()}
+        number = group.number
+        total += number
+        priority = str(group.priority)
+        channels[group.channel] = channels.get(group.channel, 0) + number
+        priorities[priority] = priorities.get(priority, 0) + number
+        queues[group.queue] = queues.get(group.queue, 0) + number
+    channels.pop("", None)
+    queues.pop("", None)
+    return total, {"channel": channels, "priority": priorities, "queue": queues}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ remembered. A nudge makes the next look come at once; without one it comes by it
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -29,11 +29,12 @@ from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import ConversationEvent, Message
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MESSAGES, _EVENTS = table(Message), table(ConversationEvent)
 LOOK_SECONDS = 1.0
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS, PAUSE_A_PAGE = 0.2, 0.001
 """Between two looks, however many nudges come: many changes are one look, and one frame a page."""
 OVERLAP = timedelta(seconds=10)
 AT_ONCE = 5000
@@ -52,13 +53,19 @@ class News:
     tallies: Tallies
     whole: bool = True
     _rows: dict[Reader, bytes] = field(default_factory=dict)
+    _facets: list[bytes] = field(default_factory=list)
 
     def frame(self, reader: Reader, me: str) -> bytes:
         """What a page is told, as JSON. The lines are written once for all of that language and zone."""
-        counts = {view.value: number for view, number in self.tallies.counts(me).items()}
-        facets = {view.value: found for view, found in self.tallies.facets(me).items()}
-        own = orjson.dumps({"type": "rows", "counts": counts, "facets": facets})
-        return b'%b,"rows":%b}' % (own[:-1], self._lines(reader))
+        counts, facets = self.tallies.told(me)
+        own = orjson.dumps({"counts": _plain(counts), "own": _plain(facets)})
+        return b'{"type":"rows","team":%b,%b,"rows":%b}' % (self._team(), own[1:-1], self._lines(reader))
+
+    def _team(self) -> bytes:
+        """The filters' numbers of the views that all have in common, written once."""
+        if not self._facets:
+            self._facets.append(orjson.dumps(_plain(self.tallies.team_facets)))
+        return self._facets[0]
 
     def _lines(self, reader: Reader) -> bytes:
         made = self._rows.get(reader)
@@ -69,6 +76,10 @@ class News:
     def counts(self, me: str) -> dict[View, int]:
         """The views' numbers for one agent."""
         return self.tallies.counts(me)
+
+
+def _plain(values: Mapping[View, T]) -> dict[str, T]:
+    return {view.value: value for view, value in values.items()}
 
 
 def _row(line: Line, reader: Reader) -> dict[str, Any]:
@@ -118,7 +129,7 @@ class Feed:
                 continue
             if news is not None:
                 self._tell(news if news.whole else None)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS + PAUSE_A_PAGE * len(self._listeners))
 
     async def look(self) -> News | None:
         """What changed since the last look; None where nothing did.

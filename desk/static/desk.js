@@ -65,7 +65,7 @@ function rows(news) {
   // Whoever reads further down is not moved; at the top, what is new comes at once.
   if (list.scrollTop < 40) bring();
   else announce();
-  counts(news.counts, news.facets);
+  counts(news.counts, { ...news.team, ...news.own });
   tick();
 }
 
