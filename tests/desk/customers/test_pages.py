@@ -23,7 +23,7 @@ from tests.desk.customers.conftest import Enter, Town
 
 def plain(html: str) -> str:
     """What a page says, without its tags, its isolates and its spaces."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>|[\u2066-\u2069]", " ", html))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"[\u2066-\u2069]", "", html)))
 
 
 async def shown(client: httpx.AsyncClient, who: Customer, **query: str) -> str:
@@ -39,7 +39,7 @@ async def test_the_page_says_who_and_where_and_what(town: Town, enter: Enter) ->
         "Vera Lind", "1017", "15:30 · Asia/Tehran", "Russian", "Riga", "1 · €25.00", "Points 40", "vip yes",
         "vera@example.org", "Agreed: marketing", "Yes!", "+12025550143", "they opted out at the provider",
         "lantern", "W-1", "In no campaign now", "Where is my lantern?", "mailbox full", "likes poems", "Order: €25.00",
-        "Changed their own preferences by an operator",
+        "Changed their own preferences · by an operator",
     ):  # fmt: skip
         assert words in said, words
     for absent in ("Note consent", "Export", "Erase", "Same person"):
@@ -78,7 +78,7 @@ async def test_fields_are_changed_checked_and_written_down(town: Town, enter: En
     (noted,) = await town.rows(Audit, table(Audit).c.action == "customer changed")
     assert noted.detail == {"fields": ["first_name", "locale"]}, "names, not values"
     assert noted.actor.startswith("agent:")
-    assert "Changed by Ann Stone First name, Language" in await shown(client, who, kind="change")
+    assert "Changed · by Ann Stone First name, Language" in await shown(client, who, kind="change")
 
 
 async def test_tags_come_and_go(town: Town, enter: Enter) -> None:
@@ -117,7 +117,7 @@ async def test_two_become_one_and_two_again(town: Town, enter: Enter) -> None:
     path = f"/desk/customers/{who.id}"
     said = await shown(client, who)
     assert "the same name and town" in said
-    assert "the same number ( +12025550143 )" in said
+    assert "the same number (+12025550143)" in said
     sure = plain((await client.get(f"{path}/merge", params={"with": "+12025550199"})).text)
     assert "Nobody, or more than one, goes by “+12025550199”" in sure
     sure = plain((await client.get(f"{path}/merge", params={"with": other.id})).text)
@@ -131,7 +131,7 @@ async def test_two_become_one_and_two_again(town: Town, enter: Enter) -> None:
     moved = await client.get(f"/desk/customers/{other.id}")
     assert moved.headers["location"] == path, "the old id leads to the survivor"
     (merge,) = await town.rows(MergedCustomer)
-    assert "Two customers became one by Ann Stone" in await shown(client, who, kind="change")
+    assert "Two customers became one · by Ann Stone" in await shown(client, who, kind="change")
     await client.post(f"{path}/unmerge", data={"merge": merge.merge_id})
     assert len(await town.rows(Customer)) == 2
     assert "Was also" not in await shown(client, who)
