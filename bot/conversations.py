@@ -97,11 +97,12 @@ async def plan_answer(
     text: str,
     subject: str,
     more: Mapping[str, Any] | None = None,
+    fenced: bool = True,
 ) -> None:
     """Plan one message back, ahead of bulk. (conversation, ``client_token``) is its key: a repeat plans nothing.
 
     ``more`` is what its content has beside the text, such as buttons. What is said in conversation is dropped at
-    dispatch if a person has taken it by then; what has to be confirmed leaves all the same.
+    dispatch if a person has taken it by then, unless it is not ``fenced``; what has to be confirmed always leaves.
     """
     content: dict[str, Any] = {"text": text, **(more or {})}
     if inbound.sender.channel == EMAIL:
@@ -112,7 +113,7 @@ async def plan_answer(
             "references": [clipped(storable(one), LONGEST_SUBJECT) for one in references if one],
         }
     fence = None
-    if purpose is Purpose.CONVERSATION:
+    if fenced and purpose is Purpose.CONVERSATION:
         fence = await connection.scalar(select(_CONVERSATIONS.c.token).where(_CONVERSATIONS.c.id == conversation_id))
     await plan_message(
         connection,

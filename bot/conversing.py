@@ -20,6 +20,7 @@ from bot.flows import running as flows
 from bot.flows.carrying import no_answers
 from bot.flows.live import live_flows
 from bot.handoff import ownership
+from bot.handoff.answering import PROMISED
 from bot.handoff.hours import WorkingHours
 from bot.handoff.ownership import Request
 from bot.handoff.promises import promised
@@ -197,9 +198,9 @@ class _Turn:
             return
         await plan_answer(
             self.connection, self.inbound, self.sender, self.conversation.id, self.context,
-            client_token=f"handoff:{self.message_id}", purpose=Purpose.CONVERSATION,
+            client_token=f"{PROMISED}{self.message_id}", purpose=Purpose.CONVERSATION,
             text=catalogue.text(language, "handoff.wait", when=await self._when(due, language)),
-            subject=catalogue.text(language, "answers.subject"),
+            subject=catalogue.text(language, "answers.subject"), fenced=False,
         )  # fmt: skip
 
     async def _is_vip(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversations import plan_message
@@ -18,6 +18,7 @@ from bot.handoff.record import NOTE, record
 from core.actors import Actor
 from core.errors import Refused
 from core.ids import new_id
+from core.machines.message import MessageState
 from core.messages import EMAIL
 from core.purposes import Purpose
 from core.text import clipped
@@ -29,6 +30,10 @@ _IDENTITIES, _MESSAGES = table(Identity), table(Message)
 LONGEST = 20_000
 WROTE = "agent:"
 """Begins the client token of what people of ours wrote: the agent's id follows, then the draft's own key."""
+PROMISED = "handoff:"
+"""Begins the client token of the bot's word that a person will answer; the id of the message that asked follows."""
+_NOBODYS = -1
+"""A fence at which no conversation ever stands."""
 _SUBJECT_PREFIX = "re:"
 
 
@@ -65,6 +70,7 @@ async def answer(
     if await _is_planned(connection, conversation_id, client_token):
         return client_token  # sent again by who had no answer from us: taken is taken, whoever has the customer now
     await ownership.written_by(connection, conversation_id, agent, token, now)
+    await _outdate_promise(connection, conversation_id)
     last = await _last_message(connection, conversation_id)
     place = await _place(connection, row.customer_id, draft.identity_id or (last.identity_id if last else ""))
     await plan_message(
@@ -84,6 +90,13 @@ async def answer(
 async def _is_planned(connection: AsyncConnection, conversation_id: str, client_token: str) -> bool:
     theirs = _MESSAGES.c.conversation_id == conversation_id, _MESSAGES.c.client_token == client_token
     return await connection.scalar(select(_MESSAGES.c.id).where(*theirs)) is not None
+
+
+async def _outdate_promise(connection: AsyncConnection, conversation_id: str) -> None:
+    """That somebody will answer is no news after the answer: what says so and has not left yet is dropped."""
+    promise = _MESSAGES.c.conversation_id == conversation_id, _MESSAGES.c.client_token.startswith(PROMISED)
+    not_left = _MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED])
+    await connection.execute(update(_MESSAGES).where(*promise, not_left).values(owner_token=_NOBODYS))
 
 
 async def note(

@@ -157,7 +157,7 @@ class Desks:
             self.refused_texts.add(text)
         elif not again:
             self.refused_texts.discard(text)
-            thread.unheard = None
+            thread.answered()
             await self._note_answer(id_, text)
             if id_ in await self.with_topics():
                 self.in_topics.append(text)
@@ -245,7 +245,7 @@ class Desks:
                 self.refused_texts.add(text)
             case _:
                 thread.taken(agent)
-                thread.unheard = None
+                thread.answered()
                 await self._note_answer(id_, text)
 
 

@@ -14,7 +14,9 @@ REST = timedelta(hours=24)
 
 @dataclass
 class Thread:
-    """One conversation. ``hands`` counts how often it came to other hands; ``unheard`` since when nobody answered."""
+    """One conversation. ``hands`` counts how often it came to other hands, ``answers`` what people wrote in it;
+    ``unheard`` is since when nobody has answered.
+    """
 
     customer: int
     verified: bool
@@ -25,6 +27,7 @@ class Thread:
     asleep: datetime | None = None
     ended: datetime | None = None
     had: bool = False
+    answers: int = 0
 
     @property
     def held(self) -> bool:
@@ -61,6 +64,10 @@ class Thread:
                 return self.owner != NOBODY
 
     # what becomes of it then
+
+    def answered(self) -> None:
+        """A person of ours wrote to the customer."""
+        self.unheard, self.answers = None, self.answers + 1
 
     def taken(self, agent: str) -> None:
         if self.owner == agent:

@@ -138,16 +138,19 @@ class Conversations(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world and self.world.threads)
     @rule(
-        agent=AGENT, which=WHICH, how=st.sampled_from(("look", "take", "take", "blind")), cut=CUT,
+        agent=AGENT, which=WHICH, how=st.sampled_from(("look", "take", "take", "other tab", "blind")), cut=CUT,
         channel=st.sampled_from(("", "", *CHANNELS)),
     )  # fmt: skip
     def agent_answers(self, agent: str, which: int, how: str, channel: str, cut: int | None) -> None:
         id_ = self._thread(which)
+        before = self.world.pages.get((agent, id_))
         if how != "blind":
             self._do(self.world.look(agent, id_))
-        if how == "take":
+        if how in ("take", "other tab"):
             self._do(self.world.act(agent, id_, "take"))
             self._do(self.world.look(agent, id_))
+        if how == "other tab" and before is not None:  # it still shows what was before
+            self.world.pages[agent, id_] = before
         self.world.store.after = cut
         self._do(self.world.write(agent, id_, channel))
 

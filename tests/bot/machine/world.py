@@ -82,7 +82,7 @@ class World(Desks, Sending):
         self.config = config_of(nobody)
         self.clock = VirtualClock(NOW)
         self.threads: dict[str, Thread] = {}
-        self.composed: dict[str, int] = {}
+        self.composed: dict[str, tuple[int, int]] = {}
         self.words: list[Word] = []
         self.to_come: list[Word] = []
         self.in_topics: list[str] = []
@@ -198,7 +198,8 @@ class World(Desks, Sending):
         fresh: dict[str, list[Any]] = {}
         for row in rows:
             if row.id not in self.composed and row.id not in self.answers:
-                self.composed[row.id] = self.threads[row.conversation_id].hands
+                thread = self.threads[row.conversation_id]
+                self.composed[row.id] = (thread.hands, thread.answers)
                 fresh.setdefault(row.conversation_id, []).append(row)
         return fresh
 
