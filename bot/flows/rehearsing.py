@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 from bot.flows.definition import FlowBody, FlowDefinition
@@ -12,6 +13,7 @@ from bot.flows.talking import Talk
 from campaigns.definition import WorkspaceConfig
 from campaigns.periods import resolve, zone_named
 from campaigns.reading.fields import Fields
+from campaigns.reading.steps import each_test
 from campaigns.rehearsal.cases import BEGINS
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.templates.errors import TemplateFailure
@@ -72,15 +74,7 @@ class Verdict:
 
 def read_cases(node: Node, file: str, flow: FlowDefinition, problems: Problems) -> list[Case]:
     """The cases; what is wrong is noted, and what can be read is read."""
-    if not isinstance(node, YamlSequence):
-        problems.add(file, node.line, "'tests' must be a list of tests")
-        return []
-    cases = []
-    for place, item in enumerate(node.items, 1):
-        fields = Fields.of(item, file, problems, "a test")
-        if fields is not None:
-            cases.append(_case(fields, place, flow))
-    return cases
+    return each_test(node, file, problems, partial(_case, flow=flow))
 
 
 def _case(fields: Fields, place: int, flow: FlowDefinition) -> Case:

@@ -31,6 +31,7 @@ from bot.flows.whens import read_condition
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.reading.steps import ELSE, head_of, is_true, names_in, ways_of
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.actions import SETTABLE, settable
 from campaigns.workspace.values import web_address
@@ -38,10 +39,7 @@ from core.reading.problems import did_you_mean
 from core.reading.yaml import Node, Scalar, Sequence
 
 MAX_STEPS = 200
-MAX_DEPTH = 5
 LONGEST_CALL = Period(60, "s")
-_CHANGES = ("set", "tag", "untag", "stage")
-_ELSE = "else"
 
 
 @dataclass(slots=True)
@@ -97,7 +95,7 @@ class StepReader:
         return found
 
     def _step(self, fields: Fields, depth: int) -> _Read | None:
-        head = self._head(fields)
+        head = head_of(fields, HEADS, {"ask": "say"}, ("id", "when", "then"))
         if not head:
             return None
         base: dict[str, Any] = {"id": "x", "when": read_condition(fields, "when", self._scope)}
@@ -122,22 +120,6 @@ class StepReader:
             read.step = read.step.model_copy(update={"id": read.id})
         return read
 
-    def _head(self, fields: Fields) -> str:
-        present = [key for key in HEADS if key in fields.node.entries]
-        if present and present[0] == "ask":
-            present = [key for key in present if key != "say"]  # the question's own words
-        if present and present[0] in _CHANGES:
-            present = [present[0], *(key for key in present if key not in _CHANGES)]
-        if len(present) > 1:
-            fields.problem(present[1], f"a step does one thing, not {' and '.join(map(repr, present))}; make two steps")
-            return ""
-        if present:
-            return present[0]
-        first = next((key for key in fields.node.entries if key not in ("id", "when", "then")), "")
-        near = did_you_mean(first, HEADS)
-        fields.problem(first, f"{first!r} begins no step{near or '; begin it with one of ' + ', '.join(HEADS)}")
-        return ""
-
     def _claim(self, read: _Read, own: str, fields: Fields, head: str) -> None:
         read.id = own or self._title(fields, head)
         first = self.lines.get(read.id)
@@ -155,28 +137,13 @@ class StepReader:
         return next(made for number in range(2, 9 * MAX_STEPS) if (made := f"{title}-{number}") not in taken)
 
     def _branch(self, fields: Fields, base: dict[str, Any], read: _Read, depth: int) -> Step | None:
-        node = fields.get("branch")
-        if depth >= MAX_DEPTH:
-            fields.problem("branch", f"branches stand in each other {MAX_DEPTH} deep; make two flows of this one")
-            return None
-        if not isinstance(node, Sequence) or not node.items:
-            hint = "write branch: [{when: {answers.topic: refund}, then: refund}, {else: other}]"
-            fields.problem("branch", f"a branch is a list of ways on; {hint}")
-            return None
         before = len(self._scope.problems)
-        for place, item in enumerate(node.items):
-            inner = Fields.of(item, self._scope.file, self._scope.problems, "a way of a branch")
-            if inner is None:
-                continue
-            if _ELSE in inner.node.entries:
-                if place + 1 != len(node.items):
-                    inner.problem(_ELSE, "'else' is the last way of a branch; what follows it is never taken")
-                read.otherwise = self._way(inner, _ELSE, _ELSE, depth)
+        example = "branch: [{when: {answers.topic: refund}, then: refund}, {else: other}]"
+        for inner, is_else in ways_of(fields, depth, whole="flows", way="{when: …, then: …}", example=example):
+            if is_else:
+                read.otherwise = self._way(inner, ELSE, ELSE, depth)
             else:
                 read.arms.append(self._way(inner, "then", "steps", depth))
-            inner.finish()
-        if not read.arms and len(self._scope.problems) == before:
-            fields.problem("branch", "the branch has only an 'else'; drop the branch, or add {when: …, then: …}")
         if len(self._scope.problems) != before:
             return None
         return BranchStep(**base, arms=tuple(Arm(when=arm.when or Condition(), first=END) for arm in read.arms))
@@ -184,7 +151,7 @@ class StepReader:
     def _way(self, inner: Fields, by_name: str, by_steps: str, depth: int) -> _Way:
         """``then: STEP`` or ``steps: [...]``; an ``else`` takes either."""
         when = read_condition(inner, "when", self._scope)
-        if by_name != _ELSE and inner.get("when") is None:
+        if by_name != ELSE and inner.get("when") is None:
             inner.problem("", "a way of a branch has no 'when'; add it, or write else: for all the others")
         inner.get(by_name), inner.get(by_steps)
         node = inner.node.entries.get(by_steps)
@@ -205,7 +172,7 @@ def _ids_in(node: Node) -> list[str]:
         return [found for item in node.items for found in _ids_in(item)]
     own = node.entries.get("id")
     found = [own.text] if isinstance(own, Scalar) else []
-    inside = [node.entries[key] for key in ("branch", "steps", _ELSE) if key in node.entries]
+    inside = [node.entries[key] for key in ("branch", "steps", ELSE) if key in node.entries]
     return found + [id_ for item in inside for id_ in _ids_in(item)]
 
 
@@ -254,7 +221,7 @@ def _set(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
             fields.problem("set", f"{key!r} cannot be set{hint}")
         elif (column := key.removeprefix(CUSTOMER)) in SETTABLE and "{" not in str(values[key]):
             _check_field(fields, column, values[key])
-    tags, untag = _names(fields, "tag"), _names(fields, "untag")
+    tags, untag = names_in(fields, "tag"), names_in(fields, "untag")
     if both := sorted(set(tags) & set(untag)):
         fields.problem("untag", f"tag {both[0]!r} is put on and taken off in one step; keep one of them")
     return SetStep(**base, values=values, tag=tags, untag=untag, stage=fields.parsed("stage", name, ""))
@@ -281,16 +248,6 @@ def _is_settable(column: str) -> bool:
     return column in SETTABLE or (own != column and 0 < len(own) <= 63)
 
 
-def _names(fields: Fields, key: str) -> tuple[str, ...]:
-    found = []
-    for word in fields.words(key) or ():
-        try:
-            found.append(name(word))
-        except ValueError as error:
-            fields.problem(key, f"{key}: {error}")
-    return tuple(dict.fromkeys(found))
-
-
 def _event(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
     event, data = fields.parsed("event", name, ""), read_data(fields, "data", scope)
     return EventStep(**base, event=event, data=data) if event else None
@@ -315,13 +272,13 @@ def _start(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
 
 
 def _answer(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
-    question = "" if _is_true(fields, "answer") else read_template(fields, "answer", scope)
+    question = "" if is_true(fields, "answer") else read_template(fields, "answer", scope)
     return AnswerStep(**base, question=question, unknown=target(fields, "unknown", scope, HUMAN))
 
 
 def read_handoff(fields: Fields, key: str, base: dict[str, Any], scope: Scope) -> HandoffStep:
     """A handoff: its queue under ``key`` (``true``: the common one), note and priority beside it."""
-    queue = "" if _is_true(fields, key) else fields.parsed(key, name, "")
+    queue = "" if is_true(fields, key) else fields.parsed(key, name, "")
     priority = fields.choice("priority", PRIORITIES, "normal")
     note = read_template(fields, "note", scope)
     return HandoffStep.model_validate({**base, "queue": queue, "note": note, "priority": priority})
@@ -332,14 +289,9 @@ def _handoff(fields: Fields, base: dict[str, Any], scope: Scope) -> Step | None:
 
 
 def _end(fields: Fields, base: dict[str, Any], _scope: Scope) -> Step | None:
-    if not _is_true(fields, "end"):
+    if not is_true(fields, "end"):
         fields.problem("end", "write end: true")
     return EndStep(**base)
-
-
-def _is_true(fields: Fields, key: str) -> bool:
-    node = fields.get(key)
-    return isinstance(node, Scalar) and node.value is True
 
 
 _READERS: Mapping[str, Callable[[Fields, dict[str, Any], Scope], Step | None]] = {

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from campaigns.definition import CampaignDefinition
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
+from campaigns.reading.steps import each_test
 from campaigns.rehearsal.cases import BEGINS, NOT_ENTERED, Case, Expected, Given, PastEvent
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.simulation.reading import read_rules
@@ -29,15 +31,7 @@ _FORM = "write day, time and channel, such as day 3 10:00 email (and, if it matt
 
 def read_cases(node: Node, file: str, definition: CampaignDefinition, problems: Problems) -> list[Case]:
     """The cases; what is wrong is noted, and what can be read is read."""
-    if not isinstance(node, Sequence):
-        problems.add(file, node.line, "'tests' must be a list of tests")
-        return []
-    cases = []
-    for place, item in enumerate(node.items, 1):
-        fields = Fields.of(item, file, problems, "a test")
-        if fields is not None:
-            cases.append(_case(fields, place, definition))
-    return cases
+    return each_test(node, file, problems, partial(_case, definition=definition))
 
 
 def _case(fields: Fields, place: int, definition: CampaignDefinition) -> Case:

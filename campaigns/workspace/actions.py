@@ -22,6 +22,7 @@ from campaigns.definition import (
 from campaigns.periods import Period, zone_named
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
+from campaigns.reading.steps import CHANGES, is_true, names_in
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.workspace.locales import locale_code
 from campaigns.workspace.scope import Scope
@@ -33,8 +34,6 @@ from core.reading.yaml import Node, Scalar, Sequence
 
 Made = tuple[str, Step | None]
 Reader = Callable[[Fields, dict[str, Any], Scope], Made]
-CHANGES = ("set", "tag", "untag", "stage")
-"""The keys that one step may have together."""
 MAX_DATA = 20_000
 
 
@@ -89,7 +88,7 @@ def _weekday(wait: Fields, word: str) -> int | None:
 
 def _handoff(fields: Fields, base: dict[str, Any], scope: Scope) -> Made:
     scope.refer("handler", "handoff", fields.line("handoff"))
-    queue = "" if _is_true(fields, "handoff") else fields.parsed("handoff", name, "")
+    queue = "" if is_true(fields, "handoff") else fields.parsed("handoff", name, "")
     note, most, expires = _person(fields)
     return "handoff", HandoffStep(**base, queue=queue, note=note, max=most, expires=expires)
 
@@ -114,23 +113,13 @@ def _person(fields: Fields) -> tuple[str, Any, Period]:
 def _set(fields: Fields, base: dict[str, Any], _scope: Scope) -> Made:
     changes = fields.mapping("set")
     values = {key: _value(changes, key) for key in changes.node.entries} if changes else {}
-    tags, untag = _names(fields, "tag"), _names(fields, "untag")
+    tags, untag = names_in(fields, "tag"), names_in(fields, "untag")
     stage = fields.parsed("stage", name, "")
     both = sorted(set(tags) & set(untag))
     if both:
         fields.problem("untag", f"tag {both[0]!r} is put on and taken off in one step; keep one of them")
     title = next(key for key in CHANGES if key in fields.node.entries)
     return title, SetStep(**base, fields=values, tag=tags, untag=untag, stage=stage)
-
-
-def _names(fields: Fields, key: str) -> tuple[str, ...]:
-    found = []
-    for word in fields.words(key) or ():
-        try:
-            found.append(name(word))
-        except ValueError as error:
-            fields.problem(key, f"{key}: {error}")
-    return tuple(dict.fromkeys(found))
 
 
 def _value(changes: Fields, key: str) -> Any:
@@ -217,13 +206,8 @@ def _webhook(fields: Fields, base: dict[str, Any], scope: Scope) -> Made:
 
 
 def _end(fields: Fields, base: dict[str, Any], _scope: Scope) -> Made:
-    reason = "" if _is_true(fields, "end") else fields.text("end", limit=200)
+    reason = "" if is_true(fields, "end") else fields.text("end", limit=200)
     return "end", EndStep(**base, reason=reason)
-
-
-def _is_true(fields: Fields, key: str) -> bool:
-    node = fields.get(key)
-    return isinstance(node, Scalar) and node.value is True
 
 
 READERS: Mapping[str, Reader] = {

@@ -7,17 +7,17 @@ from typing import Any
 from campaigns.definition import END, Action, Arm, BranchStep, Step, When
 from campaigns.reading.fields import Fields
 from campaigns.reading.names import name
-from campaigns.workspace.actions import CHANGES, READERS
+from campaigns.reading.steps import ELSE, head_of, ways_of
+from campaigns.workspace.actions import READERS
 from campaigns.workspace.conditions import read_when
 from campaigns.workspace.scope import Scope
 from campaigns.workspace.sends import BY_MESSAGE, Defaults, SendReader
-from core.reading.problems import did_you_mean
 from core.reading.yaml import Node, Sequence
 
 MAX_STEPS = 200
-MAX_DEPTH = 5
 HEADS = ("send", "branch", *READERS)
 """What a step may begin with; ``wait`` begins one only where nothing else does."""
+_OWN = dict.fromkeys(BY_MESSAGE, "wait")
 _ACTIONS = tuple(key for key in READERS if key not in ("wait", "end"))
 _NUMBERED = ("branch", "end")
 """Nobody ever stands at these, so that their default ids may shift."""
@@ -93,7 +93,7 @@ class StepReader:
         return found
 
     def _step(self, fields: Fields, depth: int, by_message: Mapping[str, SendReader] = BY_MESSAGE) -> _Read | None:
-        head = self._head(fields)
+        head = head_of(fields, HEADS, _OWN, ("id", "when"))
         if not head:
             return None
         base: dict[str, Any] = {"id": "x", "when": read_when(fields, "when", self._scope)}
@@ -112,45 +112,14 @@ class StepReader:
         read.step = step.model_copy(update={"id": read.id}) if step is not None and not broken_id else None
         return read
 
-    def _head(self, fields: Fields) -> str:
-        present = [key for key in HEADS if key in fields.node.entries]
-        if present and present[0] in BY_MESSAGE:
-            present = [key for key in present if key != "wait"]
-        if present and present[0] in CHANGES:
-            present = [present[0], *(key for key in present if key not in CHANGES)]
-        if len(present) > 1:
-            fields.problem(present[1], f"a step does one thing, not {' and '.join(map(repr, present))}; make two steps")
-            return ""
-        if present:
-            return present[0]
-        first = next((key for key in fields.node.entries if key not in ("id", "when")), "")
-        near = did_you_mean(first, HEADS)
-        fields.problem(first, f"{first!r} begins no step{near or '; begin it with one of ' + ', '.join(HEADS)}")
-        return ""
-
     def _branch(self, fields: Fields, base: dict[str, Any], read: _Read, depth: int) -> Step | None:
-        node = fields.get("branch")
-        if depth >= MAX_DEPTH:
-            fields.problem("branch", f"branches stand in each other {MAX_DEPTH} deep; make two campaigns of this one")
-            return None
-        if not isinstance(node, Sequence) or not node.items:
-            hint = "write branch: [{when: vip, steps: […]}, {else: […]}]"
-            fields.problem("branch", f"a branch is a list of ways on; {hint}")
-            return None
         before = len(self._scope.problems)
-        for place, item in enumerate(node.items):
-            inner = Fields.of(item, self._scope.file, self._scope.problems, "a way of a branch")
-            if inner is None:
-                continue
-            if "else" in inner.node.entries:
-                if place + 1 != len(node.items):
-                    inner.problem("else", "'else' is the last way of a branch; what follows it is never taken")
-                read.otherwise = _Arm(None, self._arm_steps(inner, "else", depth))
+        way, example = "{when: …, steps: […]}", "branch: [{when: vip, steps: […]}, {else: […]}]"
+        for inner, is_else in ways_of(fields, depth, whole="campaigns", way=way, example=example):
+            if is_else:
+                read.otherwise = _Arm(None, self._arm_steps(inner, ELSE, depth))
             else:
                 read.arms.append(self._arm(inner, depth))
-            inner.finish()
-        if not read.arms and len(self._scope.problems) == before:
-            fields.problem("branch", "the branch has only an 'else'; drop the branch, or add {when: …, steps: […]}")
         if len(self._scope.problems) != before:
             return None
         return BranchStep(**base, arms=tuple(Arm(when=arm.when or When(), first=END) for arm in read.arms))
