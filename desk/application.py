@@ -23,6 +23,7 @@ from desk.inbox.pages import InboxPages
 from desk.live.feed import Feed
 from desk.live.socket import LivePages
 from desk.me.pages import MyPages
+from desk.mentions import MentionPages
 from desk.rendering import STATIC
 from desk.team.pages import TeamPages
 from storage.store import Store
@@ -66,6 +67,7 @@ def desk_application(
             *TrialPages(store, clock, wakeup, guard, bench).routes(),
             *CampaignPages(store, clock, guard, can_write=bench is not None).routes(),
             *AnswerPages(store, clock, guard).routes(),
+            *MentionPages(store, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),
         ]

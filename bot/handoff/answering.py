@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversations import plan_message
 from bot.handoff import ownership
+from bot.handoff.mentions import people_named
 from bot.handoff.record import NOTE, record
 from core.actors import Actor
 from core.errors import Refused
@@ -102,7 +103,8 @@ async def _outdate_promise(connection: AsyncConnection, conversation_id: str) ->
 async def note(
     connection: AsyncConnection, conversation_id: str, agent: str, text: str, mentions: list[str], now: datetime
 ) -> str:
-    """Write something that only colleagues see; gives the event's id. ``mentions`` are agents' ids.
+    """Write something that only colleagues see; gives the event's id. ``mentions`` are agents' ids, beside
+    those whom the text names by ``@name``.
 
     Raises:
         Refused: there is nothing in it.
@@ -110,7 +112,8 @@ async def note(
     if not text.strip():
         raise Refused("there is nothing in this note", name="empty_note")
     row = await ownership.held(connection, conversation_id)
-    detail = {"mentions": sorted(set(mentions))} if mentions else {}
+    named = {*mentions, *await people_named(connection, text, agent)}
+    detail = {"mentions": sorted(named)} if named else {}
     return await record(
         connection, row.id, row.customer_id, NOTE, actor=Actor("agent", agent), now=now, text=text.strip(),
         detail=detail,

@@ -67,6 +67,7 @@ function rows(news) {
   else announce();
   counts(news.counts, { ...news.team, ...news.own });
   tick();
+  document.dispatchEvent(Object.assign(new CustomEvent("desk:rows", { detail: news.rows }), { now: clock() }));
 }
 
 function bring() {

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from core.agents import Presence, Role
 from core.ids import new_id
 from storage.types import Id, Instant, Json, Word
+
+_NOTES = text("event = 'NoteAdded'")
 
 
 class Agent(SQLModel, table=True):
@@ -76,7 +78,10 @@ class ConversationEvent(SQLModel, table=True):
     """
 
     __tablename__ = "conversation_events"
-    __table_args__ = (Index("ix_conversation_events", "conversation_id", "id"),)
+    __table_args__ = (
+        Index("ix_conversation_events", "conversation_id", "id"),
+        Index("ix_conversation_notes", "id", sqlite_where=_NOTES, postgresql_where=_NOTES),
+    )
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)
     conversation_id: str = Field(sa_type=Id, foreign_key="conversations.id")
