@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff.agents import team
 from bot.languages import language_of_text
-from core.machines.conversation import LIVE_CHAT
+from core.machines.conversation import LIVE_CHAT, ConversationState
 from storage.outbox.columns import table
 from storage.tables import Agent, Conversation, Customer
 
 _AGENTS, _CONVERSATIONS, _CUSTOMERS = table(Agent), table(Conversation), table(Customer)
+_QUEUED = ConversationState.QUEUED
 SHORTEST = 12
 """Characters of a draft that tell its language; fewer are a name or a number as likely."""
 
@@ -41,9 +42,14 @@ async def language_of(connection: AsyncConnection, conversation_id: str) -> str:
 async def speaker_for(
     connection: AsyncConnection, conversation_id: str, me: str, zone: str, now: datetime
 ) -> Speaker | None:
-    """Who should rather have a live chat than ``me``; None where I speak the language, or nobody else who is there."""
-    state = await connection.scalar(select(_CONVERSATIONS.c.state).where(_CONVERSATIONS.c.id == conversation_id))
-    language = await language_of(connection, conversation_id) if state in LIVE_CHAT else ""
+    """Who should rather have a live chat than ``me``; None where I speak the language, or nobody else who is there.
+
+    A colleague's chat is theirs to pass on.
+    """
+    here = select(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent).where(_CONVERSATIONS.c.id == conversation_id)
+    row = (await connection.execute(here)).first()
+    open_to_me = row is not None and row.state in LIVE_CHAT and (row.state is _QUEUED or row.agent == me)
+    language = await language_of(connection, conversation_id) if open_to_me else ""
     mine = await connection.scalar(select(_AGENTS.c.languages).where(_AGENTS.c.id == me))
     if not language or not mine or language in mine:
         return None

@@ -37,6 +37,16 @@ async def test_who_speaks_the_language_and_is_there_is_offered_the_chat(desk: De
     assert await offered(desk, await desk.waiting(), me) == "", "nobody knows the language"
 
 
+async def test_a_colleagues_chat_is_theirs_to_pass_on(desk: Desk) -> None:
+    me, other = await desk.agent("me", languages=["en"]), await desk.agent("other")
+    await desk.agent("poly", languages=["fa"])
+    chat = await desk.waiting(language="fa")
+    for owner, told in ((me, "poly fa"), (other, "")):
+        async with desk.store.write() as connection:
+            await ownership.take(connection, chat, owner, actor=SYSTEM, now=desk.clock.now())
+        assert await offered(desk, chat, me) == told
+
+
 @pytest.mark.parametrize("more", [{"presence": Presence.AWAY}, {"shift": {"6": ["09:00", "10:00"]}}])
 async def test_who_is_not_there_is_offered_nothing(desk: Desk, more: dict[str, Any]) -> None:
     me = await desk.agent("me", languages=["en"])
