@@ -3,7 +3,7 @@
 #   make test            set-up, then the gate: format, lint, types, import contracts, tests
 #   make check           the gate alone, stopping at the first complaint
 #   make bench           the figures
-#   make pictures        the pictures of the README, from a real run (needs Chromium)
+#   make screenshots     the pictures of the README, from a real run (needs Chromium)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +15,7 @@ RUNTIME := $(VENV)/.ready
 DEVELOPMENT := $(VENV)/.ready-for-development
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format lint types imports tests bench pictures clean
+.PHONY: demo test check format lint types imports tests bench screenshots clean
 .DEFAULT_GOAL := demo
 
 define make_venv
@@ -63,7 +63,7 @@ tests: $(DEVELOPMENT)
 bench: $(RUNTIME)
 	@set -e; for figure in benchmarks/emails.py benchmarks/import.py benchmarks/segments.py; do echo "== $$figure"; $(BIN)/python $$figure $(ARGS); done
 
-pictures: $(DEVELOPMENT)
+screenshots: $(DEVELOPMENT)
 	$(BIN)/python docs/pictures/make.py
 
 clean:

@@ -114,7 +114,7 @@ async def _sent(store: Store) -> list[_Ours]:
 
 def _to_a_group(entry: Mapping[str, Any]) -> bool:
     """Whether it is what staff see in their own group: no customer gets it."""
-    return entry["channel"] == TELEGRAM and str(entry["to"]).startswith("-")
+    return bool(entry["channel"] == "telegram_group")
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -79,9 +79,10 @@ class Methods:
         return lambda given: self._group_methods.call(group, name, given)
 
     def record(self, params: Params, text: str, *, accepted: bool, **more: Any) -> None:
-        """Write a send into the ledger."""
+        """Write a send into the ledger; what stands in a group is no message to a customer: a channel of its own."""
         account, to = str(self._bot.id), str(params.get("chat_id") or "")
-        self._ledger.record("telegram", "telegram", account=account, to=to, text=text, accepted=accepted, **more)
+        channel = "telegram" if self._groups.among(params) is None else "telegram_group"
+        self._ledger.record("telegram", channel, account=account, to=to, text=text, accepted=accepted, **more)
 
     async def getMe(self, _params: Params) -> Any:  # noqa: N802 - the Bot API's name, as below
         """The bot."""
