@@ -146,6 +146,9 @@ class _Turn:
             client_token=f"proof:{self.message_id}", purpose=Purpose.CONVERSATION, text=proof.said,
             subject=catalogue.text(await self._language(), "answers.subject"),
         )  # fmt: skip
+        if proof.outcome != "wrong":  # a flow may have asked for it
+            answers, ok = self.context.voice.answers or no_answers, proof.outcome == "proven"
+            await flows.proved(self.connection, proof.customer_id, self.context.now, ok=ok, answers=answers)
         return True
 
     async def flow(self) -> bool:

@@ -39,6 +39,9 @@ def read_ask(fields: Fields, base: dict[str, Any], scope: Scope) -> AskStep | No
     not_understood = target(fields, "not_understood", scope, HUMAN)
     timeout = fields.period("timeout")
     no_answer = target(fields, "no_answer", scope, END)
+    prove = fields.flag("prove")
+    if prove and type_ not in ("email", "phone"):
+        fields.problem("prove", f"a code goes to an address: write type: email or type: phone, not {type_}")
     if words is None:
         fields.problem("", "a question has no words; add say: {en: …, ru: …}")
     if len(scope.problems) != before or words is None:
@@ -47,6 +50,7 @@ def read_ask(fields: Fields, base: dict[str, Any], scope: Scope) -> AskStep | No
         {
             **base, "into": into, "type": type_, "words": words, "choices": choices, "limits": limits, "again": again,
             "tries": tries, "not_understood": not_understood, "timeout": timeout, "no_answer": no_answer,
+            "prove": prove,
         }
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Carrying out what a flow decided: messages, changes, events, handoffs, in the transaction that moves its run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversations import plan_message
 from bot.flows.effects import (
     AskAnswers,
+    AskProof,
     CallWebhook,
     Change,
     Effect,
     OpenHandoff,
+    Proved,
     RecordEvent,
     Replied,
     Say,
@@ -34,7 +36,7 @@ from campaigns.responding.arrivals import Arrival
 from campaigns.responding.events import events_arrived
 from campaigns.running.changes import change_customers
 from campaigns.starting.entry import enrol_group
-from campaigns.templates.content import Rendered
+from campaigns.templates.content import Manner, Rendered
 from campaigns.versions import definitions
 from core.actors import Actor
 from core.ids import new_id
@@ -82,6 +84,19 @@ async def no_answers(_connection: AsyncConnection, _place: Place, _question: str
     return False
 
 
+class Asked(Protocol):
+    """What came of asking for a proof: sent, already theirs, or not; ``said`` is what to tell the customer."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def said(self) -> str: ...
+
+
+Proofs = Callable[[AsyncConnection, str, str, str], Awaitable[Asked]]
+"""(connection, customer, channel, address): sends a code there (:func:`bot.proofs.ask_for_proof`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """Carries out the effects of one turn of a run."""
@@ -95,6 +110,7 @@ class Carrier:
     now: datetime
     answers: Answers
     purpose: Purpose = Purpose.CONVERSATION
+    proofs: Proofs | None = None
 
     async def carry_out(self, effects: Sequence[Effect]) -> list[Signal]:
         """Do them in order; gives what has come back at once."""
@@ -115,9 +131,18 @@ class Carrier:
                 case AskAnswers():
                     found = await self.answers(self.connection, self.place, effect.question, token)
                     back.append(Replied(effect.step, found))
+                case AskProof():
+                    back += await self._prove(effect, token)
                 case OpenHandoff():
                     await self._hand_over(effect)
         return back
+
+    async def _prove(self, ask: AskProof, token: str) -> list[Signal]:
+        if self.proofs is None:  # nothing was heard: there is nobody to ask
+            return [Proved(ok=False)]
+        asked = await self.proofs(self.connection, self.place.customer_id, ask.channel, ask.address)
+        await self._say(Rendered(asked.said, manner=Manner(long="shorten")), token)
+        return [] if asked.outcome == "sent" else [Proved(asked.outcome == "already")]
 
     async def _say(self, said: Rendered, token: str) -> None:
         place = self.place

@@ -115,7 +115,8 @@ class AskStep(_Step):
     """Ask, and wait for the answer, which becomes the variable ``into``.
 
     What is no answer is asked ``again`` (empty: in our own words), ``tries`` times in all; then the flow goes on at
-    ``not_understood``. Who says nothing for ``timeout`` (None: as the flow says) goes on at ``no_answer``.
+    ``not_understood``. Who says nothing for ``timeout`` (None: as the flow says) goes on at ``no_answer``. With
+    ``prove`` an address is an answer once the code that is sent there has been said.
     """
 
     kind: Literal["ask"] = "ask"
@@ -129,6 +130,7 @@ class AskStep(_Step):
     not_understood: str = HUMAN
     timeout: Period | None = None
     no_answer: str = END
+    prove: bool = False
 
 
 class Arm(Value):
@@ -291,6 +293,9 @@ class FlowBody(Value):
     def as_json(self) -> Plain:
         """Plain data with a stable order: what is hashed and stored."""
         data: dict[str, Any] = self.model_dump(mode="json")
+        for step in data["definition"]["steps"]:
+            if step.get("prove") is False:
+                del step["prove"]
         return data
 
 

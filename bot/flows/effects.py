@@ -72,7 +72,14 @@ class Replied:
     found: bool
 
 
-Signal = Begun | Opened | Heard | TimedOut | Called | Replied
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The code that was sent has been said, or (``ok`` false) it never will be."""
+
+    ok: bool
+
+
+Signal = Begun | Opened | Heard | TimedOut | Called | Replied | Proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,15 @@ class AskAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class AskProof:
+    """Send a code to an address that the customer says is theirs; ``channel`` is email or sms."""
+
+    step: str
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenHandoff:
     """Queue the conversation for a person."""
 
@@ -139,7 +155,7 @@ class OpenHandoff:
     priority: Priority = "normal"
 
 
-Effect = Say | Change | RecordEvent | CallWebhook | StartCampaign | AskAnswers | OpenHandoff
+Effect = Say | Change | RecordEvent | CallWebhook | StartCampaign | AskAnswers | AskProof | OpenHandoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from bot.flows.definition import (
 )
 from bot.flows.effects import (
     AskAnswers,
+    AskProof,
     Begun,
     Called,
     CallWebhook,
@@ -37,6 +38,7 @@ from bot.flows.effects import (
     Facts,
     Opened,
     OpenHandoff,
+    Proved,
     RecordEvent,
     Replied,
     Run,
@@ -53,7 +55,18 @@ from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.templates.content import Rendered
 from campaigns.workspace.actions import settable
 from core.errors import OtklikError
-from core.machines.flow_run import ASK, CALL, FALL_SILENT, FINISH, FLOW_RUN, HAND_OVER, LEAVE, OPEN_RUNS
+from core.machines.flow_run import (
+    ASK,
+    CALL,
+    FALL_SILENT,
+    FINISH,
+    FLOW_RUN,
+    HAND_OVER,
+    LEAVE,
+    OPEN_RUNS,
+    FlowRunState,
+)
+from core.messages import EMAIL, SMS
 from core.text import clipped
 from core.transitions import Transition, apply
 
@@ -62,6 +75,8 @@ MOST_STEPS = 500
 LATE_ANSWERS = timedelta(minutes=1)
 """How much longer than its own time-out a call is waited for before the flow goes on without it."""
 ANSWERS_WITHIN = timedelta(minutes=2)
+PROOF_WITHIN = timedelta(minutes=11)
+"""How long a code is waited for: a little longer than it is good."""
 _ANSWER_ALONE = re.compile(r"\{\{ *answers\.([a-z0-9_]+) *\}\}")
 _BARE_NUMBER = re.compile(r"\W*[0-9۰-۹٠-٩]{1,2}\W*")
 
@@ -119,6 +134,8 @@ class _Turn:
                 if signal.ok and step.into:
                     self.answers[step.into] = {} if signal.data is None else signal.data
                 self._go(step.following if signal.ok else step.failed)
+            case Proved() if isinstance(step, AskStep) and step.prove and step.into in self.answers:
+                self._proved(step, ok=signal.ok)
             case Replied() if isinstance(step, AnswerStep) and step.id == signal.step:
                 self._go(step.following if signal.found else step.unknown)
             case _:
@@ -161,7 +178,18 @@ class _Turn:
 
     def _answered(self, step: AskStep, found: Understood) -> None:
         self.answers[step.into] = found.value
+        if step.prove:
+            channel = EMAIL if step.type == "email" else SMS
+            self.effects.append(AskProof(step.id, channel, str(found.value)))
+            self._call(PROOF_WITHIN)
+            return
         self._go((found.choice.then if found.choice is not None else "") or step.following)
+
+    def _proved(self, step: AskStep, *, ok: bool) -> None:
+        """What nobody has proven is no answer."""
+        if not ok:
+            del self.answers[step.into]
+        self._go(step.following if ok else step.not_understood)
 
     def _escape(self, out: Escape) -> None:
         match out:
@@ -175,6 +203,8 @@ class _Turn:
 
     def _time_out(self, step: Step | None) -> None:
         match step:
+            case AskStep() if self.run.state is FlowRunState.CALLING:  # for the code
+                self._proved(step, ok=False)
             case AskStep() if step.no_answer == END:
                 self._close(FALL_SILENT)
             case AskStep():

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.flows.carrying import Answers, Carrier, Place, at_turn
+from bot.flows.carrying import Answers, Carrier, Place, Proofs, at_turn
 from bot.flows.definition import FlowBody
 from bot.flows.effects import Begun, Decision, Facts, Opened, OpenHandoff, Run, Signal
 from bot.flows.engine import FlowRunsAway, advance
@@ -46,7 +46,7 @@ class Runner:
 
     def __init__(
         self, connection: AsyncConnection, place: Place, config: WorkspaceConfig, now: datetime, answers: Answers,
-        tongue: str = "", purpose: Purpose = Purpose.CONVERSATION,
+        tongue: str = "", purpose: Purpose = Purpose.CONVERSATION, proofs: Proofs | None = None,
     ) -> None:  # fmt: skip
         self._connection = connection
         self._place = place
@@ -55,6 +55,7 @@ class Runner:
         self._answers = answers
         self._tongue = tongue
         self._purpose = purpose
+        self._proofs = proofs
 
     async def begin(
         self, name: str, version: str, body: FlowBody, signal: Begun | Opened, message_id: str | None = None
@@ -84,7 +85,7 @@ class Runner:
     ) -> bool:
         carrier = Carrier(
             self._connection, name, run_id, run.turn, self._place, self._config, self._now, self._answers,
-            self._purpose,
+            self._purpose, self._proofs,
         )  # fmt: skip
         signals, before, done = [signal], run.answers, False
         for _ in range(_MOST_TURNS):

@@ -7,6 +7,7 @@ and a time-out, move a run one after the other. A flow talks only while the bot 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,12 +18,13 @@ from bot.context import Context
 from bot.flows.builtin import built_in
 from bot.flows.carrying import Answers, Place, no_answers
 from bot.flows.definition import FlowBody
-from bot.flows.effects import Begun, Signal, TimedOut
+from bot.flows.effects import Begun, Proved, Signal, TimedOut
 from bot.flows.live import flow_hash, live_flows
 from bot.flows.moving import Runner, close_run, open_run
 from bot.flows.opened import begin_opened, opened_just_now
 from bot.flows.understanding import Heard
 from bot.keywords import script_language
+from bot.proofs import Asked, ask_for_proof
 from bot.senders import Sender
 from campaigns.definition import WorkspaceConfig
 from campaigns.live import workspace_config
@@ -78,7 +80,8 @@ async def take(
     called = live.called_by(inbound.text, button=inbound.button, start=inbound.start_token)
     by_hand = bool(called) and (bool(inbound.start_token) or called in _by_button(live.bodies, inbound.button))
     tongue = await _tongue(connection, inbound, conversation_id)
-    runner = Runner(connection, place, context.config, context.now, answers, tongue)
+    proofs = partial(_ask_for_proof, context)
+    runner = Runner(connection, place, context.config, context.now, answers, tongue, proofs=proofs)
     if row is not None and not by_hand:
         return await runner.go_on(row, _heard(inbound))
     name = called or ("" if inbound.text.startswith("/start") else live.default)
@@ -115,6 +118,14 @@ async def begin(
         await insert_missing(connection, _VERSIONS, [kept])
     await Runner(connection, place, config, now, answers, purpose=purpose).begin(name, version, body, Begun())
     return True
+
+
+async def proved(
+    connection: AsyncConnection, customer_id: str, now: datetime, *, ok: bool, answers: Answers = no_answers
+) -> bool:
+    """Tell the customer's run that the code which it asked for was said, or never will be. The customer is locked."""
+    row = await open_run(connection, customer_id)
+    return row is not None and await resume(connection, row.id, Proved(ok), now, answers=answers)
 
 
 async def leave(connection: AsyncConnection, customer_id: str, now: datetime) -> bool:
@@ -200,6 +211,12 @@ async def _place(
             "references": [clipped(storable(one), 500) for one in references],
         }
     return Place(sender.customer_id, sender.identity_id, channel, conversation_id, row.token, thread)
+
+
+async def _ask_for_proof(
+    context: Context, connection: AsyncConnection, customer_id: str, channel: str, address: str
+) -> Asked:
+    return await ask_for_proof(connection, customer_id, channel, address, context)
 
 
 def _heard(inbound: InboundMessage) -> Heard:

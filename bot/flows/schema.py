@@ -107,6 +107,7 @@ def _ask(every: Schema) -> Schema:
             "not_understood": _TARGET,
             "timeout": PERIOD,
             "no_answer": _TARGET,
+            "prove": {"type": "boolean", "description": "send a code to the address, and wait until it is said"},
             "then": {"anyOf": [_TARGET, by_choice]},
         },
         "ask",

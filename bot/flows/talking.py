@@ -8,6 +8,7 @@ from typing import Any
 from bot.flows.definition import FlowBody
 from bot.flows.effects import (
     AskAnswers,
+    AskProof,
     Begun,
     Called,
     CallWebhook,
@@ -15,6 +16,7 @@ from bot.flows.effects import (
     Effect,
     Facts,
     OpenHandoff,
+    Proved,
     RecordEvent,
     Replied,
     Run,
@@ -117,6 +119,9 @@ class Talk:
                 got = self.webhooks.get(effect.step, {})
                 self.notes.append(f"webhook {effect.url} {dict(effect.data) or ''} → {got}")
                 return [Called(effect.step, got != FAILED, None if got == FAILED else got)]
+            case AskProof():
+                self.notes.append(f"a code goes to {effect.address}, and is said")
+                return [Proved(ok=True)]
             case AskAnswers():
                 answered = "answers" if self.knows else "knows no answer to"
                 self.notes.append(f"the answers bot {answered}: {effect.question}")

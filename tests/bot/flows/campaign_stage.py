@@ -89,7 +89,7 @@ class CampaignShop:
         customer = Customer(external_id=new_id(), locale="en", first_name="Anna", created_at=NOW, updated_at=NOW)
         addresses = {
             EMAIL: Address(EMAIL, "anna@example.org"), SMS: Address(SMS, "+447700900123"),
-            WHATSAPP: Address(WHATSAPP, "+447700900123"), TELEGRAM: Address(TELEGRAM, "7001", "42"),
+            WHATSAPP: Address(WHATSAPP, "+447700900123"), TELEGRAM: Address(TELEGRAM, "70010", "42"),
             WEBCHAT: Address(WEBCHAT, "visitor-1"),
         }  # fmt: skip
         rows = [
