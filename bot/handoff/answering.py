@@ -94,9 +94,12 @@ async def _is_planned(connection: AsyncConnection, conversation_id: str, client_
 
 
 async def _outdate_promise(connection: AsyncConnection, conversation_id: str) -> None:
-    """That somebody will answer is no news after the answer: what says so and has not left yet is dropped."""
+    """That somebody will answer is no news after the answer: what says so is dropped, unless it left.
+
+    Also what is on its way: if that proves not to have left, it is planned again.
+    """
     promise = _MESSAGES.c.conversation_id == conversation_id, _MESSAGES.c.client_token.startswith(PROMISED)
-    not_left = _MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED])
+    not_left = _MESSAGES.c.state.in_([MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING])
     await connection.execute(update(_MESSAGES).where(*promise, not_left).values(owner_token=_NOBODYS))
 
 
