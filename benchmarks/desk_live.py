@@ -101,7 +101,8 @@ class Live:
         token, talk = self._desks[place]
         headers = {"cookie": f"otklik_desk={token}", "origin": self._origin}
         async with session.ws_connect("/desk/live", headers=headers, max_msg_size=0) as socket:
-            await socket.send_str(json.dumps({"type": "open", "conversation": talk}))
+            pulse = asyncio.create_task(self._pulse(socket, talk))
+            self._refreshing.add(pulse)
             refreshing: asyncio.Task[None] | None = None
             async for message in socket:
                 now, text = time.perf_counter(), message.data
@@ -122,6 +123,12 @@ class Live:
                 if f'"id":"{talk}"' in text and (refreshing is None or refreshing.done()):
                     refreshing = asyncio.create_task(self._refresh(session, talk, headers))
                     self._refreshing.add(refreshing)
+
+    async def _pulse(self, socket: Any, talk: str) -> None:
+        """That somebody can see it, as the page says every three seconds."""
+        while not socket.closed:
+            await socket.send_str(json.dumps({"type": "open", "conversation": talk}))
+            await asyncio.sleep(3)
 
     async def _refresh(self, session: Any, talk: str, headers: dict[str, str]) -> None:
         """What the page asks for when its own conversation has news."""
