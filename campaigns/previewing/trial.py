@@ -73,11 +73,12 @@ def own_addresses(text: str, *, bot: str = "") -> list[Address]:
                 found += [normalised(channel, part) for channel in (SMS, WHATSAPP)]
             else:
                 hint = "write me@example.org, +442025550100, or a channel before it, such as telegram:12345678"
-                raise Refused(f"{part!r} is no address; {hint}")
+                raise Refused(f"{part!r} is no address; {hint}", name="no_address", address=part)
         except ValueError as error:
             raise Refused(str(error)) from None
     if not found:
-        raise Refused("--to names nobody; write your own addresses, such as --to me@example.org,+442025550100")
+        words = "--to names nobody; write your own addresses, such as --to me@example.org,+442025550100"
+        raise Refused(words, name="no_address", address=text)
     return list(dict.fromkeys(found))
 
 

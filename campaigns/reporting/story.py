@@ -96,13 +96,15 @@ async def find_customer(connection: AsyncConnection, wanted: str) -> str:
         found: str = rows[0].id
         return found
     if rows:
-        raise Refused(f"{wanted!r} names more than one customer; give the external id")
+        words = f"{wanted!r} names more than one customer; give the external id"
+        raise Refused(words, name="many_customers", wanted=wanted)
     became: str | None = await connection.scalar(
         select(_TOMBSTONES.c.survivor_id).where(or_(_TOMBSTONES.c.id == wanted, _TOMBSTONES.c.external_id == wanted))
     )
     if became is not None:
         return became
-    raise Refused(f"there is no customer {wanted!r}; give an external id, an id or an address")
+    words = f"there is no customer {wanted!r}; give an external id, an id or an address"
+    raise Refused(words, name="no_customer", wanted=wanted)
 
 
 async def story(connection: AsyncConnection, customer_id: str, campaign_name: str) -> list[Story]:

@@ -119,7 +119,7 @@ class Folder:
             content = place.read_bytes() if place.is_file() else None
             text = (content or b"").decode("utf-8-sig").replace("\r\n", "\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise Refused(f"{path} cannot be read: {error}") from None
+            raise Refused(f"{path} cannot be read: {error}", name="unreadable", file=path) from None
         return FileText(path, text, "" if content is None else mark_of(text))
 
     @contextmanager
@@ -166,7 +166,8 @@ class Folder:
         for draft in drafts:
             most = MAX_BYTES if draft.path.startswith("campaigns/") else MAX_TEMPLATE_BYTES
             if len(draft.text.encode()) > most:
-                raise Refused(f"{draft.path}: larger than {most // 1000} kB; shorten it")
+                words = f"{draft.path}: larger than {most // 1000} kB; shorten it"
+                raise Refused(words, name="file_large", file=draft.path, most=most // 1000)
         before: dict[str, bytes | None] = {}
         for draft in drafts:
             place = self._place(draft.path)
@@ -176,7 +177,8 @@ class Folder:
                 _replace(place, text.encode())
             except OSError as error:
                 self.put_back(before)
-                raise Refused(f"{draft.path} cannot be written: {error.strerror or error}") from None
+                words = f"{draft.path} cannot be written: {error.strerror or error}"
+                raise Refused(words, name="unwritable", file=draft.path) from None
             before[draft.path] = was
         return before
 
@@ -202,7 +204,7 @@ class Folder:
     def _place(self, path: str) -> Path:
         place = self.root / PurePosixPath(path)
         if not editable(path) or not place.resolve().is_relative_to(self.root.resolve()):
-            raise Refused(f"{path} is no file of a campaign in the workspace")
+            raise Refused(f"{path} is no file of a campaign in the workspace", name="no_campaign_file", file=path)
         return place
 
 

@@ -41,14 +41,15 @@ async def read_form(request: Request) -> Form:
     """
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > MAX_BYTES:
-        raise Refused(f"these files are too long together; {MAX_BYTES // 1_000_000} MB at most")
+        words = f"these files are too long together; {MAX_BYTES // 1_000_000} MB at most"
+        raise Refused(words, name="files_long", most=MAX_BYTES // 1_000_000)
     async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_BYTES) as form:
         pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     texts = {name.removeprefix(TEXT): _lines(value) for name, value in pairs if name.startswith(TEXT)}
     bases = {name.removeprefix(BASE): value for name, value in pairs if name.startswith(BASE)}
     for path in texts:
         if not editable(path):
-            raise Refused(f"{path[:100]} is no file of a campaign")
+            raise Refused(f"{path[:100]} is no file of a campaign", name="no_campaign_file", file=path[:100])
     given = {name: value.strip()[:_LONGEST] for name, value in pairs if not name.startswith((TEXT, BASE))}
     return Form([Draft(path, text, bases.get(path, "")) for path, text in texts.items()], given)
 

@@ -111,7 +111,7 @@ class EditorPages:
         try:
             opened = await self._opened(me, name, await self._files(name, new=not seen), seen)
         except (Refused, OSError) as error:  # a file that is no text, or that we may not read
-            return await self._nothing(me, str(error))
+            return await self._nothing(me, reader_of(me, "").refusal(error))
         return await self._page(request, opened)
 
     async def _asked(self, request: Request, me: SignedIn) -> Response:
@@ -131,7 +131,7 @@ class EditorPages:
                 form = await self._added(form)
             opened = await self._opened(me, name, form, form.given.get("seen", ""))
         except (ValueError, Refused, OSError) as error:
-            return PlainTextResponse(str(error), 422)
+            return PlainTextResponse(reader_of(me, "").refusal(error), 422)
         answering = self._answers.get(do)
         if answering is None:
             return await self._page(request, opened)
@@ -144,7 +144,8 @@ class EditorPages:
         except StoreUnavailable:
             raise
         except OtklikError as error:
-            return await self._page(request, opened, {"kind": "refused", "why": str(error)}, 422)
+            why = reader_of(me, "").refusal(error)
+            return await self._page(request, opened, {"kind": "refused", "why": why}, 422)
 
     async def _plan(self, request: Request, opened: _Open) -> Response:
         bench, loaded = self._ready(opened)
@@ -238,7 +239,7 @@ class EditorPages:
 
             html = await asyncio.to_thread(made)
         except (Refused, OSError) as error:
-            html = rendered("campaigns/frame_note.html", reader, why=str(error))
+            html = rendered("campaigns/frame_note.html", reader, why=reader.refusal(error))
         pictures = form.given.get("pictures") == "yes"
         return HTMLResponse(html, 200, {**HEADERS, **FRAMED(pictures=pictures)})
 

@@ -135,5 +135,6 @@ async def _alone(folder: Folder) -> AsyncIterator[None]:
                         break
                     await asyncio.sleep(_LOOK)
         except TimeoutError:
-            raise Refused("somebody else is saving just now; try again in a moment") from None
+            words = "somebody else is saving just now; try again in a moment"
+            raise Refused(words, name="saving") from None
         yield

@@ -116,7 +116,7 @@ async def test_a_lever_is_asked_about_then_pulled_and_written_down(running: Runn
     assert await state() is CampaignState.PAUSED
     twice = await client.post("/desk/campaigns/winback/pause")
     assert twice.status_code == 422
-    assert "only one that is active can be paused" in plain(twice.text)
+    assert "is in another state by now" in plain(twice.text)
     await client.post("/desk/campaigns/winback/resume", data={"catch_up": "drop"})
     assert await state() is CampaignState.ACTIVE
     await client.post("/desk/campaigns/winback/stop")

@@ -83,7 +83,7 @@ async def test_what_cannot_be_sent_is_said(running: Running, visit: Visit) -> No
     client = await visit(Role.MARKETER)
     for data, said in (
         ({"to": "nobody"}, "is no address"),
-        ({"to": "me@example.org", "customer": "no such one"}, "there is no customer"),
+        ({"to": "me@example.org", "customer": "no such one"}, "There is no customer"),
         ({"to": "me@example.org", "step": "none"}, "has no step"),
         ({"to": ",".join(f"a{number}@example.org" for number in range(9))}, "addresses at most"),
     ):
