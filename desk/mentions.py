@@ -40,7 +40,7 @@ class MentionPages:
         async with self._store.read() as connection:
             found = await mentions_of(connection, me.id, machine_now())
         new = [one for one in found if not is_id(after) or one.id > after]
-        words = reader_of(me, "UTC").say("mentions_by", who=new[0].by) if new else ""
+        words = reader_of(me, "UTC").say("mentions_by", who=f"\u2068{new[0].by}\u2069") if new else ""
         told = {"number": len(new), "newest": found[0].id if found else "", "words": words}
         told["at"] = f"/desk/inbox/{new[0].conversation_id}" if new else ""
         return JSONResponse(told, headers=dict(HEADERS))

@@ -25,7 +25,6 @@ if (list) {
     if (href === location.pathname) return; // it is open already
     const notice = document.createElement("p"), link = document.createElement("a"), close = document.createElement("button");
     link.href = href;
-    link.dir = "auto";
     link.textContent = text;
     close.type = "button";
     close.className = "quiet";
@@ -37,7 +36,8 @@ if (list) {
     while (shelf.children.length > MOST) shelf.firstElementChild.remove();
   }
 
-  const name = (html) => new DOMParser().parseFromString(html, "text/html").querySelector(".who bdi")?.textContent ?? "";
+  // a name may run the other way: it is kept apart from the words around it
+  const name = (html) => `\u2068${new DOMParser().parseFromString(html, "text/html").querySelector(".who bdi")?.textContent ?? ""}\u2069`;
 
   document.addEventListener("desk:rows", (event) => {
     for (const row of event.detail) {
