@@ -101,6 +101,7 @@ def serve(url: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
 
 def compare(folder: Path, options: argparse.Namespace) -> None:
     """Build or take the store, serve it, measure."""
+    sys.path.insert(0, str(ROOT))  # "desk" is the package, not this file
     stores, kept = Stores(folder, options.database), options.store
     url = f"sqlite:///{kept.absolute()}" if kept else stores.prepared
     notes = kept.with_suffix(".desks") if kept else folder / "store.desks"
