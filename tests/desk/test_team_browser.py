@@ -109,7 +109,7 @@ async def test_somebody_comes_changes_and_goes(stage: Stage, browser: Any) -> No
         await ann.get_by_text("Your password is changed").wait_for()
         assert await ann.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out on a phone"
         await ann.goto(f"{stage.url}/desk/team")
-        assert "not for this role" in await ann.content()
+        assert "not for your role" in await ann.content()
 
         await vera.locator(".crumb").first.click()
         await vera.get_by_role("link", name="Ann").click()
