@@ -155,7 +155,7 @@ class TopicDesk:
         if words or held.notice:
             return await self._say(held, shown(words, locale), found, known)
         await self._advance(held, found, known)
-        if row.state is not ConversationState.RESOLVED or any(one.pending for one in found):
+        if row.state is not ConversationState.RESOLVED or any(one.pending and not one.outcome for one in found):
             return False
         if not await self._may(chat):
             return False

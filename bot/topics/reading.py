@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff.answering import WROTE
 from bot.handoff.record import NOTE
-from bot.topics.wording import Entry
+from bot.topics.wording import UNDELIVERED, Entry
 from core.clock import machine_now
 from core.ids import id_floor
 from core.machines.message import MessageState
@@ -27,24 +27,28 @@ MOST_FILES = 10
 QUOTE_LENGTH = 80
 _GHOSTS = (MessageState.CANCELLED, MessageState.SKIPPED)
 _NOT_LEFT = (MessageState.PLANNED, MessageState.CLAIMED)
+_OPEN = (*_NOT_LEFT, MessageState.DISPATCHING, MessageState.UNKNOWN)
+_ARRIVED = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ)
 
 
 ID_LENGTH = 26
 """A file's entry has its message's id and a sign more, so that it stands behind it and before the next."""
 FILE_WAIT = timedelta(minutes=10)
-"""For so long a file is waited for that is not fetched yet. Machine time."""
+"""For so long a file is waited for that is not fetched yet, and an answer whose fate is open. Machine time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """An entry. ``pending``: the bot's, and may yet be dropped; or a file that is not here yet.
 
-    ``key`` is the draft's of an agent's answer, ``file`` what is to be shown (its ``blob`` names the bytes).
+    ``outcome``: what became of an agent's answer, told only where it did not arrive. ``key`` is the draft's of an
+    agent's answer, ``file`` what is to be shown (its ``blob`` names the bytes).
     """
 
     entry: Entry
     pending: bool = False
     key: str = ""
+    outcome: bool = False
     file: Attachment | None = None
 
     @property
@@ -60,7 +64,8 @@ async def entries_after(
     people = {row.id: row.name for row in await connection.execute(select(_AGENTS.c.id, _AGENTS.c.name))}
     messages = select(_MESSAGES).where(
         _MESSAGES.c.customer_id == customer_id, _MESSAGES.c.conversation_id == conversation_id,
-        _MESSAGES.c.id > after, _MESSAGES.c.state.not_in(_GHOSTS),
+        _MESSAGES.c.id > after,
+        _MESSAGES.c.state.not_in(_GHOSTS) | _MESSAGES.c.client_token.startswith(WROTE),
     )  # fmt: skip
     events = select(_EVENTS).where(_EVENTS.c.conversation_id == conversation_id, _EVENTS.c.id > after)
     said = await connection.execute(messages.order_by(_MESSAGES.c.id).limit(AT_ONCE))
@@ -70,7 +75,7 @@ async def entries_after(
     found = [_event(row, people) for row in happened]
     for row in rows:
         shown = _message(row, people, quoted)
-        found += [shown, *_files(row, shown)]
+        found += [shown, *_files(row, shown), *_outcome(row, shown)]
     return _cut(sorted(found, key=lambda one: one.entry.id))
 
 
@@ -120,6 +125,17 @@ def _files(row: Any, shown: Found) -> list[Found]:
         file = Attachment(name, media_type, int(one.get("size") or 0), blob=blob) if blob else None
         found.append(Found(entry, pending=file is None and not (gone or late), key=shown.key, file=file))
     return found
+
+
+def _outcome(row: Any, shown: Found) -> list[Found]:
+    """What became of an agent's answer, unless it arrived. A bounce that comes later is told by the web only."""
+    if shown.entry.voice != "agent" or row.state in _ARRIVED:
+        return []
+    open_ = row.state in _OPEN and row.id >= id_floor(machine_now() - FILE_WAIT)
+    said = {"state": str(row.state.value), "why": str(row.reason or "")}
+    text = clipped(" ".join(shown.entry.text.split()), QUOTE_LENGTH)
+    entry = Entry(id=f"{row.id}!", voice="event", text=text, event=UNDELIVERED, detail=said)
+    return [Found(entry, pending=open_, outcome=True)]
 
 
 def _message(row: Any, people: Mapping[str, str], quoted: Mapping[str, str]) -> Found:

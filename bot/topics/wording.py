@@ -12,6 +12,8 @@ Voice = Literal["customer", "agent", "bot", "note", "event"]
 FULL = 4096
 """UTF-16 units of one message; an entry that is longer stands alone, in parts."""
 NAME_LENGTH = 128
+UNDELIVERED = "undelivered"
+"""The event of an answer that did not arrive: its ``detail`` has the state and why, its text the words."""
 _MARKS: dict[Voice, str] = {"customer": "👤", "agent": "💬", "bot": "🤖", "note": "📝", "event": "•"}
 
 
@@ -95,6 +97,10 @@ def _header(entry: Entry, locale: str) -> str:
 
 
 def _body(entry: Entry, locale: str) -> str:
+    if entry.event == UNDELIVERED:
+        state = catalogue.text(locale, f"desk.sent_{entry.detail['state']}")
+        why = ": ".join(filter(None, (state, entry.detail["why"])))
+        return catalogue.text(locale, "desk.topics_undelivered", text=entry.text or "📎", why=why)
     if entry.voice == "event":
         who = entry.who or catalogue.text(locale, "desk.system")
         try:

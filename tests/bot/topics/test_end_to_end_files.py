@@ -72,6 +72,15 @@ async def test_answers_to_one_message_and_edits_go_both_ways(store: Store, tmp_p
         assert "Tuesday" not in shown.replace("↪ Paid on Munday.", "").replace("↪ Paid on Tuesday.", "")
 
 
+async def test_staff_are_told_what_did_not_arrive(store: Store, tmp_path: Path) -> None:
+    async with set_stage(store, tmp_path) as whole:
+        thread = await whole.opened()
+        refused = {"provider": "telegram", "to": "5001", "kind": "status", "code": 403, "count": 1}
+        await whole.sandbox.post("/control/faults", [refused])
+        await whole.group.do("write", thread, text="It leaves today.")
+        await whole.shows(thread, "“It leaves today.” did not reach the customer")
+
+
 async def _shown(whole: Whole, thread: int, kind: str) -> bool:
     return any(post["kind"] == kind for post in await whole.group.posts(thread))
 

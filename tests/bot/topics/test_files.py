@@ -210,3 +210,18 @@ async def test_what_the_customer_edits_is_marked(staffed: Staffed) -> None:
     await staffed.customer_writes(id_, "Where is my big book?", channel=TELEGRAM, content={"replaces": "5001:3"})
     await staffed.in_step()
     assert "✏️ Where is my big book?" in staffed.group.text()
+
+
+async def test_an_answer_that_did_not_arrive_is_told_once(staffed: Staffed) -> None:
+    await answered(staffed)
+    for text in ("Gone.", "Here."):
+        await staffed.staff_writes(text)
+    await staffed.in_step()
+    gone, here = await outgoing(staffed)
+    assert "did not reach" not in staffed.group.text()
+    await became(staffed, gone.id, MessageState.REJECTED)
+    await became(staffed, here.id, MessageState.ACCEPTED, "5001:9")
+    for _ in range(2):
+        await staffed.in_step()
+        assert staffed.group.text().count("did not reach") == 1
+    assert "“Gone.” did not reach" in staffed.group.text()

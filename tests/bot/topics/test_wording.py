@@ -1,7 +1,11 @@
 """How a conversation reads in its topic."""
 
-from bot.topics.wording import FULL, Entry, shown, topic_name
+import pytest
+
+from bot.topics.wording import FULL, UNDELIVERED, Entry, shown, topic_name
 from channels.telegram.splitting import utf16_length
+from core.catalogue import LANGUAGES
+from core.machines.message import MessageState
 
 MINA = Entry("1", "customer", "Mina", "telegram", text="Where is my book?")
 
@@ -46,6 +50,15 @@ def test_an_event_does_not_repeat_the_words_above_it() -> None:
 def test_answers_and_edits_are_marked() -> None:
     answer = Entry("1", "customer", "Mina", "telegram", text="Yes", quote="Shall I send it?", edited=True)
     assert shown([answer], "en").text.splitlines()[1:] == ["↪ Shall I send it?", "✏️ Yes"]
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("state", MessageState)
+def test_whatever_became_of_an_answer_has_words(locale: str, state: MessageState) -> None:
+    entry = Entry("1!", "event", event=UNDELIVERED, text="It leaves.", detail={"state": state.value, "why": "blocked"})
+    text = shown([entry], locale).text
+    assert "It leaves." in text
+    assert "blocked" in text
 
 
 def test_as_many_as_a_message_holds_go_together_and_none_is_left_out() -> None:
