@@ -34,7 +34,9 @@ class Edit:
     told: str = ""
 
 
-async def edited(connection: AsyncConnection, agent: str, key: str, edit: str, text: str) -> Edit | None:
+async def edited(
+    connection: AsyncConnection, conversation_id: str, agent: str, key: str, edit: str, text: str
+) -> Edit | None:
     """What the edit of the answer with that ``key`` comes to; None where it was no answer, or never left.
 
     What has not left yet leaves in the new words. On Telegram the message that is there changes; on other channels a
@@ -45,7 +47,8 @@ async def edited(connection: AsyncConnection, agent: str, key: str, edit: str, t
     """
     token, text = f"{WROTE}{agent}:{key}", storable(text.strip())
     mine = or_(_MESSAGES.c.client_token == token, _MESSAGES.c.client_token.startswith(f"{token}~", autoescape=True))
-    rows = (await connection.execute(select(_MESSAGES).where(mine).order_by(_MESSAGES.c.id).with_for_update())).all()
+    here = select(_MESSAGES).where(_MESSAGES.c.conversation_id == conversation_id, mine)
+    rows = (await connection.execute(here.order_by(_MESSAGES.c.id).with_for_update())).all()
     if not rows or not text:
         return None
     first, last = rows[0], rows[-1]

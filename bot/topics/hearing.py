@@ -204,7 +204,7 @@ class StaffInTopics:
 
     async def _edit(self, connection: AsyncConnection, id_: str, agent: Any, text: str, said: Mapping[str, Any]) -> str:
         """Change what was sent, where that can be; else send the new words as a correction."""
-        found = await edited(connection, agent.id, str(said["key"]), str(said["edit"]), text)
+        found = await edited(connection, id_, agent.id, str(said["key"]), str(said["edit"]), text)
         if found is None:
             return _text(agent.locale, "edited")
         if found.draft is not None:
