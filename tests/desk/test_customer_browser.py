@@ -61,7 +61,7 @@ async def test_from_the_thread_to_everything_about_them(stage: Stage, browser: A
         await page.locator(".thing", has_text="Tag added").wait_for()
         shown = await page.locator(".thing").count()
         await page.locator("a[data-more]").click()
-        await page.wait_for_function(f"document.querySelectorAll('.thing').length > {shown}")
+        await page.locator(".thing").nth(shown).wait_for()
         assert page.url.endswith("done=tag"), "the timeline grows in its place"
         await page.locator(".tabs a", has_text="Events").click()
         await page.locator(".thing.k-event").first.wait_for()

@@ -123,7 +123,8 @@ async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_pat
         await page.goto(f"{stage.url}/desk/inbox/{id_}")
         picture = page.locator(".entry .file img")
         await picture.scroll_into_view_if_needed()
-        await page.wait_for_function("document.querySelector('.file img').naturalWidth === 1")
+        # not page.wait_for_function: waiting, it evaluates strings, which our pages forbid
+        await stage.until(lambda: picture.evaluate("picture => picture.naturalWidth === 1"))
         await page.locator(".mail summary").click()
         frame = page.frame_locator(".mail iframe")
         await frame.get_by_text("Broken box").wait_for()
