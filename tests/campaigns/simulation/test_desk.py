@@ -142,7 +142,8 @@ async def test_who_writes_in_a_simulation_opens_what_the_inbox_opens(before: str
                     await write_in(connection, [(customer, EMAIL)], at)
                 else:
                     inbound = InboundMessage("account", "1", Address(EMAIL, "x@example.org"), "")
-                    context: Any = SimpleNamespace(received_at=at, now=at)
+                    config = WorkspaceConfig(brand=Brand(name="Paper Boat"))
+                    context: Any = SimpleNamespace(received_at=at, now=at, config=config)
                     await log_inbound(connection, inbound, Sender(customer, identity, verified=True), context)
                 columns = [column for column in CONVERSATIONS.c if column.name not in ("id", "customer_id", "channel")]
                 found.append((await connection.execute(select(*columns))).all())
