@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 240
+SECONDS = 480
 
 
 async def _demo(*arguments: str, folder: Path) -> tuple[int, str]:
