@@ -259,7 +259,7 @@ function connect() {
   socket.addEventListener("open", async () => {
     if (conversation) socket.send(JSON.stringify({ type: "open", conversation }));
     if (tries) { await reload(); status.className = "told"; status.textContent = status.dataset.back; }
-    else status.textContent = "";
+    else { status.textContent = ""; refresh(); } // what came between the page and its line was told to nobody
     setTimeout(() => { if (!status.classList.contains("bad")) status.textContent = ""; }, 4000);
     tries = 0;
   });
