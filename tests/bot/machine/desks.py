@@ -225,11 +225,14 @@ class Desks:
         await self.crash(self.commands.run_once())
         async with self.store.read() as connection:
             left = {row.id for row in await connection.execute(open_now)}
+        over: set[str] = set()
         for order in orders:
-            if order.id not in left:
-                await self._judge_order(order.payload)
+            if order.id not in left and await self._judge_order(order.payload):
+                over.add(order.payload["conversation_id"])
+        assert (await self._said_by_the_bot()).keys() <= over, "the bot talks for an agent"
 
-    async def _judge_order(self, said: Any) -> None:
+    async def _judge_order(self, said: Any) -> bool:
+        """Tell the judge; whether the order ended the chat, so that the bot may ask how it was."""
         id_, text, now = said["conversation_id"], said["text"], self.clock.now()
         thread = self.threads[id_]
         agent = next(name for name, user in USERS.items() if user == said["user"])
@@ -240,13 +243,14 @@ class Desks:
                 what = text[1:].partition(" ")[0]
                 if thread.may(what):
                     thread.done(what, now, now + HOUR)
-                    await self._asks_how_it_was(id_)
+                    return what == "resolve"
             case _ if thread.held and thread.owner != agent:
                 self.refused_texts.add(text)
             case _:
                 thread.taken(agent)
                 thread.answered()
                 await self._note_answer(id_, text)
+        return False
 
 
 async def _no_canned(*_: Any) -> list[Any]:

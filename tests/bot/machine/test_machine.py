@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from core.errors import UnknownOutcome
+from core.messages import SMS
 from storage import migrate
 from storage.store import Store
 from storage.tables import metadata
@@ -139,9 +140,10 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.world and self.world.threads)
     @rule(
         agent=AGENT, which=WHICH, how=st.sampled_from(("look", "take", "take", "other tab", "blind")), cut=CUT,
-        channel=st.sampled_from(("", "", *CHANNELS)),
+        channel=st.sampled_from(("", "", *CHANNELS)), back=st.sampled_from(("", "chat", "question", "help", "stop")),
     )  # fmt: skip
-    def agent_answers(self, agent: str, which: int, how: str, channel: str, cut: int | None) -> None:
+    def agent_answers(self, agent: str, which: int, how: str, channel: str, cut: int | None, back: str) -> None:
+        """``back`` is what the customer writes after it."""
         id_ = self._thread(which)
         before = self.world.pages.get((agent, id_))
         if how != "blind":
@@ -153,6 +155,9 @@ class Conversations(RuleBasedStateMachine):
             self.world.pages[agent, id_] = before
         self.world.store.after = cut
         self._do(self.world.write(agent, id_, channel))
+        if back:
+            self._do(self.world.says(self.world.threads[id_].customer, SMS, back, proven=False, twice=False))
+            self.process(limit=200, cut=None)
 
     @precondition(lambda self: self.world and self.world.sent_before)
     @rule(which=st.integers(1, 3))
@@ -200,8 +205,11 @@ class Conversations(RuleBasedStateMachine):
         if worker.dead:
             self._do(self.world.recover())
 
-    @rule(by=st.sampled_from(JUMPS), keep=st.booleans(), cut=CUT)
-    def time_passes(self, by: timedelta, keep: bool, cut: int | None) -> None:
+    @rule(by=st.sampled_from(JUMPS), keep=st.booleans(), cut=CUT, enters=st.none() | WHO)
+    def time_passes(self, by: timedelta, keep: bool, cut: int | None, enters: int | None) -> None:
+        if enters is not None:
+            self._do(self.world.enter(enters))
+            self._do(self.world.plan())
         self._do(self.world.move(by))
         self._do(self.world.recover())
         if keep:
@@ -209,11 +217,6 @@ class Conversations(RuleBasedStateMachine):
             self._do(self.world.keep())
             self._do(self.world.bot_ticks())
             self._do(self.world.plan())
-
-    @rule(who=WHO)
-    def campaign_enters(self, who: int) -> None:
-        self._do(self.world.enter(who))
-        self._do(self.world.plan())
 
     @rule(lost=st.booleans(), cut=CUT)
     def topics_are_mirrored(self, lost: bool, cut: int | None) -> None:
