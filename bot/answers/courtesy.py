@@ -44,7 +44,8 @@ def greets(text: str) -> bool:
     if len(text) > _LONGEST or not (said := words(text)) or len(said) > _MOST_WORDS:
         return False
     pairs = [tuple(words(pair)) for pair in _OF_A_DAY]
-    of_a_day = {word for pair in pairs if pair in pairwise(said) for word in pair}
+    neighbours = set(pairwise(said))
+    of_a_day = {word for pair in pairs if pair in neighbours for word in pair}
     meant = _GREETING | of_a_day
     return any(word in meant for word in said) and all(word in meant or word in _BESIDE_A_GREETING for word in said)
 
