@@ -177,4 +177,3 @@ class Feed:
                     queue.get_nowait()
                 with suppress(asyncio.QueueFull):
                     queue.put_nowait(None)
-
