@@ -158,6 +158,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
         log_config=None,
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,  # each of hundreds of desks would compress the same news by itself
         ws_ping_interval=20,
         ws_ping_timeout=20,
         access_log=False,
