@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from campaigns.periods import zone_named
 from campaigns.templates.localised import local_digits
 from core import catalogue
+from core.clock import machine_now
 from desk.naming import mark_of
 
 HERE = Path(__file__).parent
@@ -97,8 +98,17 @@ class Reader:
         if instant is None:
             return Markup("")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            instant.isoformat(), self.exact(instant), self.clock(instant)
+            instant.isoformat(), self.exact(instant), self.brief(instant)
         )
+
+    def brief(self, instant: datetime) -> str:
+        """The time of day, or the day where it was not within the last twenty hours: for pages without the script."""
+        if abs(machine_now() - instant) < timedelta(hours=20):
+            return self.clock(instant)
+        from babel.dates import format_skeleton
+
+        local = instant.astimezone(zone_named(self.zone))
+        return self.number(format_skeleton("MMMd", local, locale=self.locale.replace("-", "_")))
 
 
 def rendered(template: str, reader: Reader, **values: Any) -> str:
