@@ -12,7 +12,7 @@ from tests.conftest import NOW
 
 async def test_a_flow_asks_the_answers(scene: Scene) -> None:
     asked = await talk(scene, locale="ru")
-    await asked.says("I come by the site")  # the message that the flow is at
+    await asked.says("👍")  # the message that the flow is at
     async with scene.store.write() as connection:
         await write_answers(connection, answers(), NOW)
     live = LiveAnswers()
