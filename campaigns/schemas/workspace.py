@@ -135,7 +135,13 @@ def _desk() -> Schema:
             "reopen": {**PERIOD, "description": "who writes so soon after the end comes back to people"},
             "vip": {**NAME, "description": "a segment whose customers go first"},
             "human": one_or_more(TEXT),
-            "angry": {"anyOf": [one_or_more(TEXT), {"type": "object", "additionalProperties": one_or_more(TEXT)}]},
+            "angry": {
+                "anyOf": [
+                    one_or_more(TEXT),
+                    # none of a language: its built-in words are switched off
+                    {"type": "object", "additionalProperties": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}},
+                ]
+            },
             "rating": {"anyOf": [NAME, {"type": "boolean"}], "description": "the flow that asks after a chat, or off"},
             "rating_every": {**PERIOD, "description": "each customer is asked once in so long"},
             "close_after": {**PERIOD, "description": "the bot's own conversations are over after such a silence"},

@@ -122,9 +122,10 @@ async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_pat
         page.on("requestfinished", lambda request: loaded.append(request.url))
         await page.goto(f"{stage.url}/desk/inbox/{id_}")
         picture = page.locator(".entry .file img")
-        await picture.scroll_into_view_if_needed()
-        # not page.wait_for_function: waiting, it evaluates strings, which our pages forbid
-        await stage.until(lambda: picture.evaluate("picture => picture.naturalWidth === 1"))
+        # in one breath, as an entry may be replaced at any moment; and not page.wait_for_function: waiting, it
+        # evaluates strings, which our pages forbid
+        seen = "picture => (picture.scrollIntoView(), picture.naturalWidth === 1)"
+        await stage.until(lambda: picture.evaluate(seen))
         await page.locator(".mail summary").click()
         frame = page.frame_locator(".mail iframe")
         await frame.get_by_text("Broken box").wait_for()

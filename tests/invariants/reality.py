@@ -155,7 +155,7 @@ class Reality:
                 config = await workspace_config(connection)
                 automatic = "auto-submitted" if deed.kind == "auto_reply" else ""
                 channel = about.channel if about is not None else EMAIL
-                context = cast("Context", SimpleNamespace(received_at=now, now=now))  # no token is looked at
+                context = cast("Context", SimpleNamespace(received_at=now, now=now, config=config))  # no token
                 inbound = InboundMessage("account", key, Address(channel, "x"), "words", automatic=automatic)
                 await log_inbound(connection, inbound, Sender(person.id, person.identities[channel], True), context)
                 await record_reply(

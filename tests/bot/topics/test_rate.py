@@ -68,7 +68,7 @@ async def storm(staffed: Staffed, group: LimitedGroup) -> list[str]:
         await desk.run_once()
         group.time += 1
     deadline = group.time + 600
-    while Counter(_said(group)) != Counter(lines) and group.time < deadline:
+    while (Counter(_said(group)) != Counter(lines) or len(group.topics) < CHATS) and group.time < deadline:
         await desk.run_once()
         group.time += 1
     return lines
