@@ -1,4 +1,4 @@
-"""Open desks and incoming messages for ``desk.py``: how long until every desk shows what came."""
+"""Open desks and incoming messages for ``inbox.py``: how long until every desk shows what came."""
 
 import asyncio
 import contextlib

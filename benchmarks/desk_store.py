@@ -1,4 +1,4 @@
-"""The store behind ``desk.py``: customers, conversations and what was said in them, written in bulk."""
+"""The store behind ``inbox.py``: customers, conversations and what was said in them, written in bulk."""
 
 import itertools
 import random

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -30,7 +31,7 @@ from desk.guard import Guard, reader_of
 from desk.inbox.counting import MOST, choices, tallies
 from desk.inbox.files import MOST as MOST_FILES
 from desk.inbox.files import MOST_BYTES, MOST_REQUEST, attach, chosen, file_of
-from desk.inbox.listing import Filters, View, lines, listed
+from desk.inbox.listing import Filters, Line, View, lines, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
 from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
@@ -120,45 +121,54 @@ class InboxPages:
     async def _thread(self, request: Request, me: SignedIn) -> Response:
         """Entries before or after one, as HTML; none given: the newest."""
         before, after = (_id(request.query_params.get(name, "")) for name in ("before", "after"))
-        shown = await self._opened(request.path_params["id"], me, before=before, after=after)
-        if shown is None:
+        async with self._store.read() as connection:
+            line = await _line(connection, request.path_params["id"])
+            said = await entries(connection, line.customer_id, before=before, after=after) if line is not None else []
+        if line is None:
             return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
-        return HTMLResponse(rendered("inbox/entries.html", await self.reader(me), **shown), 200, dict(HEADERS))
+        html = rendered("inbox/entries.html", await self.reader(me), line=line, entries=said)
+        return HTMLResponse(html, 200, dict(HEADERS))
 
     async def _head(self, request: Request, me: SignedIn) -> Response:
         """What stands above and below the thread: whose it is, what may be done, the composer's fence."""
-        shown = await self._opened(request.path_params["id"], me)
+        async with self._store.read() as connection:
+            shown = await self._acts(connection, request.path_params["id"], me)
         if shown is None:
             return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
         html = rendered("inbox/head.html", await self.reader(me), open=shown, me=me)
         return JSONResponse({"html": html, "token": shown["token"], "mine": shown["line"].agent == me.id},
                             headers=dict(HEADERS))  # fmt: skip
 
-    async def _opened(
-        self, conversation_id: str, me: SignedIn, *, before: str = "", after: str = ""
-    ) -> dict[str, Any] | None:
+    async def _opened(self, conversation_id: str, me: SignedIn) -> dict[str, Any] | None:
         """A conversation with its thread and its customer, as a template takes it."""
-        if not is_id(conversation_id):
-            return None
         async with self._store.read() as connection:
-            found = await lines(connection, [conversation_id])
-            if not found:
+            acts = await self._acts(connection, conversation_id, me)
+            if acts is None:
                 return None
-            row = (
-                await connection.execute(
-                    select(_CONVERSATIONS.c.token, _CONVERSATIONS.c.blocked_at)
-                    .where(_CONVERSATIONS.c.id == conversation_id)
-                )
-            ).one()  # fmt: skip
-            said = await entries(connection, found[0].customer_id, before=before, after=after)
-            card = await card_of(connection, found[0].customer_id, self._clock.now())
-            team, config = await colleagues(connection, me.id), await workspace_config(connection)
-            speaker = await speaker_for(connection, conversation_id, me.id, config.zone, self._clock.now())
+            customer = acts["line"].customer_id
+            said = await entries(connection, customer)
+            card = await card_of(connection, customer, self._clock.now())
+            zone = (await workspace_config(connection)).zone
+        telling = Telling(Figures(reader_of(me, zone)))
+        return {**acts, "entries": said, "card": card, "telling": telling, "now": self._clock.now()}
+
+    async def _acts(self, connection: AsyncConnection, conversation_id: str, me: SignedIn) -> dict[str, Any] | None:
+        """Whose a conversation is and what may be done to it."""
+        line = await _line(connection, conversation_id)
+        if line is None:
+            return None
+        row = (
+            await connection.execute(
+                select(_CONVERSATIONS.c.token, _CONVERSATIONS.c.blocked_at)
+                .where(_CONVERSATIONS.c.id == conversation_id)
+            )
+        ).one()  # fmt: skip
+        team, config = await colleagues(connection, me.id), await workspace_config(connection)
+        speaker = await speaker_for(connection, conversation_id, me.id, config.zone, self._clock.now())
         return {
-            "line": found[0], "entries": said, "token": row.token, "card": card, "blocked": row.blocked_at is not None,
-            "colleagues": [one for one in team if one.id != found[0].agent], "queues": sorted(config.desk.queues),
-            "telling": Telling(Figures(reader_of(me, config.zone))), "now": self._clock.now(), "speaker": speaker,
-            "tongue": named(speaker.language, me.locale) if speaker is not None else "",
+            "line": line, "token": row.token, "blocked": row.blocked_at is not None,
+            "colleagues": [one for one in team if one.id != line.agent], "queues": sorted(config.desk.queues),
+            "speaker": speaker, "tongue": named(speaker.language, me.locale) if speaker is not None else "",
         }  # fmt: skip
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
@@ -324,6 +334,12 @@ def _seen(form: Any) -> int | None:
     """The token that the page showed: what changed hands since is not acted upon."""
     token = _text(form, "token")
     return int(token) if token.isdigit() else None
+
+
+async def _line(connection: AsyncConnection, conversation_id: str) -> Line | None:
+    """The conversation as its line in the inbox, if there is one."""
+    found = await lines(connection, [conversation_id]) if is_id(conversation_id) else []
+    return found[0] if found else None
 
 
 def _id(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The desk's speed, with bounds ten times what a quiet machine needs: so that it cannot rot. ``benchmarks/desk.py``
+"""The desk's speed, with bounds ten times what a quiet machine needs: so that it cannot rot. ``benchmarks/inbox.py``
 has the figures at full size."""
 
 import importlib.util

@@ -14,7 +14,7 @@ from core.machines.message import MessageState
 from desk.access.agents import change
 from desk.canned.replies import Reply, keep
 from storage.outbox.columns import table
-from storage.tables import Agent, Blob, CannedReply, Conversation, Identity, Message
+from storage.tables import Agent, Blob, CannedReply, Conversation, Identity, Message, SearchText
 from tests.channels.webchat.stage import Stage
 from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage, taken
 
@@ -74,6 +74,7 @@ async def test_somebody_is_found_from_the_keyboard(stage: Stage, browser: Any) -
     async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
         await window.say("where is my lantern", "key-0001")
         id_ = await asked_for_a_person(stage)
+        await stage.until(lambda: stage.rows(SearchText))  # the index reads along, a moment later
         await page.goto(f"{stage.url}/desk/inbox")
         await page.locator(f"#line-{id_}").wait_for()
         await page.keyboard.press("Control+k")

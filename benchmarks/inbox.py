@@ -1,8 +1,8 @@
 """The desk at 100,000 conversations with a million messages: its search, its inbox, and 200 open desks at once.
 
-    python benchmarks/desk.py                          # SQLite, builds the store first (some minutes)
-    python benchmarks/desk.py --database postgresql://postgres@/postgres?host=/run/postgresql
-    python benchmarks/desk.py --conversations 20000 --seconds 10
+    python benchmarks/inbox.py                          # SQLite, builds the store first (some minutes)
+    python benchmarks/inbox.py --database postgresql://postgres@/postgres?host=/run/postgresql
+    python benchmarks/inbox.py --conversations 20000 --seconds 10
 
 A process of its own serves what ``otklik run`` serves. *Search* and *inbox* are requests of a signed-in browser, one
 after the other: from its first byte to the last of the answer. *Live*: ``--desks`` signed-in agents hold their
