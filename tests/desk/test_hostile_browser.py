@@ -11,7 +11,7 @@ from typing import Any
 from core.machines.conversation import ConversationState
 from core.machines.message import MessageState
 from storage.outbox.columns import table
-from storage.tables import Blob, Conversation, Customer, Event, Identity, Message
+from storage.tables import Blob, Conversation, Customer, Event, Identity, Message, SearchText
 from tests.channels.webchat.stage import Stage
 from tests.desk.test_desk_browser import browser, seated, stage
 
@@ -108,6 +108,7 @@ async def watched(page: Any) -> list[str]:
 async def test_nothing_that_customers_send_is_run(stage: Stage, browser: Any) -> None:
     assert len(set(PAYLOADS)) >= 200
     chat, (customer, mail) = await sent(stage)
+    await stage.until(lambda: stage.rows(SearchText))  # the index reads along, a moment later
     async with seated(browser, stage, "ann@example.com", bypass_csp=True) as page:
         hits = await watched(page)
         for path in ("inbox?view=open", f"inbox/{chat}", f"customers/{customer}", "search?q=onerror"):
