@@ -1,9 +1,8 @@
 """A whole service against the sandbox's providers, a customer on one channel, an agent signed in at the web desk."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from tests.bot.answers.stage import answers
 from tests.channels.webchat.stage import SECRET, SHOP, START, Stage, Window
 from tests.faults.polling import until
 from tests.sandbox.scene import Running, running
+from tests.serving import ended, free_port
 
 SECONDS = 60.0
 SID, AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"
@@ -158,7 +158,7 @@ async def set_stage(store: Store, folder: Path, channel: str, language: str) -> 
     }  # fmt: skip
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(running([vera], virtual_now=None, rate_scale=100.0))
-        port = _free_port()
+        port = free_port()
         await sandbox.post("/control/twilio", {"inbound_url": f"http://127.0.0.1:{port}/webhooks/{channel}"})
         await _fill(store)
         configured = _configuration(sandbox, folder, port, channel)
@@ -166,7 +166,7 @@ async def set_stage(store: Store, folder: Path, channel: str, language: str) -> 
         await stack.enter_async_context(serving(make_app(service), "127.0.0.1", port))
         assert isinstance(service.clock, VirtualClock)
         served = Stage(service, port, store, service.clock)
-        stack.push_async_callback(_ended, asyncio.create_task(service.run()))
+        stack.push_async_callback(ended, asyncio.create_task(service.run()))
         http = await stack.enter_async_context(ClientSession(cookie_jar=CookieJar(unsafe=True)))
         agent = Agent(http, served.url)
         await agent.enter()
@@ -235,15 +235,3 @@ def _configuration(sandbox: Running, folder: Path, port: int, channel: str) -> C
         },
     }  # fmt: skip
     return Configuration(settings, {channel: channels[channel]})
-
-
-async def _ended(running: asyncio.Task[None]) -> None:
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

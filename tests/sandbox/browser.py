@@ -1,7 +1,8 @@
 """A real browser for the page's tests: Chromium, driven by Playwright; absent, those tests are skipped by name."""
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,3 +68,10 @@ async def visiting(browser: Any, url: str, **context: Any) -> AsyncIterator[Visi
         yield visit
     finally:
         await profile.close()
+
+
+async def until(true: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait for a condition in this process that has no event of its own."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

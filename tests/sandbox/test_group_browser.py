@@ -1,7 +1,6 @@
 """The staff's group on the phones page: topics appear as the bot makes them, and its member answers in them."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -30,13 +29,6 @@ async def sandbox() -> AsyncIterator[Running]:
         members = {"anna": "administrator"}
         await started.post("/control/telegram/groups", {"id": GROUP, "title": "The desk", "members": members})
         yield started
-
-
-async def until(true: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait for a condition in this process that has no event of its own."""
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def topic_made(sandbox: Running, name: str, text: str) -> int:

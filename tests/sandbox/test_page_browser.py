@@ -1,7 +1,6 @@
 """The page in a real browser: live messages, playing the customer, right-to-left, and nothing foreign that runs."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.clock import iso
-from tests.sandbox.browser import browsing, visiting
+from tests.sandbox.browser import browsing, until, visiting
 from tests.sandbox.scene import Company, Running, listening, running
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -35,13 +34,6 @@ async def sandbox() -> AsyncIterator[Running]:
 async def company() -> AsyncIterator[Company]:
     async with listening() as stand_in:
         yield stand_in
-
-
-async def until(true: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait for a condition in this process that has no event of its own."""
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def send_mail(

@@ -1,7 +1,6 @@
 """A whole service, the sandbox in the providers' place, and a group in which staff answer."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from storage.tables import Agent, Conversation, DeskTopic
 from tests.faults.polling import until
 from tests.sandbox.groups import GROUP, StaffGroup
 from tests.sandbox.scene import Running, running
+from tests.serving import ended, free_port
 
 SECONDS = 30.0
 SANDBOX_SID, SANDBOX_AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"
@@ -117,7 +117,7 @@ async def set_stage(store: Store, folder: Path, workers: int = 1, **telegram: st
         whole = Whole(store, sandbox, group)
         await whole.agent("Olga", "7001")
         await whole.agent("Pavel", "7002")
-        port = _free_port()
+        port = free_port()
         await sandbox.post("/control/twilio", {"inbound_url": f"http://127.0.0.1:{port}/webhooks/sms"})
         for number in range(workers):
             configured = configuration(sandbox, folder / f"worker{number}", port, **telegram)
@@ -128,17 +128,5 @@ async def set_stage(store: Store, folder: Path, workers: int = 1, **telegram: st
             else:
                 await stack.enter_async_context(serving(make_app(service), "127.0.0.1", port))
             whole.services.append(service)
-            stack.push_async_callback(_ended, asyncio.create_task(service.run()))
+            stack.push_async_callback(ended, asyncio.create_task(service.run()))
         yield whole
-
-
-async def _ended(running: asyncio.Task[None]) -> None:
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
