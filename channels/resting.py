@@ -19,6 +19,33 @@ MISSES = 10
 """Connections in a row that nobody took, until the channel rests: a single one may be the network's hiccup."""
 
 
+class Spell:
+    """Rests of which each is twice as long as the one before. Pure: instants are machine uptime, lengths seconds.
+
+    ``until`` is when the last one ends, ``seconds`` its length: 0 once somebody answered as they should.
+    """
+
+    def __init__(self, first: float = FIRST_REST, longest: float = LONGEST_REST) -> None:
+        self.until = self.seconds = 0.0
+        self._first = first
+        self._longest = longest
+
+    def begin(self, now: float, asked: float = 0.0) -> bool:
+        """Rest, for ``asked`` seconds if that is longer, within the bound.
+
+        False where it rests already: those who failed together count once.
+        """
+        if now < self.until:
+            return False
+        self.seconds = min(max(2 * self.seconds, self._first), self._longest)
+        self.until = now + max(self.seconds, min(asked, self._longest))
+        return True
+
+    def end(self) -> None:
+        """It is well: nothing rests, and the next rest is a first one."""
+        self.until = self.seconds = 0.0
+
+
 class Rest:
     """One channel's: ``why`` it rests, empty where it does not. Instants are machine uptime in seconds."""
 
@@ -27,20 +54,20 @@ class Rest:
         self._channel = channel
         self._account = account
         self._now = now
-        self._until = self._seconds = 0.0
+        self._spell = Spell()
         self._misses = 0
 
     @property
     def now(self) -> bool:
         """Whether the channel rests at this moment."""
-        return self._now() < self._until
+        return self._now() < self._spell.until
 
     def fault(self, fault: ChannelFault) -> None:
         """The account cannot send: rest for a while, say it once."""
         if not self.why:
             log.error("channel stopped", channel=self._channel, account=self._account, error=fault.detail)
         self.why = fault.detail
-        self._until = self._now() + FAULT_SECONDS
+        self._spell.until = self._now() + FAULT_SECONDS
 
     def missed(self, error: ProviderAway) -> None:
         """Nobody took a connection. After some in a row rest, twice as long as the last time, or as long as was said.
@@ -48,23 +75,22 @@ class Rest:
         Sends that were under way at the same time count once.
         """
         self._misses += 1
-        if self._misses < MISSES or self.now:
+        now = self._now()
+        if self._misses < MISSES or not self._spell.begin(now, error.retry_after or 0.0):
             return
-        self._seconds = min(max(2 * self._seconds, FIRST_REST), LONGEST_REST)
-        seconds = max(self._seconds, min(error.retry_after or 0.0, LONGEST_REST))
         if not self.why:
+            seconds = self._spell.until - now
             log.warning("provider is away, channel rests", channel=self._channel, seconds=seconds, error=error.detail)
         self.why = error.detail
-        self._until = self._now() + seconds
 
     def answered(self) -> None:
         """Somebody was there, whatever the answer."""
-        self._misses, self._seconds = 0, 0.0
+        self._misses, self._spell.seconds = 0, 0.0
 
     def worked(self) -> None:
         """A message was accepted: the account is well, and rests no longer."""
-        self.answered()
-        self._until = 0.0
+        self._misses = 0
+        self._spell.end()
         if self.why:
             log.info("channel works again", channel=self._channel)
             self.why = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from channels.resting import Spell
 from core.clock import uptime
 from core.errors import ConfigurationError, ProviderAway, TransientFailure
 
@@ -88,15 +89,19 @@ class Turns:
         self.server = server
         self.in_use = 0
         self.credit = 0
-        self.rests_until = 0.0
         self.why = ""
-        self._rest = 0.0
+        self._rest = Spell(FIRST_REST, LONGEST_REST)
         self._next = 0.0
         self._interval = _PACE_MARGIN / server.rate if server.rate else 0.0
 
+    @property
+    def rests_until(self) -> float:
+        """When its rest ends, or ended."""
+        return self._rest.until
+
     def free_at(self, now: float) -> float | None:
         """When it may take one more mail: at ``now``, later, or None once a session is given back."""
-        if self.in_use >= (1 if self._rest else self.server.sessions):
+        if self.in_use >= (1 if self._rest.seconds else self.server.sessions):
             return None
         return max(now, self.rests_until, self._next)
 
@@ -112,14 +117,12 @@ class Turns:
 
     def rest(self, now: float, why: str) -> None:
         """It turned us away: twice as long as the last time, counted once for sessions that failed together."""
-        if now < self.rests_until:
-            return
-        self._rest = min(max(2 * self._rest, FIRST_REST), LONGEST_REST)
-        self.rests_until, self.why = now + self._rest, why
+        if self._rest.begin(now):
+            self.why = why
 
     def worked(self) -> None:
         """It answered as it should."""
-        self._rest = self.rests_until = 0.0
+        self._rest.end()
 
 
 class Rota:
