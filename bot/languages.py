@@ -6,7 +6,9 @@ small words that nobody writes without. "OK", a name, a number or a link are no 
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
 
 LATER = 3
 """So many messages in a row in another language change the one that a customer is known by."""
@@ -54,21 +56,21 @@ _SMALL_WORDS = {
         "ar": "و في من إلى على أن هذا هذه ما هل كيف متى أين أنا أنت شكرا مرحبا السلام عليكم لو سمحت طلب لا نعم عن",
     },
 }  # fmt: skip
-_LANGUAGES_OF = {
-    script: {language: frozenset(words.split()) for language, words in by.items()}
-    for script, by in _SMALL_WORDS.items()
-}
+_LANGUAGES_OF: dict[str, dict[str, list[str]]] = {script: {} for script in _SMALL_WORDS}
+"""The languages of a small word, by script."""
+for _script, _by in _SMALL_WORDS.items():
+    for _language, _words in _by.items():
+        for _word in set(_words.split()):
+            _LANGUAGES_OF[_script].setdefault(_word, []).append(_language)
 
 
 def language_of_text(text: str) -> str:
     """The ISO 639-1 code of the language that ``text`` is in; empty where it does not tell."""
     told = _NOT_WORDS.sub(" ", text[:_LONGEST]).casefold()
     scripts: Counter[str] = Counter()
-    for letter in told:
-        for script, first, last in _SCRIPTS:
-            if first <= letter <= last and letter.isalpha():
-                scripts[script] += 1
-                break
+    for letter, times in Counter(told).items():
+        scripts[_script_of(letter)] += times
+    del scripts[""]
     if scripts.total() < _LETTERS_NEEDED:
         return ""
     script, letters = scripts.most_common(1)[0]
@@ -79,34 +81,41 @@ def language_of_text(text: str) -> str:
     return _of_script(script, told) if script in _LANGUAGES_OF else script
 
 
+@lru_cache(maxsize=4096)
+def _script_of(letter: str) -> str:
+    """The script of a letter; empty for what is none of those, or no letter."""
+    if not letter.isalpha():
+        return ""
+    return next((script for script, first, last in _SCRIPTS if first <= letter <= last), "")
+
+
 def _of_script(script: str, told: str) -> str:
     own = [language for language, letters in _OWN_LETTERS[script] if any(letter in told for letter in letters)]
-    words = _WORD.findall(told)
-    score = {
-        language: sum(word in small for word in words) + 2 * (language in own)
-        for language, small in _LANGUAGES_OF[script].items()
-    }
+    score = dict.fromkeys(_SMALL_WORDS[script], 0)
+    for word in _WORD.findall(told):
+        for language in _LANGUAGES_OF[script].get(word, ()):
+            score[language] += 1
     for language in own:
-        score.setdefault(language, 2)
+        score[language] = score.get(language, 0) + 2
     ranked = sorted(score.items(), key=lambda one: -one[1])
     (best, points), second = ranked[0], ranked[1][1]
     # one word that two languages share decides nothing; Latin letters alone belong to everybody
     return best if points > second and points >= (2 if script == "latin" else 1) else ""
 
 
-def learnt(locale: str, chosen_by: str, newest_first: Sequence[str]) -> str | None:
+def learnt(locale: str, chosen_by: str, newest_first: Iterable[str]) -> str | None:
     """The language that a customer is known by from now on, or None: it stays.
 
-    ``chosen_by`` ``agent`` is never changed. A customer without one gets that of their message; another language takes
-    :data:`LATER` messages in a row that can be told, of those in ``newest_first``.
+    ``newest_first`` are their messages' languages as :func:`language_of_text` tells them; no more are taken than decide
+    it. ``chosen_by`` ``agent`` is never changed. A customer without a language gets that of their message; another
+    language takes :data:`LATER` messages in a row that can be told.
     """
-    if chosen_by == "agent" or not newest_first:
-        return None
-    now = language_of_text(newest_first[0])
+    languages = iter(newest_first)
+    now = next(languages, "") if chosen_by != "agent" else ""
     known = locale.replace("_", "-").partition("-")[0].casefold()
     if not now or now == known:
         return None
     if not known:
         return now
-    told = [language for text in newest_first if (language := language_of_text(text))][:LATER]
-    return now if len(told) == LATER and set(told) == {now} else None
+    before = list(islice(filter(None, languages), LATER - 1))
+    return now if before == [now] * (LATER - 1) else None

@@ -29,7 +29,7 @@ async def learn_language(connection: AsyncConnection, customer_id: str, text: st
             select(_CUSTOMERS.c.locale, _CUSTOMERS.c.locale_by).where(_CUSTOMERS.c.id == customer_id)
         )
     ).first()
-    if row is None or learnt(row.locale, row.locale_by, [text] * LATER) is None:
+    if row is None or learnt(row.locale, row.locale_by, [written] * LATER) is None:
         return None  # not even three of these would change it
     newest_first = await connection.scalars(
         select(_MESSAGES.c.body)
@@ -37,7 +37,7 @@ async def learn_language(connection: AsyncConnection, customer_id: str, text: st
         .order_by(_MESSAGES.c.created_at.desc(), _MESSAGES.c.id.desc())
         .limit(LOOKED_AT)
     )
-    language = learnt(row.locale, row.locale_by, list(newest_first) or [text])
+    language = learnt(row.locale, row.locale_by, map(language_of_text, newest_first))
     if language is not None:
         await connection.execute(
             update(_CUSTOMERS)

@@ -56,7 +56,7 @@ def test_the_language_of_a_text(text: str, language: str) -> None:
     ],
 )
 def test_three_in_a_row_change_a_language(locale: str, by: str, texts: list[str], now: str | None) -> None:
-    assert learnt(locale, by, texts) == now
+    assert learnt(locale, by, map(language_of_text, texts)) == now
 
 
 async def say(scene: Scene, sender: Address, *texts: str) -> list[str | None]:
