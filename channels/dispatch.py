@@ -92,7 +92,7 @@ class ChannelDispatcher:
     ) -> None:
         self.adapter = adapter
         self.channel = adapter.capabilities.channel
-        self._rest = Rest(self.channel, adapter.account)
+        self.rest = Rest(self.channel, adapter.account)
         self._outbox = outbox
         self._composer = composer
         self._rates = rates
@@ -116,7 +116,7 @@ class ChannelDispatcher:
     @property
     def fault(self) -> str:
         """Why the channel cannot send at present, empty while it can."""
-        return self._rest.why
+        return self.rest.why
 
     @property
     def busy(self) -> bool:
@@ -177,7 +177,7 @@ class ChannelDispatcher:
         """Claim one batch and let it be composed, while the one before it is begun; False if there is nothing to do."""
         if self._rate_seen < self._batch:  # slow: what is claimed early only stands in the way of replies
             await self._fed.join()
-        if self._rest.now:
+        if self.rest.now:
             return False
         self._feeding += 1  # from before the claim: an idle check must not fall between
         try:
@@ -237,7 +237,7 @@ class ChannelDispatcher:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(GROUP_SECONDS):
                         await self._room.wait()
-            if uptime() > last_start or self._rest.now:
+            if uptime() > last_start or self.rest.now:
                 await self._outbox.unclaim([held for held, _ in sendable[at:]])
                 break
             await self._begin(sendable[at : at + max(1, room)])
@@ -315,7 +315,7 @@ class ChannelDispatcher:
             return _STOPPED
         if uptime() >= started.deadline:
             return "its lease ran out before its turn"
-        return self._rest.why if self._rest.now else ""
+        return self.rest.why if self.rest.now else ""
 
     def _following(self) -> _Started | None:
         """What this session sends next: only while more waits than the others could take at once."""
@@ -333,17 +333,17 @@ class ChannelDispatcher:
             else:
                 receipt = await self._pipelines.send_before(started.message, following.message if following else None)
             outcome = Outcome(OutcomeKind.ACCEPTED, provider_id=receipt.provider_id, detail=receipt.detail)
-            self._rest.worked()
+            self.rest.worked()
         except (ChannelFault, ConfigurationError) as error:
             fault = error if isinstance(error, ChannelFault) else ChannelFault(str(error))
             outcome = outcome_of(fault)
-            self._rest.fault(fault)
+            self.rest.fault(fault)
         except Exception as error:  # noqa: BLE001  an adapter's surprise is an unknown outcome, never a crash
             outcome = outcome_of(error)
             if isinstance(error, ProviderAway):
                 self._missed(error)
             elif outcome.kind is not OutcomeKind.UNKNOWN:
-                self._rest.answered()
+                self.rest.answered()
             else:
                 log.warning("outcome unknown", channel=self.channel, message=started.message.id, detail=outcome.detail)
         finally:
@@ -351,7 +351,7 @@ class ChannelDispatcher:
             self._ended.put_nowait(Ended(attempt, started.message.id, outcome))
 
     def _missed(self, error: ProviderAway) -> None:
-        self._rest.missed(error)
+        self.rest.missed(error)
         self._rate_seen = float(self._sessions)  # what is tried after a rest need not be many
 
     async def _recorder(self) -> None:

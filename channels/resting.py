@@ -5,11 +5,14 @@ channels that work.
 """
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 
-from core.clock import uptime
+from core.clock import machine_now, uptime
 from core.errors import ChannelFault, ProviderAway
+from core.standing import Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +49,29 @@ class Spell:
         self.until = self.seconds = 0.0
 
 
+class Told(NamedTuple):
+    """What keeps a channel from sending, why and since when (machine time); nothing while it can."""
+
+    kind: Trouble = ""
+    why: str = ""
+    since: datetime | None = None
+
+
 class Rest:
     """One channel's: ``why`` it rests, empty where it does not. Instants are machine uptime in seconds."""
 
     def __init__(self, channel: str, account: str, now: Callable[[], float] = uptime) -> None:
-        self.why = ""
+        self.trouble = Told()
         self._channel = channel
         self._account = account
         self._now = now
         self._spell = Spell()
         self._misses = 0
+
+    @property
+    def why(self) -> str:
+        """Why it rests, or did until somebody tries again."""
+        return self.trouble.why
 
     @property
     def now(self) -> bool:
@@ -66,7 +82,7 @@ class Rest:
         """The account cannot send: rest for a while, say it once."""
         if not self.why:
             log.error("channel stopped", channel=self._channel, account=self._account, error=fault.detail)
-        self.why = fault.detail
+        self._in("fault", fault.detail)
         self._spell.until = self._now() + FAULT_SECONDS
 
     def missed(self, error: ProviderAway) -> None:
@@ -81,7 +97,7 @@ class Rest:
         if not self.why:
             seconds = self._spell.until - now
             log.warning("provider is away, channel rests", channel=self._channel, seconds=seconds, error=error.detail)
-        self.why = error.detail
+        self._in("away", error.detail)
 
     def answered(self) -> None:
         """Somebody was there, whatever the answer."""
@@ -93,4 +109,8 @@ class Rest:
         self._spell.end()
         if self.why:
             log.info("channel works again", channel=self._channel)
-            self.why = ""
+            self.trouble = Told()
+
+    def _in(self, kind: Trouble, why: str) -> None:
+        since = self.trouble.since if self.trouble.kind == kind else machine_now()
+        self.trouble = Told(kind, why, since)

@@ -1,14 +1,17 @@
 """Accounts: the configured channels as adapters, with what is polled and how deliveries are read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from campaigns.composing.companion import Companion
+from campaigns.composing.links import MessageLinks
 from channels import registry
-from channels.adapter import Adapter, Capabilities, Polls
+from channels.adapter import Adapter, Capabilities, Polls, Prepares
 from core.addresses import phone_countries
 from core.installed import plugins
 from core.messages import EMAIL, ChannelEvent, RawInbound
+from otklik.running import usable_cores
 from otklik.settings import Configuration
 
 _OURS = frozenset({"bot_name"})
@@ -114,3 +117,10 @@ def make_accounts(configuration: Configuration) -> list[Account]:
 def _nothing(_: RawInbound) -> list[ChannelEvent]:
     """An account that never receives."""
     return []
+
+
+def bulk_companion(configuration: Configuration, links: MessageLinks, accounts: Sequence[Account]) -> Companion | None:
+    """Who composes bulk beside us; nobody on a machine with one core."""
+    if not configuration.settings.composing_process or usable_cores() < 2:
+        return None
+    return Companion(links, {one.channel: one.adapter.prepare for one in accounts if isinstance(one.adapter, Prepares)})

@@ -1,7 +1,7 @@
 """Pollers: fetch what came, store it durably, then move the cursor. Long polling for Telegram, IMAP for mail."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -28,8 +28,19 @@ class Keeps(Protocol):
     async def store(self, inbound: Sequence[RawInbound]) -> None: ...
 
 
-async def poll_for_ever(account: str, source: Polls, store: Store, intake: Keeps, wakeup: Wakeup) -> None:
-    """Poll until cancelled. The cursor moves only after what was fetched is stored; repeats are dropped by key."""
+async def poll_for_ever(
+    account: str,
+    source: Polls,
+    store: Store,
+    intake: Keeps,
+    wakeup: Wakeup,
+    deaf: MutableMapping[str, str] | None = None,
+) -> None:
+    """Poll until cancelled. The cursor moves only after what was fetched is stored; repeats are dropped by key.
+
+    ``deaf`` has, by account, why nothing can be fetched at present.
+    """
+    deaf = {} if deaf is None else deaf
     pause = FIRST_PAUSE
     cursor: dict[str, object] | None = None
     while True:
@@ -44,8 +55,10 @@ async def poll_for_ever(account: str, source: Polls, store: Store, intake: Keeps
                 await write_cursor(store, account, following)
                 cursor = following
             pause = FIRST_PAUSE
+            deaf.pop(account, None)
         except (OtklikError, StoreUnavailable) as error:
             log.warning("cannot fetch", account=account, error=str(error), again_in=pause)
+            deaf[account] = str(error)
             cursor = None
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)

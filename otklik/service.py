@@ -22,7 +22,6 @@ from bot.handoff.keeping import keep_desk
 from bot.handoff.requesting import Handoffs
 from bot.processing import Processor
 from bot.proofs import forget_codes
-from campaigns.composing.companion import Companion
 from campaigns.composing.composer import Composer
 from campaigns.composing.links import MessageLinks
 from campaigns.engine import HANDOFF, WEBHOOK
@@ -36,7 +35,7 @@ from campaigns.running.runner import Runner
 from campaigns.running.waiting import release_held
 from campaigns.segments.keeping import keep_segments
 from campaigns.starting.scheduler import Scheduler, end_finished
-from channels.adapter import Adapter, Polls, Prepares
+from channels.adapter import Adapter
 from channels.dispatch import ChannelDispatcher
 from channels.journal import Journal, boot_id, read_dead
 from channels.rates import RateGate
@@ -48,12 +47,12 @@ from core.messages import EMAIL, WEBCHAT
 from core.wakeup import CALLS, COMMANDS, DESK, INBOUND, JOURNEYS, STARTS, TOPICS, LocalWakeup
 from core.wakeup import outbox as outbox_topic
 from desk.live.feed import Feed
-from otklik.accounts import Account, make_accounts, unserved_countries
+from otklik.accounts import Account, bulk_companion, make_accounts, unserved_countries
 from otklik.charging import settle_charges
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
-from otklik.running import usable_cores
 from otklik.settings import Configuration
+from otklik.standing import SignsOfLife
 from otklik.talking import Bot
 from otklik.topics import Works, topic_desks
 from otklik.wiring import addresses, make_clock
@@ -92,6 +91,7 @@ class Service:
     accounts: list[Account]
     feed: Feed
     bot: Bot
+    signs: SignsOfLife
     dispatchers: list[ChannelDispatcher] = field(default_factory=list)
     topics: list[Works] = field(default_factory=list)
     moving: Counter[str] = field(default_factory=Counter)
@@ -135,7 +135,8 @@ class Service:
                 tasks.create_task(dispatcher.run(), name=f"dispatch {dispatcher.channel}")
             for account in self.accounts:
                 for source in account.sources:
-                    tasks.create_task(self._poll(account.name, source), name=f"poll {account.name}")
+                    poll = poll_for_ever(account.name, source, self.store, self.intake, self.wakeup, self.signs.deaf)
+                    tasks.create_task(poll, name=f"poll {account.name}")
             tasks.create_task(self._loop(JOURNEYS, self.runner.run_once), name="runner")
             tasks.create_task(self._loop(INBOUND, self._process), name="processor")
             tasks.create_task(self._loop(COMMANDS, self.commands.run_once), name="commands")
@@ -159,9 +160,6 @@ class Service:
             for channel in self.processor.heard:
                 self.wakeup.notify(f"outbox:{channel}")
         return done
-
-    async def _poll(self, account: str, source: Polls) -> None:
-        await poll_for_ever(account, source, self.store, self.intake, self.wakeup)
 
     async def _loop(self, topic: str, once: Callable[[], Awaitable[int]], look: float = LOOK_SECONDS) -> None:
         """Do ``once`` again and again; wait when there was nothing to do. A store that is away is told once."""
@@ -190,6 +188,7 @@ class Service:
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
         for job, seconds in (
             (self.sweep, SWEEP_SECONDS),
+            (self.signs.give, SWEEP_SECONDS),
             (self.recover, HOUSEKEEPING_SECONDS),
             (self._settle_late_receipts, SWEEP_SECONDS),
             (self._end_finished, HOUSEKEEPING_SECONDS),
@@ -317,6 +316,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         bot = Bot(store, clock, configuration, accounts)
         stack.push_async_callback(bot.close)
         intake = await stack.enter_async_context(Intake(store, clock))
+        dispatchers: list[ChannelDispatcher] = []
         service = Service(
             configuration=configuration,
             store=store,
@@ -347,6 +347,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             accounts=accounts,
             feed=Feed(store, wakeup),
             bot=bot,
+            signs=SignsOfLife(store, worker, accounts, dispatchers),
+            dispatchers=dispatchers,
         )
         await outbox.register(socket.gethostname(), boot_id(), str(journal.path))
         await service.recover()
@@ -356,7 +358,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             scale=settings.rate_scale,
         )
         service.topics.extend(topic_desks(store, clock, wakeup, accounts, rates))
-        companion = _companion(configuration, links, accounts)
+        companion = bulk_companion(configuration, links, accounts)
         if companion is not None:
             stack.push_async_callback(companion.close)
         composer = Composer(store, clock, links, companion)
@@ -366,18 +368,12 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             await account.open(settings.public_url)
             stack.push_async_callback(account.close)
             service.dispatchers.append(ChannelDispatcher(account.adapter, outbox, composer, rates, journal, wakeup))
+        await service.signs.give()
         log.info("worker ready", worker=worker, pid=os.getpid(), channels=[account.channel for account in accounts])
         try:
             yield service
         finally:
             await _say_goodbye(service)
-
-
-def _companion(configuration: Configuration, links: MessageLinks, accounts: Sequence[Account]) -> Companion | None:
-    """Who composes bulk beside us; nobody on a machine with one core."""
-    if not configuration.settings.composing_process or usable_cores() < 2:
-        return None
-    return Companion(links, {one.channel: one.adapter.prepare for one in accounts if isinstance(one.adapter, Prepares)})
 
 
 async def _say_goodbye(service: Service) -> None:

@@ -11,7 +11,7 @@ from storage.store import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0021"
+HEAD = "0022"
 """The newest revision; a test compares it with the folder."""
 FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F74_6B6C  # "otkl": two processes that start together migrate one after the other

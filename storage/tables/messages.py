@@ -15,6 +15,8 @@ from storage.types import Bytes, Id, Instant, Json, Word
 _PLANNED = text("state = 'planned' AND direction = 'out'")
 _BULK = text("state = 'planned' AND direction = 'out' AND lane = 1")
 _IN_FLIGHT = text("state IN ('claimed', 'dispatching') AND direction = 'out'")
+_UNKNOWN = text("state = 'unknown'")
+_QUARANTINED = text("state = 'quarantined'")
 _SAID = text("conversation_id IS NOT NULL")
 
 _PAID = text("budget <> ''")
@@ -45,6 +47,8 @@ class Message(SQLModel, table=True):
         Index("ix_messages_bulk", "channel", "campaign_id", "not_before",
               sqlite_where=_BULK, postgresql_where=_BULK),
         Index("ix_messages_in_flight", "lease_until", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
+        # few, and looked for by people and by every reconciliation
+        Index("ix_messages_unknown", "id", sqlite_where=_UNKNOWN, postgresql_where=_UNKNOWN),
         Index("ix_messages_customer", "customer_id", "created_at"),
         Index("ix_messages_campaign", "campaign_id", "step", "state"),
         # what is new in conversations, whatever bulk is planned beside them
@@ -181,6 +185,7 @@ class Inbound(SQLModel, table=True):
         UniqueConstraint("account", "key"),
         Index("ix_inbound_stored", "id", sqlite_where=text("state = 'stored'"),
               postgresql_where=text("state = 'stored'")),
+        Index("ix_inbound_quarantined", "id", sqlite_where=_QUARANTINED, postgresql_where=_QUARANTINED),
     )  # fmt: skip
 
     id: str = Field(default_factory=new_id, sa_type=Id, primary_key=True)

@@ -21,7 +21,11 @@ class Setting(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """A process that sends. ``journal`` is the path of its local journal, trusted only under ``boot_id``."""
+    """A process that sends. ``journal`` is the path of its local journal, trusted only under ``boot_id``.
+
+    ``seen_at`` (the database's clock) is its last sign of life, ``standing`` how its accounts stood then
+    (:mod:`core.standing`).
+    """
 
     __tablename__ = "workers"
 
@@ -31,6 +35,8 @@ class Worker(SQLModel, table=True):
     journal: str
     started_at: datetime = Field(sa_type=Instant)
     stopped_at: datetime | None = Field(default=None, sa_type=Instant)
+    seen_at: datetime | None = Field(default=None, sa_type=Instant)
+    standing: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
 
 class Audit(SQLModel, table=True):
