@@ -13,9 +13,8 @@ from starlette.responses import HTMLResponse
 
 from campaigns.periods import zone_named
 from campaigns.templates.localised import local_digits
-from core import catalogue
+from core import catalogue, naming
 from core.clock import machine_now
-from desk.naming import mark_of
 
 HERE = Path(__file__).parent
 RIGHT_TO_LEFT = frozenset({"fa"})
@@ -70,7 +69,7 @@ class Reader:
 
     def called(self, name: str, customer_id: str, *, visitor: bool = False) -> str:
         """A customer by name; one without by a mark that stays theirs, such as "visitor 3F2A" of the web chat."""
-        return name or self.say("visitor" if visitor else "unnamed", mark=mark_of(customer_id))
+        return naming.called(self.locale, name, customer_id, visitor=visitor)
 
     def clock(self, instant: datetime) -> str:
         """The time of day in their zone."""
@@ -88,10 +87,7 @@ class Reader:
 
     def exact(self, instant: datetime) -> str:
         """Day and time in their zone, for hovering over."""
-        from babel.dates import format_datetime
-
-        local = instant.astimezone(zone_named(self.zone))
-        return str(format_datetime(local, "medium", locale=self.locale.replace("-", "_")))
+        return _exact(instant, self.locale, self.zone)
 
     def time(self, instant: datetime | None) -> Markup:
         """A ``<time>`` that the page's script turns into how long ago it was."""
@@ -109,6 +105,13 @@ class Reader:
 
         local = instant.astimezone(zone_named(self.zone))
         return self.number(format_skeleton("MMMd", local, locale=self.locale.replace("-", "_")))
+
+
+@lru_cache(maxsize=4096)
+def _exact(instant: datetime, locale: str, zone: str) -> str:
+    from babel.dates import format_datetime
+
+    return str(format_datetime(instant.astimezone(zone_named(zone)), "medium", locale=locale.replace("-", "_")))
 
 
 def rendered(template: str, reader: Reader, **values: Any) -> str:

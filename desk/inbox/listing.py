@@ -118,6 +118,8 @@ class Line:
     due: datetime | None
     snoozed_until: datetime | None
     queued_at: datetime | None = None
+    token: int = 0
+    blocked: bool = False
 
     @property
     def late(self) -> datetime | None:
@@ -213,4 +215,5 @@ def line_of(row: Any) -> Line:
         state=row.state, agent=row.agent, agent_name=row.agent_name or "", text=row.last_text, at=row.last_at,
         priority=row.priority, queue=row.queue, verified=row.verified, waiting_since=row.waiting_since,
         due=row.answer_due, snoozed_until=row.snoozed_until, queued_at=row.queued_at,
+        token=row.token, blocked=row.blocked_at is not None,
     )  # fmt: skip

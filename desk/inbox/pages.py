@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -15,7 +14,6 @@ from bot.handoff import ownership
 from bot.handoff.answering import LONGEST, Draft, answer, note
 from bot.handoff.ending import end_chat
 from campaigns.limits.prices import PriceList
-from campaigns.live import workspace_config
 from core.actors import Actor
 from core.clock import Clock
 from core.errors import Refused, StoreUnavailable
@@ -23,22 +21,19 @@ from core.ids import is_id
 from core.wakeup import DESK, Wakeup
 from core.wakeup import outbox as outbox_topic
 from desk.access.sessions import SignedIn
-from desk.campaigns.figures import Figures
 from desk.canned.pages import CannedPages
-from desk.customers.card import card_of
-from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
 from desk.inbox.counting import MOST, choices, tallies
 from desk.inbox.files import MOST as MOST_FILES
 from desk.inbox.files import MOST_BYTES, MOST_REQUEST, attach, chosen, file_of
-from desk.inbox.listing import Filters, Line, View, lines, listed
+from desk.inbox.listing import Filters, View, listed
 from desk.inbox.mail import html_of, policy_of, raw_mail
 from desk.inbox.measuring import measured
-from desk.inbox.passing import block, colleagues, settle_send, transfer, unblock
+from desk.inbox.opened import OpenedPages
+from desk.inbox.passing import block, settle_send, transfer, unblock
 from desk.inbox.presence import PresenceSwitch
 from desk.inbox.refusing import EXPECTED, told, words_of
-from desk.inbox.thread import entries
-from desk.inbox.tongues import language_of, named, other_tongue, speaker_for
+from desk.inbox.tongues import language_of, named, other_tongue
 from desk.rendering import HEADERS, Reader, page, rendered
 from desk.search.pages import SearchPages
 from storage.outbox.columns import table
@@ -60,6 +55,7 @@ class InboxPages:
         self._clock = clock
         self._wakeup = wakeup
         self._guard = guard
+        self._opened = OpenedPages(store, clock, guard)
 
     def routes(self) -> list[Route]:
         """Paths below ``/desk``."""
@@ -74,12 +70,11 @@ class InboxPages:
             *CannedPages(self._store, self._clock, self._guard).routes(),
             *PresenceSwitch(self._store, self._guard).routes(),
             *SearchPages(self._store, self._guard).routes(),
+            *self._opened.routes(),
             Route("/", page_of(self._home), methods=["GET"]),
             Route("/inbox", page_of(self._inbox), methods=["GET"]),
             Route("/inbox/list", page_of(self._list), methods=["GET"]),
             Route("/inbox/{id}", page_of(self._inbox), methods=["GET"]),
-            Route("/inbox/{id}/thread", page_of(self._thread), methods=["GET"]),
-            Route("/inbox/{id}/head", page_of(self._head), methods=["GET"]),
             Route("/inbox/{id}/files/{message}/{place:int}", page_of(self._file), methods=["GET"]),
             Route("/inbox/{id}/mail/{message}", page_of(self._mail), methods=["GET"]),
             *(Route(f"/inbox/{{id}}/{name}", page_of(acting(act)), methods=["POST"]) for name, act in acts.items()),
@@ -95,7 +90,8 @@ class InboxPages:
     async def _inbox(self, request: Request, me: SignedIn) -> Response:
         filters = Filters.of(request.query_params)
         open_id = request.path_params.get("id", "")
-        shown = await self._opened(open_id, me) if open_id else None
+        before = _id(request.query_params.get("before", "")) if open_id else ""
+        shown = await self._opened.whole(open_id, me, before) if open_id else None
         workspace = await self._guard.workspace()
         reader, brand = reader_of(me, workspace.zone), workspace.brand.name
         if open_id and shown is None:
@@ -117,59 +113,6 @@ class InboxPages:
         )
         told = {"html": html, "counts": numbers.counts(me.id), "facets": numbers.facets(me.id)}
         return JSONResponse(told, headers=dict(HEADERS))
-
-    async def _thread(self, request: Request, me: SignedIn) -> Response:
-        """Entries before or after one, as HTML; none given: the newest."""
-        before, after = (_id(request.query_params.get(name, "")) for name in ("before", "after"))
-        async with self._store.read() as connection:
-            line = await _line(connection, request.path_params["id"])
-            said = await entries(connection, line.customer_id, before=before, after=after) if line is not None else []
-        if line is None:
-            return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
-        html = rendered("inbox/entries.html", await self.reader(me), line=line, entries=said)
-        return HTMLResponse(html, 200, dict(HEADERS))
-
-    async def _head(self, request: Request, me: SignedIn) -> Response:
-        """What stands above and below the thread: whose it is, what may be done, the composer's fence."""
-        async with self._store.read() as connection:
-            shown = await self._acts(connection, request.path_params["id"], me)
-        if shown is None:
-            return PlainTextResponse((await self.reader(me)).say("refused_lost"), 404)
-        html = rendered("inbox/head.html", await self.reader(me), open=shown, me=me)
-        return JSONResponse({"html": html, "token": shown["token"], "mine": shown["line"].agent == me.id},
-                            headers=dict(HEADERS))  # fmt: skip
-
-    async def _opened(self, conversation_id: str, me: SignedIn) -> dict[str, Any] | None:
-        """A conversation with its thread and its customer, as a template takes it."""
-        async with self._store.read() as connection:
-            acts = await self._acts(connection, conversation_id, me)
-            if acts is None:
-                return None
-            customer = acts["line"].customer_id
-            said = await entries(connection, customer)
-            card = await card_of(connection, customer, self._clock.now())
-            zone = (await workspace_config(connection)).zone
-        telling = Telling(Figures(reader_of(me, zone)))
-        return {**acts, "entries": said, "card": card, "telling": telling, "now": self._clock.now()}
-
-    async def _acts(self, connection: AsyncConnection, conversation_id: str, me: SignedIn) -> dict[str, Any] | None:
-        """Whose a conversation is and what may be done to it."""
-        line = await _line(connection, conversation_id)
-        if line is None:
-            return None
-        row = (
-            await connection.execute(
-                select(_CONVERSATIONS.c.token, _CONVERSATIONS.c.blocked_at)
-                .where(_CONVERSATIONS.c.id == conversation_id)
-            )
-        ).one()  # fmt: skip
-        team, config = await colleagues(connection, me.id), await workspace_config(connection)
-        speaker = await speaker_for(connection, conversation_id, me.id, config.zone, self._clock.now())
-        return {
-            "line": line, "token": row.token, "blocked": row.blocked_at is not None,
-            "colleagues": [one for one in team if one.id != line.agent], "queues": sorted(config.desk.queues),
-            "speaker": speaker, "tongue": named(speaker.language, me.locale) if speaker is not None else "",
-        }  # fmt: skip
 
     async def _answer(self, request: Request, me: SignedIn, id_: str, form: Any) -> Response:
         files, place, now = await chosen(form), _id(_text(form, "identity")), self._clock.now()
@@ -334,12 +277,6 @@ def _seen(form: Any) -> int | None:
     """The token that the page showed: what changed hands since is not acted upon."""
     token = _text(form, "token")
     return int(token) if token.isdigit() else None
-
-
-async def _line(connection: AsyncConnection, conversation_id: str) -> Line | None:
-    """The conversation as its line in the inbox, if there is one."""
-    found = await lines(connection, [conversation_id]) if is_id(conversation_id) else []
-    return found[0] if found else None
 
 
 def _id(text: str) -> str:

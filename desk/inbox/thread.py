@@ -62,7 +62,10 @@ class Entry:
 async def entries(
     connection: AsyncConnection, customer_id: str, *, before: str = "", after: str = "", limit: int = PAGE
 ) -> Sequence[Entry]:
-    """The newest ``limit`` of the thread (before, or after, an entry's id), the oldest first. Ids rise with time."""
+    """``limit`` of the thread, the oldest first: the newest, those before an entry's id, or the next after one's.
+
+    Ids rise with time.
+    """
     people = await _names(connection)
     messages = select(_MESSAGES, _CAMPAIGNS.c.name.label("campaign_name")).select_from(
         _MESSAGES.outerjoin(_CAMPAIGNS, _CAMPAIGNS.c.id == _MESSAGES.c.campaign_id)
@@ -75,9 +78,10 @@ async def entries(
     ):  # fmt: skip
         some = rows.where(ids < before) if before else rows
         some = some.where(ids > after) if after else some
-        newest = await connection.execute(some.order_by(ids.desc()).limit(limit))
-        found += [read(row, people) for row in newest]
-    return sorted(found, key=lambda entry: entry.id)[-limit:]
+        nearest = await connection.execute(some.order_by(ids.asc() if after else ids.desc()).limit(limit))
+        found += [read(row, people) for row in nearest]
+    found.sort(key=lambda entry: entry.id)
+    return found[:limit] if after else found[-limit:]
 
 
 async def _names(connection: AsyncConnection) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.handoff.agents import team
 from bot.languages import language_of_text
 from core.machines.conversation import LIVE_CHAT, ConversationState
+from desk.inbox.listing import Line
 from storage.outbox.columns import table
 from storage.tables import Agent, Conversation, Customer
 
@@ -39,19 +40,17 @@ async def language_of(connection: AsyncConnection, conversation_id: str) -> str:
     return "" if row is None else (row.language or row.locale).replace("_", "-").partition("-")[0].casefold()
 
 
-async def speaker_for(
-    connection: AsyncConnection, conversation_id: str, me: str, zone: str, now: datetime
-) -> Speaker | None:
+async def speaker_for(connection: AsyncConnection, line: Line, me: str, zone: str, now: datetime) -> Speaker | None:
     """Who should rather have a live chat than ``me``; None where I speak the language, or nobody else who is there.
 
     A colleague's chat is theirs to pass on.
     """
-    here = select(_CONVERSATIONS.c.state, _CONVERSATIONS.c.agent).where(_CONVERSATIONS.c.id == conversation_id)
-    row = (await connection.execute(here)).first()
-    open_to_me = row is not None and row.state in LIVE_CHAT and (row.state is _QUEUED or row.agent == me)
-    language = await language_of(connection, conversation_id) if open_to_me else ""
+    open_to_me = line.state in LIVE_CHAT and (line.state is _QUEUED or line.agent == me)
+    language = await language_of(connection, line.id) if open_to_me else ""
+    if not language:
+        return None
     mine = await connection.scalar(select(_AGENTS.c.languages).where(_AGENTS.c.id == me))
-    if not language or not mine or language in mine:
+    if not mine or language in mine:
         return None
     able = [
         one for one in (await team(connection, zone, now)).candidates

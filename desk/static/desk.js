@@ -121,16 +121,53 @@ async function refresh() {
     const entries = [...thread.querySelectorAll("[data-id]")];
     const unsettled = entries.find((entry) => entry.dataset.state && !FINAL.has(entry.dataset.state));
     const from = entries.indexOf(unsettled ?? entries.at(-1)) - 1;
-    const after = from >= 0 ? `?after=${entries[from].dataset.id}` : "";
-    const answer = await fetch(`/desk/inbox/${conversation}/thread${after}`, part);
-    if (answer.status === 401) return location.reload();
-    if (answer.ok) merge(await answer.text());
-    await head();
+    let after = from >= 0 ? entries[from].dataset.id : "", told;
+    do { // after a long sleep there is more than one answer holds
+      const answer = await fetch(`/desk/inbox/${conversation}/news?after=${after}`, part);
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) return;
+      told = await answer.json();
+      if (thread.dataset.back === undefined) merge(told.thread);
+      after = told.next;
+    } while (after);
+    head(told);
   } catch { /* the next news tries again */ } finally {
     refreshing = false;
     if (again) { again = false; refresh(); }
   }
 }
+
+// What was said earlier comes in above, and what is being read stays where it is.
+let reaching = false;
+
+async function earlier(link) {
+  if (reaching) return;
+  reaching = true;
+  try {
+    const answer = await fetch(link.dataset.from, part);
+    if (answer.status === 401) return location.reload();
+    if (!answer.ok) return;
+    const below = thread.scrollHeight - thread.scrollTop;
+    const template = document.createElement("template");
+    template.innerHTML = await answer.text();
+    link.closest(".earlier").replaceWith(template.content);
+    tick();
+    thread.scrollTop = thread.scrollHeight - below;
+  } catch { /* its link is still there */ } finally {
+    reaching = false;
+  }
+}
+
+thread?.addEventListener("click", (event) => {
+  const link = event.target.closest(".earlier a[data-from]");
+  if (!link || thread.dataset.back !== undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  earlier(link);
+});
+thread?.addEventListener("scroll", () => {
+  const link = thread.scrollTop < 100 && thread.dataset.back === undefined && thread.querySelector(".earlier a[data-from]");
+  if (link) earlier(link);
+});
 
 function merge(html) {
   const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80;
@@ -157,10 +194,7 @@ function put(shown, entry) {
 
 let headHtml = "";
 
-async function head() {
-  const answer = await fetch(`/desk/inbox/${conversation}/head`, part);
-  if (!answer.ok) return;
-  const { html, token } = await answer.json();
+function head({ head: html, token }) {
   const here = document.getElementById("here")?.textContent ?? "";
   if (html !== headHtml) { // else a menu that somebody chooses from stays as it is
     const opened = document.querySelector("#head .menu[open]") !== null;
@@ -221,7 +255,7 @@ composer?.addEventListener("submit", async (event) => {
       await refresh();
     } else {
       refused.textContent = (await answer.json().catch(() => ({}))).words ?? answer.statusText;
-      await head();
+      await refresh();
     }
   } catch {
     refused.textContent = document.getElementById("status").dataset.lost;

@@ -45,15 +45,15 @@ FOR_MARKETERS = {
     "POST /customers/{id}/unmerge",
 }  # fmt: skip
 FOR_ADMINS = {
-    "GET /customers/{id}/erase", "GET /team", "GET /team/{id}", "POST /customers/{id}/erase", "POST /team",
-    "POST /team/{id}", "POST /team/{id}/back", "POST /team/{id}/disable", "POST /team/{id}/password",
+    "GET /customers/{id}/erase", "GET /health", "GET /team", "GET /team/{id}", "POST /customers/{id}/erase",
+    "POST /team", "POST /team/{id}", "POST /team/{id}/back", "POST /team/{id}/disable", "POST /team/{id}/password",
     "POST /team/{id}/second-factor",
 }  # fmt: skip
 FOR_ALL = {
     "GET /", "GET /calendar", "GET /campaigns", "GET /campaigns/{name}", "GET /customers", "GET /customers/{id}",
     "GET /customers/{id}/why", "GET /customers/{id}/why/{campaign}", "GET /inbox", "GET /inbox/list",
     "GET /inbox/{id}", "GET /inbox/{id}/canned", "GET /inbox/{id}/files/{message}/{place:int}",
-    "GET /inbox/{id}/head", "GET /inbox/{id}/mail/{message}", "GET /inbox/{id}/thread", "GET /me", "GET /mentions",
+    "GET /inbox/{id}/mail/{message}", "GET /inbox/{id}/news", "GET /inbox/{id}/thread", "GET /me", "GET /mentions",
     "GET /mentions/new", "GET /search",
     "POST /customers/{id}/fields", "POST /customers/{id}/proof", "POST /customers/{id}/tag",
     "POST /customers/{id}/untag", "POST /inbox/{id}/answer", "POST /inbox/{id}/block", "POST /inbox/{id}/leave",

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from core.actors import SYSTEM
 from core.agents import Presence, Role
+from core.ids import new_id
 from core.machines.message import MessageState
 from desk.access.agents import change
 from desk.canned.replies import Reply, keep
@@ -176,3 +177,36 @@ async def test_passing_on_and_going_away(stage: Stage, browser: Any) -> None:
         assert page.url == here, "the switch leaves one where one was"
         found = {row.name: row.presence for row in await stage.rows(Agent)}
         assert found["Ann Stone"] is Presence.AWAY
+
+
+async def said_before(stage: Stage, id_: str, *, number: int, first: int = 0) -> None:
+    """So many more messages of the visitor, each its number as its text."""
+    async with stage.store.write() as connection:
+        rows = table(Message)
+        mine = select(rows).where(rows.c.conversation_id == id_, rows.c.direction == "in")
+        like = (await connection.execute(mine)).first()
+        assert like is not None
+        for count in range(first, first + number):
+            more = {"id": new_id(), "body": f"number {count}", "provider_id": None, "created_at": stage.clock.now()}
+            await connection.execute(rows.insert(), {**like._mapping, **more})
+
+
+async def test_a_long_thread_is_read_upwards_and_many_messages_at_once_leave_no_gap(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as page:
+        await window.say("hi", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await said_before(stage, id_, number=130)
+        await page.goto(f"{stage.url}/desk/inbox/{id_}")
+        shown = page.locator(".entry.customer")
+        await page.get_by_text("number 129", exact=True).wait_for()
+        assert await shown.count() <= 60
+        while await page.locator(".earlier a").count():
+            link = await page.locator(".earlier a").get_attribute("href")
+            await page.locator(".thread").evaluate("(thread) => { thread.scrollTop = 0; }")
+            await page.locator(f'.earlier a[href="{link}"]').wait_for(state="detached")
+        texts = await shown.locator(".text").all_inner_texts()
+        assert texts[-130:] == [f"number {count}" for count in range(130)]
+        assert await page.locator(".thread").evaluate("(thread) => thread.scrollTop") > 100, "what was read stays there"
+        await said_before(stage, id_, number=150, first=130)
+        await page.get_by_text("number 279", exact=True).wait_for()
+        assert (await shown.locator(".text").all_inner_texts())[-280:] == [f"number {count}" for count in range(280)]

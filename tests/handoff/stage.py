@@ -108,7 +108,7 @@ class Agent:
 
     async def token(self, id_: str) -> str:
         """What the page shows of whose the conversation is."""
-        async with self.http.get(f"{self.url}/desk/inbox/{id_}/head", headers=self._own) as got:
+        async with self.http.get(f"{self.url}/desk/inbox/{id_}/news", headers=self._own) as got:
             assert got.status == 200, await got.text()
             return str((await got.json())["token"])
 

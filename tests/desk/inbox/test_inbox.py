@@ -83,6 +83,20 @@ async def test_thread_holds_every_voice_in_order(desk: Desk) -> None:
     assert content["in_reply_to"] == "<a@example.org>"
 
 
+async def test_a_thread_is_read_on_from_an_entry_without_a_gap(desk: Desk) -> None:
+    id_ = await desk.waiting()
+    mail = await place(desk, id_, "email", "vera@example.org")
+    for number in range(7):
+        await heard(desk, id_, mail, "email", str(number))
+    customer_id, found = (await desk.row(id_)).customer_id, []
+    async with desk.store.read() as connection:
+        last = (await entries(connection, customer_id, before="z"))[0].id
+        while page := await entries(connection, customer_id, after=last, limit=3):
+            found.append([one.text for one in page])
+            last = page[-1].id
+    assert found == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
 async def test_answer_goes_where_it_can(desk: Desk) -> None:
     ann = await desk.agent("Ann")
     id_ = await desk.waiting()

@@ -7,6 +7,7 @@ import pytest
 from bot.handoff import ownership
 from core.actors import SYSTEM
 from core.agents import Presence
+from desk.inbox.listing import lines
 from desk.inbox.tongues import language_of, named, other_tongue, speaker_for
 from storage.outbox.columns import table
 from storage.store import Store
@@ -21,7 +22,8 @@ def desk(store: Store, clock: object) -> Desk:
 
 async def offered(desk: Desk, conversation_id: str, me: str) -> str:
     async with desk.store.read() as connection:
-        found = await speaker_for(connection, conversation_id, me, "UTC", desk.clock.now())
+        (line,) = await lines(connection, [conversation_id])
+        found = await speaker_for(connection, line, me, "UTC", desk.clock.now())
     return "" if found is None else f"{found.name} {found.language}"
 
 
