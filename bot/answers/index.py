@@ -27,17 +27,25 @@ _BY_BEGINNING, _BY_SLIP = 0.75, 0.8
 _SHORTEST_BEGINNING = 4
 _SLIPS = ((8, 2), (4, 1))
 """(letters of a stem from which, how many slips it may have); shorter ones must be right."""
+_GUESSED = (_BY_SLIP, _BY_SLIP**2)
+"""How alike words are of which one had to be guessed."""
 _MOST_SLIPPED = 8
 """Words of a question that are compared with every word of ours: each takes about a quarter of a millisecond."""
 _CANDIDATES = 12
 _NEARNESS = 0.6
 """How much of the certainty is nearness to a way to ask; the rest is how much of the question is spoken of."""
-_ALONE, _ALONE_ENOUGH = 0.75, 0.9
-"""What is left of the certainty where but one word met, unless that word is all of a way to ask."""
+_NONE_MET, _UNSURE, _ALONE, _ALONE_ENOUGH = 0.5, 0.6, 0.65, 0.9
+"""What is left of the certainty where but one word met the nearest way to ask, or none, unless it is all of that way.
+
+A word that several answers are asked by ("book", in a bookshop) says what a question is about, not what it asks; one
+that had to be guessed from a slip of the finger may be another word: alone these are unsure.
+"""
+_ASKS_OTHERWISE = 0.85
+"""What is left of it where, besides, the question asks for a time, a place, a number that no way to ask asks for."""
 _ASKING = 0.35
 """What a word that asks for a time, a place, a number counts for, as a part of what it would by its rarity."""
-_UNKNOWN = 0.8
-"""What a word that no answer has counts for, as a part of the rarest that one has."""
+_UNKNOWN = 0.5
+"""What a word that no answer has counts for, as a part of what its rarity would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +132,9 @@ class _Shelf:
             having.update({stem for field in FIELDS for stem in counts[field]})
         number = len(counted)
         self._rarity = {
-            stem: (math.log(1 + (number - many + 0.5) / (many + 0.5)) + 0.3) * (_ASKING if is_asking(stem) else 1.0)
-            for stem, many in having.items()
+            stem: _rarity(number, many) * (_ASKING if is_asking(stem) else 1.0) for stem, many in having.items()
         }
-        self._unknown = _UNKNOWN * max(self._rarity.values(), default=1.0)
+        self._unknown = _UNKNOWN * _rarity(number, 0)
         self._postings: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
         for place, counts in enumerate(counted):
             for stem, frequency in _weighed(counts, averages).items():
@@ -137,6 +144,9 @@ class _Shelf:
         for stem in self._sorted:
             self._by_length[len(stem)].append(stem)
         self._entries = [self._entry(answer) for answer in answers]
+        ways = [frozenset[str]().union(*(found for _, found, _ in entry.ways)) for entry in self._entries]
+        self._asked_by = Counter(stem for found in ways for stem in found)
+        self._asking_for = [frozenset(stem for stem in found if is_asking(stem)) for found in ways]
         self._verbatim = {
             _said(question): (answer, question) for answer in reversed(answers) for question in answer.questions
         }
@@ -178,6 +188,7 @@ class _Shelf:
         meant = self._meant(asked)
         weights = {stem: self._weight(stem, meant[stem]) for stem in asked}
         scores: defaultdict[int, float] = defaultdict(float)
+        spoken: defaultdict[int, set[str]] = defaultdict(set)
         for stem in asked:
             best: dict[int, float] = {}
             for other, likeness in meant[stem].items():
@@ -185,20 +196,31 @@ class _Shelf:
                     best[place] = max(best.get(place, 0.0), likeness * saturated)
             for place, part in best.items():
                 scores[place] += weights[stem] * part
+                if not is_asking(stem):
+                    spoken[place].add(stem)
+        guessed = {other for alike in meant.values() for other, likeness in alike.items() if likeness in _GUESSED}
         likely = sorted(scores, key=lambda place: (-scores[place], place))[:_CANDIDATES]
-        whole = sum(weights.values()) * (_K1 + 1)
+        most = sum(weights.values()) * (_K1 + 1)
         # saturation never reaches its limit: a word in a way to ask counts as wholly spoken of
         full = 3.0 / (3.0 + _K1)
         length = math.sqrt(sum(weight**2 for weight in weights.values()))
         found = []
         for place in likely:
-            covered = min(1.0, scores[place] / (whole * full))
-            nearness, nearest, met = self._nearness(self._entries[place], asked, meant, weights, length)
+            covered = min(1.0, scores[place] / (most * full))
+            nearness, nearest, met, whole = self._nearness(self._entries[place], asked, meant, weights, length)
             score = _NEARNESS * nearness + (1 - _NEARNESS) * covered
-            if sum(not is_asking(stem) for stem in met) < 2 and nearness < _ALONE_ENOUGH:
-                score *= _ALONE
+            telling = [stem for stem in met if not is_asking(stem)]
+            if len(telling) < 2 and not (telling and whole and nearness >= _ALONE_ENOUGH):
+                sure = len(spoken[place]) > 1 or self._is_sure(telling, guessed)
+                score *= (_ALONE if sure else _UNSURE) if telling else _NONE_MET
+                if any(is_asking(stem) and stem not in self._asking_for[place] for stem in asked):
+                    score *= _ASKS_OTHERWISE
             found.append(Scored(self._entries[place].answer, score, covered, nearness, nearest, met))
         return sorted(found, key=lambda one: (-one.score, one.answer.key))[:limit]
+
+    def _is_sure(self, telling: Sequence[str], guessed: Collection[str]) -> bool:
+        """Whether one answer alone is asked by the one word that met, and that word was written so."""
+        return len(telling) == 1 and self._asked_by[telling[0]] < 2 and telling[0] not in guessed
 
     def _weight(self, stem: str, meant: Mapping[str, float]) -> float:
         if not meant:
@@ -212,9 +234,9 @@ class _Shelf:
         meant: Mapping[str, Mapping[str, float]],
         weights: Mapping[str, float],
         length: float,
-    ) -> tuple[float, str, tuple[str, ...]]:
-        """The cosine of the question with the nearest way to ask, that way, and the words that met there."""
-        best: tuple[float, str, tuple[str, ...]] = (0.0, "", ())
+    ) -> tuple[float, str, tuple[str, ...], bool]:
+        """The cosine of the question with the nearest way to ask, that way, its words that met, and whether all did."""
+        best: tuple[float, str, tuple[str, ...], bool] = (0.0, "", (), False)
         for way, found, size in entry.ways:
             product, met = 0.0, []
             for stem in asked:
@@ -227,7 +249,7 @@ class _Shelf:
                     met.append(hit[1])
             cosine = min(1.0, product / (length * size))
             if cosine > best[0]:
-                best = cosine, way, tuple(met)
+                best = cosine, way, tuple(met), len(set(met)) == len(found)
         return best
 
     def _meant(self, asked: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -276,6 +298,11 @@ class _Shelf:
         hits = extract(stem, near, scorer=OSA.distance, score_cutoff=most, limit=4)
         least = min((distance for _, distance, _ in hits), default=0)
         return {other: _BY_SLIP ** int(distance) for other, distance, _ in hits if distance == least}
+
+
+def _rarity(number: int, having: int) -> float:
+    """How rare a word is that ``having`` of ``number`` answers have: BM25's, never nothing."""
+    return math.log(1 + (number - having + 0.5) / (having + 0.5)) + 0.3
 
 
 def _said(question: str) -> str:
