@@ -41,7 +41,8 @@ from core.clock import Clock
 from core.errors import OtklikError, Refused, StoreUnavailable
 from core.ids import new_id
 from core.machines.conversation import ConversationState
-from core.messages import StaffWrote, TopicShut
+from core.messages import WEBCHAT, StaffWrote, TopicShut
+from core.naming import called
 from core.transitions import IllegalTransition
 from core.wakeup import DESK, Wakeup, outbox
 from core.wakeup import TOPICS as TOPICS_HINT
@@ -275,7 +276,13 @@ async def _customer(connection: AsyncConnection, conversation_id: str, locale: s
     """Who the customer is and where they are reached."""
     row = (
         await connection.execute(
-            select(_CUSTOMERS.c.id, _CUSTOMERS.c.first_name, _CUSTOMERS.c.last_name, _CONVERSATIONS.c.language)
+            select(
+                _CUSTOMERS.c.id,
+                _CUSTOMERS.c.first_name,
+                _CUSTOMERS.c.last_name,
+                _CONVERSATIONS.c.language,
+                _CONVERSATIONS.c.channel,
+            )
             .join(_CONVERSATIONS, _CONVERSATIONS.c.customer_id == _CUSTOMERS.c.id)
             .where(_CONVERSATIONS.c.id == conversation_id)
         )
@@ -285,7 +292,7 @@ async def _customer(connection: AsyncConnection, conversation_id: str, locale: s
         f"{one.channel}: {one.address}" + ("" if one.reachable else f" ({_text(locale, 'unreachable')})")
         for one in await connection.execute(theirs)
     ]
-    name = f"{row.first_name} {row.last_name}".strip() or "–"
+    name = called(locale, f"{row.first_name} {row.last_name}".strip(), row.id, visitor=row.channel == WEBCHAT)
     return "\n".join([" · ".join(filter(None, (name, row.language))), *places])
 
 

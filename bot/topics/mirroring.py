@@ -29,7 +29,8 @@ from core.clock import Clock, machine_now, uptime
 from core.errors import ChannelFault, PermanentFailure, PermanentKind, SendFailure, TransientFailure, UnknownOutcome
 from core.ids import id_floor
 from core.machines.conversation import ConversationState
-from core.messages import Attachment, Span
+from core.messages import WEBCHAT, Attachment, Span
+from core.naming import called
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -169,7 +170,9 @@ class TopicDesk:
             return False
         await keeping.change(self._store, id_, making=True)
         try:
-            name = topic_name(f"{row.first_name} {row.last_name}", row.channel, locale)
+            known = f"{row.first_name} {row.last_name}".strip()
+            who = called(locale, known, held.customer_id, visitor=row.channel == WEBCHAT)
+            name = topic_name(who, row.channel, locale)
             thread = await self._forum.create(chat, name)
         except (SendFailure, ChannelFault) as failure:
             if not isinstance(failure, UnknownOutcome):

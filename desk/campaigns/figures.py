@@ -43,7 +43,9 @@ class Figures:
         from babel.numbers import format_percent
 
         text = format_percent(share, format=form, locale=self.language, numbering_system="default")
-        return local_digits(str(text), self.language)
+        written = local_digits(str(text), self.language)
+        # CLDR writes the sign of the digits that it took; ours become Persian only here
+        return written.replace("%", "\N{ARABIC PERCENT SIGN}") if self.language == "fa" else written
 
     def money(self, money: Money) -> str:
         """An amount in its currency."""

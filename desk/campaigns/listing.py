@@ -1,5 +1,6 @@
 """The list: every campaign by its state, with what it came to and what it does next."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from campaigns.reporting.report import LEFT
 from campaigns.versions import definitions
 from core.machines.campaign import CampaignState
 from core.machines.message import MessageState
+from core.text import folded
 from desk.campaigns.coming import Coming, next_start, planned
 from desk.campaigns.recent import Recent, recent
 from storage.outbox.columns import table
 from storage.tables import Campaign, Enrolment, Message
 
+Groups = Sequence[tuple[CampaignState, Sequence["Card"]]]
 _CAMPAIGNS, _ENROLMENTS, _MESSAGES = table(Campaign), table(Enrolment), table(Message)
 ORDER = (
     CampaignState.ACTIVE, CampaignState.PAUSED, CampaignState.DRAFT, CampaignState.ENDED, CampaignState.STOPPED,
@@ -46,11 +49,9 @@ class Card:
     recent: Recent = NOTHING
 
 
-async def cards(
-    connection: AsyncConnection, config: WorkspaceConfig, now: datetime, zone: str
-) -> Sequence[tuple[CampaignState, Sequence[Card]]]:
+async def cards(connection: AsyncConnection, config: WorkspaceConfig, now: datetime, zone: str) -> Groups:
     """The cards by state, states that have none left out; days are those of ``zone``."""
-    rows = (await connection.execute(_CAMPAIGNS.select().order_by(_CAMPAIGNS.c.name))).all()
+    rows = sorted(await connection.execute(_CAMPAIGNS.select()), key=lambda row: _place(row.name))
     known = await definitions(connection, {row.version for row in rows})
     journeys: dict[str, Counter[str]] = defaultdict(Counter)
     for row in await connection.execute(
@@ -89,3 +90,19 @@ async def cards(
             )
         )  # fmt: skip
     return [(state, found[state]) for state in ORDER if state in found]
+
+
+def named(groups: Groups, asked: str) -> Groups:
+    """Those whose name or description holds every word of ``asked``."""
+    words = folded(asked).split()
+    kept = [
+        (state, [one for one in ones if all(word in folded(f"{one.name} {one.description}") for word in words)])
+        for state, ones in groups
+    ]
+    return [(state, ones) for state, ones in kept if ones]
+
+
+def _place(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Where a name stands in a list that people read: spring-2 before spring-10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name

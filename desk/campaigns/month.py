@@ -108,6 +108,14 @@ class Day:
     starts: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property
+    def campaigns(self) -> Sequence[tuple[str, Sequence[Volume]]]:
+        """By campaign what it says that day; who says the most first."""
+        own: dict[str, list[Volume]] = {}
+        for one in self.volumes:
+            own.setdefault(one.campaign, []).append(one)
+        return sorted(own.items(), key=lambda pair: (-sum(one.left + one.planned for one in pair[1]), pair[0]))
+
+    @property
     def number(self) -> int:
         """Messages in all."""
         return sum(one.left + one.planned for one in self.volumes)

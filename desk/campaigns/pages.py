@@ -27,7 +27,7 @@ from desk.campaigns.coming import next_start, planned
 from desk.campaigns.experiment import shown as experiment_shown
 from desk.campaigns.figures import Figures
 from desk.campaigns.journey import drawn, standing
-from desk.campaigns.listing import cards
+from desk.campaigns.listing import cards, named
 from desk.campaigns.month import month_days, month_named
 from desk.campaigns.responses import newest
 from desk.campaigns.steering import Lever, foreseen, levers, pull
@@ -41,6 +41,9 @@ from storage.tables import Campaign
 _CAMPAIGNS = table(Campaign)
 UNKNOWNS_SHOWN = 50
 MAX_FIELDS = 10
+FEW = 9
+"""Campaigns that are seen at a glance; from there on they can be looked for."""
+LONGEST_ASKED = 100
 _LIVING = ("list", "campaign")
 """Pages that bring themselves up to date."""
 _VERDICTS: Mapping[str, Verdict] = {"sent": "sent", "not-sent": "not-sent", "resend": "resend"}
@@ -71,8 +74,10 @@ class CampaignPages:
         async with self._store.read() as connection:
             found = await cards(connection, workspace, now, reader.zone)
             stop = await standing_stop(connection)
+        asked, number = request.query_params.get("q", "").strip()[:LONGEST_ASKED], sum(len(ones) for _, ones in found)
         return _answered(
-            request, "list", reader, brand=workspace.brand.name, me=me, groups=found, now=now,
+            request, "list", reader, brand=workspace.brand.name, me=me, groups=named(found, asked), now=now,
+            asked=asked, many=number > FEW,
             may_write=self._can_write and me.role.allows(Role.MARKETER),
             stopped_at=stop.at if stop is not None else None,
         )  # fmt: skip

@@ -22,6 +22,7 @@ class Responded:
 
     kind: str
     at: datetime
+    customer_id: str
     name: str
     channel: str
     step: str
@@ -33,8 +34,9 @@ async def newest(connection: AsyncConnection, campaign_id: str, limit: int = SHO
     """The newest of the campaign."""
     rows = await connection.execute(
         select(
-            _RESPONSES.c.kind, _RESPONSES.c.at, _RESPONSES.c.channel, _RESPONSES.c.step, _CUSTOMERS.c.first_name,
-            _CUSTOMERS.c.last_name, _CUSTOMERS.c.external_id, _MESSAGES.c.body, _MESSAGES.c.conversation_id,
+            _RESPONSES.c.kind, _RESPONSES.c.at, _RESPONSES.c.channel, _RESPONSES.c.step,
+            _RESPONSES.c.customer_id, _CUSTOMERS.c.first_name, _CUSTOMERS.c.last_name, _MESSAGES.c.body,
+            _MESSAGES.c.conversation_id,
         )
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _RESPONSES.c.customer_id)
         .outerjoin(_MESSAGES, _MESSAGES.c.id == _RESPONSES.c.inbound_message_id)
@@ -44,8 +46,8 @@ async def newest(connection: AsyncConnection, campaign_id: str, limit: int = SHO
     )  # fmt: skip
     return [
         Responded(
-            row.kind, row.at, f"{row.first_name} {row.last_name}".strip() or row.external_id or "", row.channel,
-            row.step, clipped(row.body or "", SHORT), row.conversation_id or "",
+            row.kind, row.at, row.customer_id, f"{row.first_name} {row.last_name}".strip(), row.channel, row.step,
+            clipped(row.body or "", SHORT), row.conversation_id or "",
         )
         for row in rows
     ]  # fmt: skip

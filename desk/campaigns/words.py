@@ -163,6 +163,13 @@ class Words:
         names = get_day_names("abbreviated", context="stand-alone", locale=self.figures.language)
         return [names[(self.first_weekday + place) % 7] for place in range(7)]
 
+    def weekday(self, day: date) -> str:
+        """The day of the week, short."""
+        from babel.dates import get_day_names
+
+        names = get_day_names("abbreviated", context="stand-alone", locale=self.figures.language)
+        return str(names[day.weekday()])
+
     @property
     def first_weekday(self) -> int:
         """On which day the reader's weeks begin, Monday = 0."""

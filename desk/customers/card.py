@@ -13,9 +13,9 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.messages import WEBCHAT
+from core.naming import mark_of
 from core.purposes import Purpose
 from desk.customers.journeys import Journey, in_flight
-from desk.naming import mark_of
 from storage.outbox.columns import table
 from storage.tables import (
     Consent,

@@ -137,3 +137,5 @@ async def test_nothing_sticks_out_on_a_phone(desk: tuple[Store, VirtualClock, An
         await page.goto(page.url.partition("/desk")[0] + "/desk" + path)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
         assert await page.evaluate("document.documentElement.dir") == ("rtl" if locale == "fa" else "ltr")
+        hidden = "[...document.querySelectorAll('.node .box, .panel')].filter(one => one.scrollWidth > one.clientWidth)"
+        assert await page.evaluate(f"{hidden}.length") == 0, f"{path}: all of a step is seen without moving it"
