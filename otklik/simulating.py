@@ -87,6 +87,8 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
 
     said = say("campaign", entered=f"{one.entered:,}", cost=Money(one.micros, currency))
     console.print(f"\n[bold]{escape(one.name)}[/]: {escape(said)}")
+    if one.unplayed:
+        console.print(escape(say("unplayed", flows=listed(lang, one.unplayed))))
     heads = ("planned", "sent", "replied", "clicked", "failed", "not_sent", "waiting")
     shown = [name for name in heads if any(getattr(step, name) for step in one.steps)]
     steps = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))

@@ -93,6 +93,8 @@ class _Page:
         yield f"<h2>{escape(one.name)}</h2>"
         said = say("campaign", entered=self._number(one.entered), cost=self._money(one.micros))
         yield f'<p class="dim">{escape(said)}</p>'
+        if one.unplayed:
+            yield f"<p>{escape(say('unplayed', flows=listed(self._lang, one.unplayed)))}</p>"
         heads = ["step", "channel", "planned", "sent", "replied", "clicked", "failed", "not_sent", "waiting", "cost"]
         rows = [
             [

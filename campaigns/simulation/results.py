@@ -15,6 +15,7 @@ from campaigns.periods import zone_named
 from campaigns.simulation.delivery import ACCOUNT
 from campaigns.simulation.rendering import REFUSED
 from campaigns.versions import definitions
+from campaigns.workspace.openings import started
 from core.clock import EPOCH
 from core.machines.enrolment import HOLD, EnrolmentState
 from core.statuses import SENT
@@ -72,7 +73,7 @@ class Arm:
 class CampaignFigures:
     """One campaign. ``outcomes`` counts journeys by state and, where they exited, by reason (``exited: opted_out``);
     ``asked`` what others were asked for (handoff, task, webhook), ``refused`` messages that could not be rendered, by
-    the reason."""
+    the reason. ``unplayed`` are the flows that it starts: of their talks only the first words were played."""
 
     name: str
     entered: int
@@ -83,6 +84,7 @@ class CampaignFigures:
     arms: Sequence[Arm] = ()
     asked: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
+    unplayed: Sequence[str] = ()
 
     @property
     def micros(self) -> int:
@@ -173,7 +175,7 @@ async def _campaign(
         name, entered, outcomes,
         sorted(await _steps(connection, id_, begins), key=lambda one: (order.get(one.step, 99), one.leg, one.channel)),
         gates, responses, await _arms(connection, id_, begins), asked,
-        await _refused(connection, id_, begins),
+        await _refused(connection, id_, begins), sorted(started(body)) if body is not None else (),
     )  # fmt: skip
 
 

@@ -201,7 +201,8 @@ def play_shown(played: SimulationFigures, figures: Figures, days: int) -> dict[s
              figures.money(Money(step.micros, played.currency)))
             for step in campaign.steps
         ],
-        "gates": gates, "responses": campaign.responses, "bars": _bars(played, figures, most), "most": most,
+        "gates": gates, "unplayed": listed(figures.language, campaign.unplayed),
+        "responses": campaign.responses, "bars": _bars(played, figures, most), "most": most,
     }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Chats and rendering in a simulation: agents end what handoffs begin, and what cannot be said is told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,8 @@ from campaigns.definition import (
     Brand,
     CampaignBody,
     CampaignDefinition,
+    FlowStep,
+    FlowVersion,
     HandoffStep,
     Leg,
     SendStep,
@@ -118,6 +122,30 @@ async def test_a_message_that_cannot_be_rendered_is_refused_as_a_run_refuses_it(
         async with store.read() as connection:
             links = (await connection.exec_driver_sql("SELECT count(*) FROM links")).scalar_one()
     assert (whole.steps[0].sent, whole.refused, links) == (5, {}, 0)
+
+
+async def test_it_says_which_talks_were_not_played() -> None:
+    from rich.console import Console
+
+    from campaigns.simulation.page import page
+    from otklik.simulating import print_simulation
+
+    plain = _workspace(_send("letter"))
+    body = plain.campaigns["hello"]
+    asks = body.definition.model_copy(update={"on_answer": (FlowStep(id="ask", flow=FlowVersion(name="nps")),)})
+    workspace = replace(plain, campaigns={"hello": body.model_copy(update={"definition": asks})})
+    async with scratch_store() as store:
+        assert (await _play(store, plain, EVERYBODY)).unplayed == []
+    async with scratch_store() as store:
+        found = await _play(store, workspace, EVERYBODY)
+        async with store.read() as connection:
+            whole = await figures(connection, NOW, NOW + timedelta(days=10), customers=5, seed=0)
+    assert found.unplayed == ["nps"]
+    assert "Not played: the talk after the first words of nps" in page(whole, "en")
+    console = Console(file=StringIO(), width=300)
+    print_simulation(console, whole, "en")
+    assert isinstance(console.file, StringIO)
+    assert "Not played" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("before", ["nothing", "bot", "queued", "resolved"])
