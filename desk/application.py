@@ -19,6 +19,7 @@ from desk.campaigns.pages import CampaignPages
 from desk.campaigns.trial_pages import TrialPages
 from desk.customers.pages import CustomerPages
 from desk.guard import Guard
+from desk.health.pages import HealthPages
 from desk.inbox.pages import InboxPages
 from desk.live.feed import Feed
 from desk.live.socket import LivePages
@@ -68,6 +69,7 @@ def desk_application(
             *CampaignPages(store, clock, guard, can_write=bench is not None).routes(),
             *AnswerPages(store, clock, guard).routes(),
             *MentionPages(store, guard).routes(),
+            *HealthPages(store, clock, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),
             *MyPages(store, guard, secret).routes(),
         ]

@@ -31,6 +31,7 @@ from otklik.commands import (
     segment,
     send,
     simulate,
+    status,
     unknown,
     why,
 )
@@ -58,6 +59,7 @@ app.command(name="report")(report.report)
 app.command(name="simulate")(simulate.simulate)
 app.command(name="why")(why.why)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="status")(status.status)
 app.command(name="backup")(backup.backup)
 app.command(name="pause")(pause.pause)
 app.command(name="resume")(pause.resume)
