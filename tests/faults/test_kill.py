@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import _create_database
 from tests.faults.polling import until
 from tests.faults.stage import SESSIONS, Stage, set_stage
 
@@ -46,10 +45,7 @@ async def _massacre(stage: Stage, chance: random.Random, workers: int) -> int:
 async def test_nothing_is_sent_twice_or_lost(
     database: str, workers: int, tmp_path: Path, chance: random.Random, request: pytest.FixtureRequest
 ) -> None:
-    if database == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    else:
-        url = await _create_database(request.getfixturevalue("postgres_server"), f"kill_{workers}_{os.getpid()}")
+    url = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[database])
     began = time.monotonic()
     async with set_stage(url, tmp_path, CUSTOMERS, LOG_LEVEL="info") as stage:
         ready = time.monotonic()

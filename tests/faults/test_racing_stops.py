@@ -5,7 +5,6 @@ PostgreSQL delivers notifications in the order of commits, so a notification in 
 
 import asyncio
 import random
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -28,13 +27,11 @@ from core.machines.message import MessageState
 from core.messages import EMAIL
 from core.outcomes import Outcome, OutcomeKind
 from core.wakeup import LocalWakeup
-from storage import migrate
 from storage.outbox import attempts
 from storage.outbox.columns import table
 from storage.outbox.outbox import Outbox
 from storage.store import Store
 from storage.tables import Customer, Enrolment, Message
-from tests.conftest import _create_database
 from tests.faults.polling import until
 from tests.faults.stage import fill
 
@@ -102,11 +99,9 @@ async def _stop(store: Store, customers: Sequence[str]) -> None:
                     await tell(connection, f"stopped {customer_id}")
 
 
-async def test_nothing_begins_after_a_stop(tmp_path: Path, postgres_server: str) -> None:
-    url = await _create_database(postgres_server, f"racing_{time.monotonic_ns()}")
+async def test_nothing_begins_after_a_stop(tmp_path: Path, postgres_url: str) -> None:
     told: list[str] = []
-    async with await Store.open(url, pool_size=12) as store:
-        await migrate.upgrade(store)
+    async with await Store.open(postgres_url, pool_size=12) as store:
         await fill(store, tmp_path, CUSTOMERS)
         await Scheduler(store, SystemClock()).tick()
         runner = Runner(store, SystemClock(), LocalWakeup())
@@ -115,7 +110,7 @@ async def test_nothing_begins_after_a_stop(tmp_path: Path, postgres_server: str)
         async with store.read() as connection:
             customers = list(await connection.scalars(select(table(Customer).c.id)))
         random.Random(35).shuffle(customers)
-        listener = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+        listener = await asyncpg.connect(postgres_url.replace("postgresql+asyncpg", "postgresql"))
         await listener.add_listener("order_of_commits", lambda *given: told.append(given[-1]))
         stopping = [customers[n:STOPPED:3] for n in range(3)]
         await asyncio.gather(_dispatch(store), _dispatch(store), *(_stop(store, each) for each in stopping))

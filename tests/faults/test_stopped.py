@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import _create_database
 from tests.faults.polling import until
 from tests.faults.stage import SESSIONS, set_stage
 
@@ -17,10 +16,9 @@ LEASE = 1.0
 TIMES = 4
 
 
-async def test_stopped_for_three_leases(tmp_path: Path, postgres_server: str) -> None:
+async def test_stopped_for_three_leases(tmp_path: Path, postgres_url: str) -> None:
     chance = random.Random(9)
-    url = await _create_database(postgres_server, f"stopped_{time.monotonic_ns()}")
-    async with set_stage(url, tmp_path, CUSTOMERS, LEASE_SECONDS=str(LEASE)) as stage:
+    async with set_stage(postgres_url, tmp_path, CUSTOMERS, LEASE_SECONDS=str(LEASE)) as stage:
         # mails take a little, so that some are under way at every moment
         await stage.sandbox.post("/control/faults", [{"provider": "smtp", "kind": "slow", "seconds": 0.02}])
         for _ in range(2):

@@ -12,7 +12,6 @@ import asyncio
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,10 +32,8 @@ from sqlalchemy import text
 
 from campaigns.operating.pausing import CatchUp
 from core.machines.message import MessageState
-from storage import migrate
 from storage.store import Store
 from storage.tables import metadata
-from tests.conftest import _create_database
 from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
 from tests.invariants.outcomes import OUTCOMES
 from tests.invariants.world import Hands, World
@@ -265,21 +262,12 @@ def _profile(examples: int, steps: int) -> settings:
 
 
 @pytest.mark.timeout(900)
-def test_invariants_hold_on_sqlite(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.sqlite3"
-    asyncio.run(_migrated(f"sqlite:///{empty}"))
-    machine = type("OnSqlite", (Invariants,), {"url": "", "empty": empty})
+def test_invariants_hold_on_sqlite(migrated_sqlite: Path) -> None:
+    machine = type("OnSqlite", (Invariants,), {"url": "", "empty": migrated_sqlite})
     run_state_machine_as_test(machine, settings=_profile(40, 40))
 
 
 @pytest.mark.timeout(900)
-def test_invariants_hold_on_postgresql(postgres_server: str) -> None:
-    url = asyncio.run(_create_database(postgres_server, f"invariants_{uuid.uuid4().hex[:8]}"))
-    asyncio.run(_migrated(url))
-    machine = type("OnPostgresql", (Invariants,), {"url": url, "empty": None})
+def test_invariants_hold_on_postgresql(postgres_url: str) -> None:
+    machine = type("OnPostgresql", (Invariants,), {"url": postgres_url, "empty": None})
     run_state_machine_as_test(machine, settings=_profile(8, 30))
-
-
-async def _migrated(url: str) -> None:
-    async with await Store.open(url) as store:
-        await migrate.upgrade(store)

@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import tempfile
-import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,9 @@ from sqlalchemy import select, text, update
 from campaigns.definition import CampaignBody, Start
 from campaigns.simulation.behaviour import Behaviour, Chats, Deed, Delay, Rule
 from campaigns.simulation.playing import Play
-from storage import migrate
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Campaign, Customer, Enrolment, Message, metadata
-from tests.conftest import _create_database
 from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
 from tests.invariants.reality import Reality
 from tests.invariants.test_machine import STARTS
@@ -145,18 +142,6 @@ def _settings(examples: int) -> settings:
     return settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
-async def _migrated(url: str) -> None:
-    async with await Store.open(url) as store:
-        await migrate.upgrade(store)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    path = tmp_path / "empty.sqlite3"
-    asyncio.run(_migrated(f"sqlite:///{path}"))
-    return path
-
-
 def _hold(empty: Path, url: str, examples: int) -> None:
     planned = 0
 
@@ -172,12 +157,10 @@ def _hold(empty: Path, url: str, examples: int) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_simulation_plans_what_a_run_on_sqlite_plans(empty: Path) -> None:
-    _hold(empty, "", 30)
+def test_a_simulation_plans_what_a_run_on_sqlite_plans(migrated_sqlite: Path) -> None:
+    _hold(migrated_sqlite, "", 30)
 
 
 @pytest.mark.timeout(900)
-def test_a_simulation_plans_what_a_run_on_postgresql_plans(empty: Path, postgres_server: str) -> None:
-    url = asyncio.run(_create_database(postgres_server, f"equal_{uuid.uuid4().hex[:8]}"))
-    asyncio.run(_migrated(url))
-    _hold(empty, url, 6)
+def test_a_simulation_plans_what_a_run_on_postgresql_plans(migrated_sqlite: Path, postgres_url: str) -> None:
+    _hold(migrated_sqlite, postgres_url, 6)

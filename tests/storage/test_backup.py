@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import uuid
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +42,8 @@ from storage.tables import (
     Suppression,
     metadata,
 )
-from tests.conftest import NOW, _create_database
+from tests.conftest import NOW
+from tests.databases import PostgresServer
 
 OPERATOR = Actor("operator", "vera")
 HOUR = timedelta(hours=1)
@@ -53,11 +53,13 @@ HOUR = timedelta(hours=1)
 async def other(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A second, untouched database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
-    else:
-        url = await _create_database(request.getfixturevalue("postgres_server"), f"otklik_{uuid.uuid4().hex[:12]}")
-    async with await Store.open(url) as opened:
-        yield opened
+        async with await Store.open(f"sqlite:///{tmp_path / 'other.sqlite3'}") as opened:
+            yield opened
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.empty() as url:
+        async with await Store.open(url) as opened:
+            yield opened
 
 
 async def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -315,9 +317,9 @@ async def test_the_erased_do_not_come_back(store: Store, tmp_path: Path) -> None
     assert "c2@example.org" in told
 
 
-async def test_an_older_backup_is_migrated(store_url: str, other: Store, tmp_path: Path) -> None:
+async def test_an_older_backup_is_migrated(empty_store_url: str, other: Store, tmp_path: Path) -> None:
     file = tmp_path / "old.zip"
-    async with await Store.open(store_url) as old:
+    async with await Store.open(empty_store_url) as old:
         await migrate.upgrade(old, "0001")
         async with old.write() as connection:
             await connection.execute(text("INSERT INTO links (id, url, created_at) VALUES ('a', 'b', 1)"))
@@ -359,7 +361,7 @@ def test_the_commands_say_what_they_did(tmp_path: Path, monkeypatch: pytest.Monk
     assert told("backup", "b.zip") == (1, "b.zip is there already; name another file, or say --force\n")
     assert "b.zip is whole" in told("restore", "b.zip", "--check")[1]
     code, text = told("restore", "b.zip")
-    assert (code, "--replace" in text) == (1, True)
+    assert (code, "--replace" in text) == (1, True), text
     code, text = told("restore", "b.zip", "--replace")
     assert (code, "otklik emergency lift" in text) == (0, True)
     assert "restored from a backup" in told("emergency", "lift")[1]
@@ -368,14 +370,14 @@ def test_the_commands_say_what_they_did(tmp_path: Path, monkeypatch: pytest.Monk
     assert "no customer 'x'" in told("customer", "erase", "x", "--yes")[1]
 
 
-async def test_a_store_is_kept_before_it_is_migrated(store_url: str, tmp_path: Path) -> None:
+async def test_a_store_is_kept_before_it_is_migrated(empty_store_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
 
     async def keep(minute: int) -> Path | None:
         when = NOW + timedelta(minutes=minute)
-        return await back_up_before_migration(old, store_url, folder, release="1", now=when, keep=2)
+        return await back_up_before_migration(old, empty_store_url, folder, release="1", now=when, keep=2)
 
-    async with await Store.open(store_url) as old:
+    async with await Store.open(empty_store_url) as old:
         assert await keep(0) is None
         await migrate.upgrade(old, "0001")
         async with old.write() as connection:

@@ -17,6 +17,7 @@ from storage.statements import lock_customers
 from storage.store import Store
 from storage.tables import Customer
 from tests.conftest import NOW
+from tests.databases import PostgresServer
 
 PATIENCE = 20
 _CUSTOMERS = table(Customer)
@@ -165,12 +166,9 @@ async def test_a_mistake_stays_a_mistake(store: Store) -> None:
             )
 
 
-async def test_a_refused_name_is_a_wrong_setting(postgres_server: str) -> None:
-    from sqlalchemy.engine import make_url
-
-    url = make_url(postgres_server).set(database="otklik_nowhere").render_as_string(hide_password=False)
+async def test_a_refused_name_is_a_wrong_setting(postgres_server: PostgresServer) -> None:
     with pytest.raises(ConfigurationError, match="otklik_nowhere"):
-        await Store.open(url)
+        await Store.open(postgres_server.named("otklik_nowhere"))
 
 
 async def test_a_locked_sqlite_file_is_a_store_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

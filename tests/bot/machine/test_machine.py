@@ -12,7 +12,6 @@ import asyncio
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -33,13 +32,11 @@ from sqlalchemy import text
 
 from core.errors import UnknownOutcome
 from core.messages import SMS
-from storage import migrate
 from storage.store import Store
 from storage.tables import metadata
 from tests.bot.machine.ending import play_out
 from tests.bot.machine.stage import AGENTS, CHANNELS, Cast, Cuttable, say_nobody, set_up
 from tests.bot.machine.world import WORDS, World
-from tests.conftest import _create_database
 
 JUMPS = tuple(timedelta(minutes=minutes) for minutes in (1, 12, 70, 3 * 60, 26 * 60, 3 * 24 * 60))
 OUTCOMES = (
@@ -251,27 +248,19 @@ def _profile(examples: int, steps: int) -> settings:
 
 
 @pytest.mark.timeout(900)
-def test_conversations_hold_on_sqlite(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.sqlite3"
-    cast = asyncio.run(_filled(f"sqlite:///{empty}", tmp_path))
+def test_conversations_hold_on_sqlite(tmp_path: Path, sqlite_url: str) -> None:
+    cast = asyncio.run(_filled(sqlite_url, tmp_path))
+    empty = tmp_path / "store.sqlite3"
     machine = type("OnSqlite", (Conversations,), {"url": "", "empty": empty, "cast": cast})
     run_state_machine_as_test(machine, settings=_profile(36, 40))
 
 
 @pytest.mark.timeout(900)
-def test_conversations_hold_on_postgresql(postgres_server: str) -> None:
-    url = asyncio.run(_create_database(postgres_server, f"conversations_{uuid.uuid4().hex[:8]}"))
-    asyncio.run(_migrated(url))
-    machine = type("OnPostgresql", (Conversations,), {"url": url, "empty": None, "cast": None})
+def test_conversations_hold_on_postgresql(postgres_url: str) -> None:
+    machine = type("OnPostgresql", (Conversations,), {"url": postgres_url, "empty": None, "cast": None})
     run_state_machine_as_test(machine, settings=_profile(6, 30))
 
 
-async def _migrated(url: str) -> None:
-    async with await Store.open(url) as store:
-        await migrate.upgrade(store)
-
-
 async def _filled(url: str, folder: Path) -> Cast:
-    await _migrated(url)
     async with await Store.open(url) as store:
         return await set_up(store, folder)

@@ -1,0 +1,101 @@
+"""Databases to throw away: one migrated for each run of tests, copied for each test.
+
+All revisions take the third of a second on either kind, a copy a fiftieth; there are more than a thousand tests with a
+store. What those tests ask is not about a machine that loses its power, so our own PostgreSQL server waits for no disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy.engine import make_url
+
+from storage import migrate
+from storage.store import Store
+
+
+def at_once(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do ``work`` on a loop of its own, also where a loop runs already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
+
+
+def migrated(url: str) -> str:
+    """Bring the database of ``url`` to the newest revision."""
+
+    async def work() -> None:
+        async with await Store.open(url, pool_size=1) as store:
+            await migrate.upgrade(store)
+
+    at_once(work)
+    return url
+
+
+class PostgresServer:
+    """A PostgreSQL server that tests have databases of."""
+
+    def __init__(self, url: str, *, ours: bool) -> None:
+        """``ours``: nobody else has data on it."""
+        self.url = url
+        self._ours = ours
+        self._template: str | None = None
+        if ours:
+            settings = ("fsync = off", "full_page_writes = off")
+            self._run(*(f"ALTER SYSTEM SET {each}" for each in settings), "SELECT pg_reload_conf()")
+
+    def named(self, database: str) -> str:
+        """The URL of the ``database``, there or not."""
+        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The URL of a database without tables, which ends with the block."""
+        with self._database("") as url:
+            yield url
+
+    @contextmanager
+    def migrated(self) -> Iterator[str]:
+        """The URL of a database at the newest revision, which ends with the block."""
+        if self._template is None:
+            name = _new_name()
+            self._run(f'CREATE DATABASE "{name}"')
+            migrated(self.named(name))
+            self._template = name
+        # without syncs files are copied sooner than written to the log
+        how = "STRATEGY file_copy" if self._ours else ""
+        with self._database(f'TEMPLATE "{self._template}" {how}') as url:
+            yield url
+
+    def close(self) -> None:
+        """Drop what the databases were copied from."""
+        if self._template is not None:
+            self._run(f'DROP DATABASE "{self._template}" WITH (FORCE)')
+
+    @contextmanager
+    def _database(self, options: str) -> Iterator[str]:
+        name = _new_name()
+        self._run(f'CREATE DATABASE "{name}" {options}')
+        try:
+            yield self.named(name)
+        finally:
+            self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _run(self, *statements: str) -> None:
+        async def work() -> None:
+            import asyncpg
+
+            connection = await asyncpg.connect(make_url(self.url).set(drivername="postgresql").render_as_string(False))
+            try:
+                for statement in statements:
+                    await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        at_once(work)
+
+
+def _new_name() -> str:
+    return f"otklik_{uuid4().hex[:12]}"
