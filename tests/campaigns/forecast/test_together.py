@@ -116,4 +116,4 @@ async def test_a_small_sample_meets_those_whom_the_others_sample_left_out(
         print_plan(Console(file=screen, width=100), await plan_workspace(town, workspace, NOW), lang)
     assert "Because of other campaigns" in screen.getvalue()
     assert "Из-за других кампаний" in screen.getvalue()
-    assert "به سبب کمپین‌های دیگر" in screen.getvalue()
+    assert "به سبب کارزارهای دیگر" in screen.getvalue()

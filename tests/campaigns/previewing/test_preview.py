@@ -244,7 +244,7 @@ def test_the_page_asks_nobody_and_lets_nothing_in() -> None:
 @pytest.mark.parametrize(("lang", "title", "many"), [
     ("en", "Preview of a campaign", "4 SMS: each is paid for"),
     ("ru", "Предпросмотр кампании", "SMS: 4, каждая оплачивается"),
-    ("fa", "پیش‌نمایش کمپین", "۴ پیامک: هر کدام هزینه دارد"),
+    ("fa", "پیش‌نمایش کارزار", "۴ پیامک: هر کدام هزینه دارد"),
 ])  # fmt: skip
 def test_what_is_told_is_in_the_language_of_who_looks(lang: str, title: str, many: str) -> None:
     what = body(sms="x" * 580)
