@@ -10,6 +10,7 @@ import orjson
 
 from core.clock import from_micros
 from otklik.demo.behaviour import sandbox_people
+from otklik.demo.parts import fill
 from otklik.demo.people import DemoCustomer, generate, write_customers, write_orders
 from storage.imports import CustomerOptions, EventOptions, SourceOptions, UnmappedColumns, inspect
 from storage.imports.events import EventRecord, Reader, event_reader
@@ -21,13 +22,14 @@ BOT = "100001"
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Customers with their files: what is imported, and who the sandbox plays."""
+    """Customers with their files: what is imported, and who the sandbox plays; ``open`` are parts for nobody here."""
 
     customers: list[DemoCustomer]
     people: list[dict[str, object]]
     customers_file: Path
     events_file: Path
     people_file: Path
+    open: tuple[str, ...] = ()
 
 
 async def assemble(
@@ -51,7 +53,9 @@ async def assemble(
         ids = sorted(last)
     made = await asyncio.to_thread(generate, count, now, seed, lang, ids, last)
     people = await asyncio.to_thread(sandbox_people, made, seed, now, lang)
-    cast = Cast(made, people, folder / "customers.csv", events or folder / "orders.csv", folder / "people.json")
+    unplayed = fill(made, people, seed, now)
+    orders_file = events or folder / "orders.csv"
+    cast = Cast(made, people, folder / "customers.csv", orders_file, folder / "people.json", unplayed)
 
     def write() -> None:
         write_customers(cast.customers_file, made)

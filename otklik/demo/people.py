@@ -77,8 +77,14 @@ class DemoCustomer:
     last_order_at: datetime | None = None
 
     def is_dormant(self, now: datetime) -> bool:
-        """Ordered once, and not for a year."""
-        return self.last_order_at is not None and self.last_order_at < now - YEAR
+        """The marketer's words, counted by the calendar: ordered before, and not for a year."""
+        if self.last_order_at is None:
+            return False
+        try:
+            a_year_ago = now.replace(year=now.year - 1)
+        except ValueError:  # 29 February
+            a_year_ago = now.replace(year=now.year - 1, day=28)
+        return self.last_order_at < a_year_ago
 
 
 def generate(

@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.status import Status
 
-from core.catalogue import text
+from core.catalogue import listed, text
 from otklik.demo.director import Scene
 from otklik.demo.staff import Staff
 
@@ -26,6 +26,10 @@ class Show:
     def say(self, key: str, **values: object) -> str:
         """A text of the demo in its language."""
         return text(self.lang, f"demo.{key}", **values)
+
+    def listed(self, keys: Iterable[str]) -> str:
+        """Several texts of the demo as a list in its language."""
+        return listed(self.lang, [self.say(key) for key in keys])
 
     def title(self, count: int) -> None:
         self.console.print(f"\n[bold]{self.say('title', count=count)}[/]\n")

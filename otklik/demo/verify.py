@@ -1,7 +1,7 @@
 """The verdict: the providers' ledgers, the store and the oracle must tell the same story."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import select
 
 from core.machines.message import MessageState
-from core.messages import CHANNELS, EMAIL, TELEGRAM, WEBCHAT
+from core.messages import CHANNELS, EMAIL, TELEGRAM
 from core.statuses import SENT
 from otklik.demo.oracle import Expected, Send
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Customer, Enrolment, Message
 
-MUST_OCCUR = frozenset({"reply", "auto_reply", "click", "one_click", "stop", "buy", "start_bot"})
 SHOWN = 5
 LEDGER = ("channel", "otklik_id", "to", "provider_id")
 """What is kept in memory of an entry: not the texts of tens of thousands of messages."""
@@ -43,10 +42,10 @@ async def verify(
     people: Iterable[Mapping[str, Any]],
     expected: Expected,
     *,
-    complete: bool,
+    must: Collection[str] = (),
     lost: int = 0,
 ) -> Verdict:
-    """Compare; with ``complete`` every kind of event must also have occurred at least once.
+    """Compare; all of ``must`` (deeds of customers, channels that carry something) must have occurred at least once.
 
     ``lost`` counts what customers did that the sender never heard of: a request of theirs that nobody answered.
     """
@@ -61,8 +60,7 @@ async def verify(
     await _compare_outcomes(verdict, store, expected.outcomes)
     if lost:
         verdict.problems.append(f"the sender answered {lost} requests of customers and providers not at all")
-    if complete:
-        _everything_occurred(verdict, expected, ours)
+    _everything_occurred(verdict, must, expected, ours)
     return verdict
 
 
@@ -189,12 +187,10 @@ async def _compare_outcomes(verdict: Verdict, store: Store, expected: Mapping[st
         verdict.problems.append(f"{len(uninvited)} entered who are not in the audience: {uninvited[:SHOWN]}")
 
 
-def _everything_occurred(verdict: Verdict, expected: Expected, ours: Sequence[_Ours]) -> None:
-    silent = sorted(MUST_OCCUR - expected.deeds)
+def _everything_occurred(verdict: Verdict, must: Collection[str], expected: Expected, ours: Sequence[_Ours]) -> None:
+    silent = sorted({*must} - {*CHANNELS} - expected.deeds)
     if silent:
         verdict.problems.append(f"no customer did this, take more customers or another seed: {', '.join(silent)}")
-    unused = sorted(set(CHANNELS) - {WEBCHAT} - {message.channel for message in ours})
+    unused = sorted({*must} & {*CHANNELS} - {message.channel for message in ours})
     if unused:
         verdict.problems.append(f"these channels carried nothing: {', '.join(unused)}")
-    if not any(message.leg == "otherwise" for message in ours):
-        verdict.problems.append("nobody was reached by `otherwise`")

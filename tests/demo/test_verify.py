@@ -8,6 +8,7 @@ import pytest
 
 from core.ids import new_id
 from otklik.demo.oracle import Expected, Send, expect
+from otklik.demo.parts import PARTS
 from otklik.demo.verify import verify
 from storage import migrate
 from storage.store import Store
@@ -96,7 +97,7 @@ async def test_agreement_and_each_disagreement(tmp_path: Path) -> None:
     right = Expected(frozenset({Send("C1", "email", START)}), {"C1": "answered"}, frozenset())
 
     async def problems(ledger: list[dict[str, Any]], expected: Expected) -> str:
-        return "\n".join((await verify(store, ledger, [PERSON], expected, complete=False)).problems)
+        return "\n".join((await verify(store, ledger, [PERSON], expected)).problems)
 
     async with store:
         assert await problems([_entry(message_id)], right) == ""
@@ -111,7 +112,7 @@ async def test_agreement_and_each_disagreement(tmp_path: Path) -> None:
         assert "ended otherwise" in await problems([_entry(message_id)], otherwise)
         uninvited = Expected(right.sends, {}, frozenset())
         assert "not in the audience" in await problems([_entry(message_id)], uninvited)
-        unheard = await verify(store, [_entry(message_id)], [PERSON], right, complete=False, lost=2)
+        unheard = await verify(store, [_entry(message_id)], [PERSON], right, lost=2)
         assert any("2 requests" in problem for problem in unheard.problems)
-        verdict = await verify(store, [_entry(message_id)], [PERSON], right, complete=True)
+        verdict = await verify(store, [_entry(message_id)], [PERSON], right, must=PARTS)
         assert any("no customer did this" in problem for problem in verdict.problems)
