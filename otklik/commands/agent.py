@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from core.agents import Role
 
-app = typer.Typer(help="Agents: who answers customers at the desk.", no_args_is_help=True)
+app = typer.Typer(help="Take on, list and send away agents: who answers customers at the desk.", no_args_is_help=True)
 Email = Annotated[str, typer.Argument(help="The address that they sign in with.")]
 RoleOption = Annotated[str, typer.Option("--role", help="agent, marketer or admin.")]
 Languages = Annotated[str, typer.Option("--languages", help="What they speak, with commas: en,ru,fa.")]
@@ -77,7 +77,7 @@ def disable(email: Email) -> None:
 
 @app.command("list")
 def list_() -> None:
-    """Every agent: role, languages, queues, and whether they are there.
+    """List every agent: role, languages, queues, and whether they are there.
 
     Example: `otklik agent list`
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bot.answers.index import Index
     from bot.answers.unanswered import Tally, Unanswered
 
-app = typer.Typer(help="What the bot answers, and what it had no answer to.", no_args_is_help=True)
+app = typer.Typer(help="Try what the bot answers; list what it had no answer to.", no_args_is_help=True)
 Days = Annotated[int, typer.Option("--days", help="How many days to look back.", min=1, max=3650)]
 
 

@@ -19,7 +19,7 @@ Customer = Annotated[str, typer.Argument(help="External id, id, or an address.",
 
 @app.command()
 def show(customer: Customer) -> None:
-    """Who it is: addresses, consents with their proof, segments, journeys, the last events and messages.
+    """Show who it is: addresses, consents with their proof, segments, journeys, the last events and messages.
 
     Example: `otklik customer show anna@example.org`
     """
@@ -37,7 +37,7 @@ def export(
     customer: Customer,
     out: Annotated[Path | None, typer.Option("--out", help="A file; by default standard output.")] = None,
 ) -> None:
-    """Everything that is held about a customer, as JSON: for them to read and to take along (GDPR, articles 15 and 20).
+    """Hand out all that is held about a customer, as JSON: for them to read and take along (GDPR, articles 15 and 20).
 
     Example: `otklik customer export anna@example.org --out anna.json`
     """

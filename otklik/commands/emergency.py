@@ -19,7 +19,7 @@ app = typer.Typer(
 def stop(
     reason: Annotated[str, typer.Option("--reason", help="Why: it stands in the audit.")] = "",
 ) -> None:
-    """From now on no campaign's message leaves, not even one that is claimed already.
+    """Let no campaign's message leave from now on, not even one that is claimed already.
 
     Example: `otklik emergency stop --reason "wrong prices"`
     """

@@ -22,7 +22,7 @@ def show(
     campaign: Annotated[str, typer.Argument(help="The campaign.")],
     lang: Annotated[str, typer.Option(help="Language: en, ru or fa.")] = "en",
 ) -> None:
-    """Every variant and the held out, with intervals; the winner, once the time that was set is over.
+    """Show every variant and the held out, with intervals; the winner, once the time that was set is over.
 
     Example: `otklik experiment show winback`
     """

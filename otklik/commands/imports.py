@@ -65,7 +65,7 @@ def customers(
     rejected: Rejected = None,
     guess: DryRun = False,
 ) -> None:
-    """Customers with their addresses, by their id; repeating an import changes nothing.
+    """Bring in customers with their addresses, by their id; repeating an import changes nothing.
 
     Consent comes from columns (consent_marketing, consent_email, …, consent_at, consent_source, consent_wording,
     consent_document) or from --consent; without either nobody is written to.
@@ -102,7 +102,7 @@ def events(
     rejected: Rejected = None,
     guess: DryRun = False,
 ) -> None:
-    """Orders and other events, by their id; repeating an import changes nothing.
+    """Bring in orders and other events, by their id; repeating an import changes nothing.
 
     Example: otklik import events orders.csv --currency EUR --date-order dmy
     """

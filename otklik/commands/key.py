@@ -10,7 +10,9 @@ from otklik.commands.plainly import plainly
 if TYPE_CHECKING:
     from campaigns.api.keys import KeyLine, Scope
 
-app = typer.Typer(help="Keys of the HTTP API at /api/v1; its page is /api/docs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, list and revoke keys of the HTTP API at /api/v1; its page is /api/docs.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -42,7 +44,7 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """Every key with its scopes, and when it was last used.
+    """List every key with its scopes, and when it was last used.
 
     Example: `otklik key list`
     """
@@ -69,7 +71,7 @@ def list_() -> None:
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
-    """From now on the key opens nothing.
+    """Revoke a key: from now on it opens nothing.
 
     Example: `otklik key revoke shop`
     """

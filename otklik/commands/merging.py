@@ -71,7 +71,7 @@ def unmerge(
 def duplicates(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many pairs at most.")] = 20,
 ) -> None:
-    """Customers who may be one person, the likeliest first, with the reasons. Nobody is merged by likeness alone.
+    """List customers who may be one person, the likeliest first, with the reasons. Nobody is merged by likeness alone.
 
     Example: `otklik customer duplicates --limit 10`
     """

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from campaigns.offers.listing import OfferState
     from campaigns.offers.stock import ImportedCodes
 
-app = typer.Typer(help="What campaigns promise, and the codes that are left.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at what campaigns promise and at the codes that are left; add codes.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The offer, as offers.yaml names it.", metavar="OFFER", show_default=False)]
 File = Annotated[Path, typer.Argument(help="One code a line, or in the first column of a CSV.", show_default=False)]
 
@@ -45,7 +47,7 @@ def import_(offer: Name, file: File) -> None:
 
 @app.command("list")
 def list_() -> None:
-    """Every offer with its stock and grants.
+    """List every offer with its stock and grants.
 
     Example: `otklik offer list`
     """
@@ -77,7 +79,7 @@ def list_() -> None:
 
 @app.command()
 def show(offer: Name) -> None:
-    """One offer: what it promises, its stock, what became of its grants.
+    """Show one offer: what it promises, its stock, what became of its grants.
 
     Example: `otklik offer show winter-10`
     """

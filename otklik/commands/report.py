@@ -15,7 +15,7 @@ def report(
     campaign: Annotated[str, typer.Argument(help="The campaign's name; without it, every campaign.")] = "",
     lang: Annotated[str, typer.Option(help="Language of the report: en, ru or fa.")] = "en",
 ) -> None:
-    """What was sent, delivered, answered, escalated and not sent, by step and channel.
+    """Show what was sent, delivered, answered, escalated and not sent, by step and channel.
 
     Example: `otklik report winback`
     """

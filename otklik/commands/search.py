@@ -4,7 +4,7 @@ import typer
 
 from otklik.commands.plainly import plainly
 
-app = typer.Typer(name="search", help="The index behind the desk's search.", no_args_is_help=True)
+app = typer.Typer(name="search", help="Look after the index behind the desk's search.", no_args_is_help=True)
 
 
 @app.command("rebuild")

@@ -29,7 +29,7 @@ class _Listed:
 
 @app.command("list")
 def list_segments() -> None:
-    """Every applied segment with its present size, and when its members were last written down.
+    """List every applied segment with its present size, and when its members were last written down.
 
     Example: otklik segment list
     """
@@ -49,7 +49,7 @@ def show(
     explain: Annotated[bool, typer.Option("--explain", help="Print how the database goes about it.")] = False,
     sample: Annotated[int, typer.Option("--sample", min=0, max=1000, help="So many of its people.")] = SAMPLE,
 ) -> None:
-    """Size and a sample of one segment, when it was refreshed, and how it is asked.
+    """Show the size and a sample of one segment, when it was refreshed, and how it is asked.
 
     Example: otklik segment show dormant --sql --explain
     """

@@ -19,7 +19,7 @@ def send(
     folder: Annotated[Path | None, typer.Argument(help="The workspace; default: here.", metavar="DIR")] = None,
     *,
     customer: Annotated[str, typer.Option("--as", help="The customer whose data the texts take.")],
-    to: Annotated[str, typer.Option("--to", help="Your own addresses: me@example.org,+442025550100,telegram:1234.")],
+    to: Annotated[str, typer.Option("--to", help="Your own addresses: me@example.org,+447700900100,telegram:1234.")],
     test: Annotated[bool, typer.Option("--test", help="Needed: customers are written to by campaigns only.")] = False,
     step: Annotated[str, typer.Option("--step", help="Only this step.")] = "",
     applied: Annotated[bool, typer.Option("--applied", help="What was applied, not the folder's files.")] = False,
@@ -28,7 +28,7 @@ def send(
 
     Nobody is enrolled; no report, cap or budget counts it. Exit code 1 if any message was not taken.
 
-    Example: otklik send winback --test --as anna@example.org --to me@example.org,+442025550100
+    Example: otklik send winback --test --as anna@example.org --to me@example.org,+447700900100
     """
     from rich.console import Console
     from rich.text import Text

@@ -14,14 +14,14 @@ PIPED_WIDTH = 240
 """Columns where no terminal says how wide it is: one line a message, so that it can be searched and cut."""
 
 app = typer.Typer(
-    help="Sends that may or may not have left. Otklik never repeats them by itself: a person settles them.",
+    help="List and settle sends that may or may not have left: Otklik never repeats them by itself.",
     no_args_is_help=True,
 )
 
 
 @app.command("list")
 def list_() -> None:
-    """Show them, the oldest first.
+    """List them, the oldest first.
 
     Example: `otklik unknown list`
     """

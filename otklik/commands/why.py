@@ -15,7 +15,7 @@ def why(
     campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
     lang: Annotated[str, typer.Option(help="Language: en, ru or fa.")] = "en",
 ) -> None:
-    """Why a customer got what they got, and did not get the rest.
+    """Tell why a customer got what they got, and did not get the rest.
 
     Example: `otklik why anna@example.org winback`
     """
