@@ -47,7 +47,7 @@ class Live:
         self._refreshing: set[asyncio.Task[None]] = set()
         self._memory: list[float] = []
         self._sent = self._open = 0
-        self._awaited, self._cpu = -1, 0.0
+        self._awaited, self._cpu, self._own_cpu, self._took = -1, 0.0, 0.0, 0.0
         self._standing, self._all_seen = asyncio.Event(), asyncio.Event()
 
     async def run(self, *, rate: float, seconds: float) -> None:
@@ -62,7 +62,7 @@ class Live:
                 await self._standing.wait()
             await asyncio.sleep(1)
             self._memory.append(rss(self._pid))
-            used, began = cpu_seconds(self._pid), time.perf_counter()
+            used, own, began = cpu_seconds(self._pid), time.process_time(), time.perf_counter()
             posts = []
             self._awaited = int(rate * seconds) * len(self._desks)
             for number in range(int(rate * seconds)):
@@ -72,7 +72,8 @@ class Live:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await self._all_seen.wait()
-            self._cpu = cpu_seconds(self._pid) - used
+            self._took = time.perf_counter() - began
+            self._cpu, self._own_cpu = cpu_seconds(self._pid) - used, time.process_time() - own
             self._memory.append(rss(self._pid))
             for task in [*opened, *self._refreshing]:
                 task.cancel()
@@ -154,7 +155,10 @@ class Live:
             f"p95 {1000 * answered[int(0.95 * len(answered))]:7.0f} ms"
         )
         missing = number * self._sent - len(waits)
-        print(f"  CPU of the server {self._cpu:.1f} s: {1000 * self._cpu / self._sent:.1f} ms a message")
+        print(
+            f"  CPU of the server {self._cpu:.1f} s in {self._took:.0f}: {1000 * self._cpu / self._sent:.1f} ms a message; "
+            f"of these desks {self._own_cpu:.1f} s"
+        )
         print(f"  not seen at a desk {missing} of {number * self._sent}; posts refused {self._refused}")
         size = self._bytes / max(1, self._frames) / 1000
         print(f"  frames {self._frames}, {size:.1f} kB each; reloads {self._reloads}")

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.batches.deciding import decide
 from bot.batches.facts import load_facts
+from bot.batches.reaching import reach_people
 from bot.batches.sorting import Sorted
 from bot.batches.writing import write
 from bot.conversing import converse, somebody_talks
@@ -24,6 +25,6 @@ async def handle_plain(connection: AsyncConnection, batch: Sorted, now: datetime
     decided = decide(batch.plain, await load_facts(connection, batch))
     await write(connection, decided, now)
     if decided.heard_of and await somebody_talks(connection, decided.heard_of[0].context.voice):
-        for turn in decided.heard_of:
+        for turn in await reach_people(connection, decided.heard_of):
             await converse(connection, turn.inbound, turn.sender, turn.conversation_id, turn.message_id, turn.context)
     return [one.delivery for one in decided.left]

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from bot import processing
 from bot.deliveries import Delivery
@@ -37,9 +37,11 @@ from storage.intake import Intake
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import (
+    Agent,
     Command,
     Consent,
     Conversation,
+    ConversationEvent,
     Customer,
     Enrolment,
     EnrolmentHistory,
@@ -53,7 +55,8 @@ from storage.tables import (
 from tests.bot.scene import DAY, SECRET, Person, Scene, body
 from tests.conftest import NOW
 
-PEOPLE, STRANGERS = 3, 3
+PEOPLE, STRANGERS = 6, 3
+QUEUED, SNOOZED = ConversationState.QUEUED, ConversationState.SNOOZED
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Act:
 WORDS = (
     "hello", "hello", "Good day, I would like to know more", "1", "2.", "Yes", "no", "stop", "START", "help", "later",
     "/start", "quote", "quote yes", "token", "token of a stop", "token of another", "press", "file", "blocked", "back",
-    "from Tokyo", "from Paris",
+    "from Tokyo", "from Paris", "Где мой заказ, скажите пожалуйста?",
 )  # fmt: skip
 ZONES = {"from Tokyo": "Asia/Tokyo", "from Paris": "Europe/Paris"}
 ACTS = st.builds(
@@ -132,7 +135,7 @@ class Town:
             await scene.message(person, other, campaign=series, channel=TELEGRAM, sent_at=NOW - 2 * DAY)
 
     async def _more(self) -> None:
-        """Choices under each offer; a chat that an agent has, two that are over; addresses that were blocked."""
+        """Choices under each offer; chats that an agent has, one blocked, and two that are over."""
         async with self.scene.store.write() as connection:
             for offer in self.offers:
                 words = (("Yes, please", "buy"), ("No", "no"), ("Stop it", "stop"))
@@ -148,6 +151,14 @@ class Town:
                 strict=False,
             ):
                 chat = Conversation(customer_id=person.id, state=state, channel=TELEGRAM, opened_at=at, last_at=at)
+                await connection.execute(insert(table(Conversation)), [chat.model_dump()])
+            for person, state, more in zip(
+                self.people[3:], (QUEUED, SNOOZED, ConversationState.ASSIGNED),
+                ({"waiting_since": NOW - DAY}, {"snoozed_until": NOW + DAY}, {"blocked_at": NOW - DAY}), strict=True,
+            ):  # fmt: skip
+                chat = Conversation(
+                    customer_id=person.id, state=state, channel=TELEGRAM, opened_at=NOW - DAY, last_at=NOW - DAY, **more
+                )
                 await connection.execute(insert(table(Conversation)), [chat.model_dump()])
 
     def address(self, who: int) -> Address:
@@ -219,7 +230,7 @@ class Town:
                 names |= {person.identities[EMAIL]: f"mail of {who}", person.telegram.value: f"address {who}"}
             customers = [id_ for id_, name in names.items() if name.startswith("customer ")]
             kept = {Customer: await read(Customer, "id", customers), Identity: identities}
-            for model in (Conversation, Message, Response, Enrolment, Hold):
+            for model in (Conversation, ConversationEvent, Message, Response, Enrolment, Hold):
                 kept[model] = await read(model, "customer_id", customers)
             kept[Consent] = await read(Consent, "identity_id", [row["id"] for row in identities])
             kept[EnrolmentHistory] = await read(EnrolmentHistory, "enrolment_id", [r["id"] for r in kept[Enrolment]])
@@ -263,15 +274,19 @@ _DIFFER = {"draw", "external_id", "search", "key", "address", "changed_at", "id"
 
 @pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 @settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+    max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
 @given(
     acts=st.lists(ACTS, min_size=1, max_size=16),
     limits=st.lists(st.integers(1, 12), min_size=1, max_size=3),
     together=st.integers(1, 12),
+    staffed=st.booleans(),
 )
-async def test_both_ways_leave_the_same_rows(store: Store, acts: list[Act], limits: list[int], together: int) -> None:
+async def test_both_ways_leave_the_same_rows(
+    store: Store, acts: list[Act], limits: list[int], together: int, *, staffed: bool
+) -> None:
     scene = Scene(store)
+    await _staff(scene, staffed=staffed)
     scene._count = int(new_id()[:10], 32) % 10**9
     campaigns = [await _campaign(scene, f"w{new_id()}", {"reply"}), await _campaign(scene, f"s{new_id()}", set())]
     left: dict[type[Processor], dict[str, list[Any]]] = defaultdict(dict)
@@ -284,9 +299,25 @@ async def test_both_ways_leave_the_same_rows(store: Store, acts: list[Act], limi
             await town.receive(acts)
             await town.process(kind, limits)
             left[kind] = await town.rows()
+            await _all_over(scene)
     for name, rows in left[OneByOne].items():
         assert left[Processor][name] == rows, name
 
 
 async def _campaign(scene: Scene, name: str, until: set[str]) -> tuple[str, str]:
     return await scene.campaign(body(name, until=frozenset(until)))
+
+
+async def _all_over(scene: Scene) -> None:
+    """Nobody waits any more: how many do is part of what the next are promised."""
+    async with scene.store.write() as connection:
+        await connection.execute(update(table(Conversation)).values(state=ConversationState.RESOLVED))
+
+
+async def _staff(scene: Scene, *, staffed: bool) -> None:
+    """One agent who may answer, or nobody."""
+    async with scene.store.write() as connection:
+        agent = Agent(name="Ann", email=f"{new_id()}@example.com", created_at=NOW).model_dump()
+        await connection.execute(table(Agent).delete())
+        if staffed:
+            await connection.execute(insert(table(Agent)), [agent])
