@@ -51,7 +51,8 @@ def _unseen(now: datetime) -> Any:
     mail = _IDENTITIES.alias()
     return (
         select(
-            _LINES.c.id, _LINES.c.visitor, _LINES.c.text, _IDENTITIES.c.customer_id, mail.c.id.label("mail"),
+            _LINES.c.id, _LINES.c.visitor, _LINES.c.text, _LINES.c.content, _IDENTITIES.c.customer_id,
+            mail.c.id.label("mail"),
         )
         .join(_IDENTITIES, (_IDENTITIES.c.channel == WEBCHAT) & (_IDENTITIES.c.address == _LINES.c.visitor))
         .join(mail, (mail.c.customer_id == _IDENTITIES.c.customer_id) & (mail.c.channel == EMAIL) & mail.c.reachable)
@@ -84,7 +85,11 @@ async def _mail(connection: AsyncConnection, rows: Sequence[Row[Any]], now: date
         .order_by(_CONVERSATIONS.c.last_at.desc(), _CONVERSATIONS.c.id.desc())
         .limit(1)
     )
-    texts = {row.id: row.text for row in rows if row.id in marked}
+    texts: dict[str, str] = {}
+    for row in rows:
+        if row.id in marked:
+            first = (row.content or {}).get("replaces")
+            texts[first if first in texts else row.id] = row.text  # what was edited is told as it is now
     if not texts or conversation_id is None:
         return 0
     config = await workspace_config(connection)
@@ -100,7 +105,7 @@ async def _mail(connection: AsyncConnection, rows: Sequence[Row[Any]], now: date
         identity_id=mail,
         channel=EMAIL,
         conversation_id=conversation_id,
-        client_token=f"chat:{max(texts)}",
+        client_token=f"chat:{max(marked)}",
         purpose=Purpose.CONVERSATION,
         content={
             "text": "\n\n".join([words["intro"], *texts.values(), words["outro"]]) + "\n",

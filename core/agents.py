@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+WROTE = "agent:"
+"""Begins the client token of what people of ours wrote: the agent's id follows, then the draft's own key."""
+
 
 class Role(StrEnum):
     """What a person of ours may do; each may do what those before may."""

@@ -11,7 +11,7 @@ class ChatLine:
     """What was said. ``direction`` is ``in`` from the visitor, ``out`` from us; ids sort by the order of making.
 
     ``key`` is the window's own for the visitor's lines (it drops repeats), our message's id for ours. ``content`` may
-    hold ``spans`` and ``buttons`` as plain data.
+    hold ``spans`` and ``buttons`` as plain data, and the id of the line that it ``replaces``.
     """
 
     id: str

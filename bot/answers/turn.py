@@ -19,11 +19,11 @@ from bot.answers.saying import NO, YES, content_of, said_of_answer
 from bot.answers.wording import ask_endpoint
 from bot.context import Context
 from bot.conversations import plan_answer
-from bot.handoff.answering import WROTE
 from bot.languages import language_of_text
 from bot.senders import Sender
 from campaigns.definition.answers import Answer
 from core import catalogue
+from core.agents import WROTE
 from core.machines.conversation import ConversationState
 from core.messages import EMAIL, InboundMessage
 from core.purposes import Purpose

@@ -17,6 +17,7 @@ from bot.handoff import ownership
 from bot.handoff.mentions import people_named
 from bot.handoff.record import NOTE, record
 from core.actors import Actor
+from core.agents import WROTE
 from core.errors import Refused
 from core.ids import new_id
 from core.machines.message import MessageState
@@ -29,8 +30,6 @@ from storage.tables import Identity, Message
 
 _IDENTITIES, _MESSAGES = table(Identity), table(Message)
 LONGEST = 20_000
-WROTE = "agent:"
-"""Begins the client token of what people of ours wrote: the agent's id follows, then the draft's own key."""
 PROMISED = "handoff:"
 """Begins the client token of the bot's word that a person will answer; the id of the message that asked follows."""
 _NOBODYS = -1

@@ -14,10 +14,11 @@ from bot.flows.carrying import Answers, Place, no_answers
 from bot.flows.places import WINDOW
 from bot.flows.running import begin
 from bot.handoff import ownership
-from bot.handoff.answering import WROTE, thread_of
+from bot.handoff.answering import thread_of
 from campaigns.definition import WorkspaceConfig
 from campaigns.periods import zone_named
 from core.actors import Actor
+from core.agents import WROTE
 from core.messages import WHATSAPP
 from storage.outbox.columns import table
 from storage.tables import FlowRun, Identity, Message

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handoff.answering import WROTE, Draft
+from bot.handoff.answering import Draft
 from core import catalogue
+from core.agents import WROTE
 from core.machines.message import MessageState
-from core.messages import TELEGRAM
+from core.messages import TELEGRAM, WEBCHAT
 from storage.intake import storable
 from storage.outbox.columns import table
 from storage.tables import Customer, Message
@@ -18,6 +19,8 @@ from storage.tables import Customer, Message
 _MESSAGES, _CUSTOMERS = table(Message), table(Customer)
 _LEAVING = (MessageState.CLAIMED, MessageState.DISPATCHING)
 _OUT = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ)
+_CHANGE = (TELEGRAM, WEBCHAT)
+"""Channels on which a message that is there can be changed."""
 LOOKED_AT = 50
 """The customer's latest messages, among which the one that is answered is looked for."""
 
@@ -39,8 +42,8 @@ async def edited(
 ) -> Edit | None:
     """What the edit of the answer with that ``key`` comes to; None where it was no answer, or never left.
 
-    What has not left yet leaves in the new words. On Telegram the message that is there changes; on other channels a
-    correction follows. ``edit`` is the edit's own key: each is carried out once.
+    What has not left yet leaves in the new words. On Telegram and in the web chat the message that is there changes; on
+    other channels a correction follows. ``edit`` is the edit's own key: each is carried out once.
 
     Raises:
         StillLeaving: to be tried again.
@@ -54,7 +57,7 @@ async def edited(
     first, last = rows[0], rows[-1]
     if last.state in _LEAVING:
         raise StillLeaving(f"message {last.id} is leaving just now")
-    changes = first.channel == TELEGRAM and bool(first.provider_id) and not first.content.get("attachments")
+    changes = first.channel in _CHANGE and bool(first.provider_id) and not first.content.get("attachments")
     unsent = first is last and last.state == MessageState.PLANNED
     words = text if changes or unsent else await _correction(connection, first, text)
     if last.content.get("text") == words:

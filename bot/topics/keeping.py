@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.topics.reading import TAIL, tail_begins
+from campaigns.responding.failures import BOUNCED
 from core.machines.conversation import ConversationState
 from storage.intake import storable
 from storage.outbox.columns import table
@@ -83,16 +84,20 @@ async def due(connection: AsyncConnection, groups: Collection[str]) -> Sequence[
         _MESSAGES.c.id > TOPICS.c.mirrored,
     )  # fmt: skip
     happened = exists().where(_EVENTS.c.conversation_id == TOPICS.c.conversation_id, _EVENTS.c.id > TOPICS.c.mirrored)
+    bounced = exists().where(
+        _EVENTS.c.conversation_id == TOPICS.c.conversation_id, _EVENTS.c.event == BOUNCED,
+        _EVENTS.c.id > TOPICS.c.mirrored,
+    )  # fmt: skip
     staffed = state.in_(sorted(STAFFED))
     there = TOPICS.c.thread_id.is_not(None)
     wanted = or_(
         staffed & (TOPICS.c.thread_id.is_(None) | TOPICS.c.closed.is_(True)),
-        there & (TOPICS.c.notice != ""),
+        there & ((TOPICS.c.notice != "") | bounced),
         there & TOPICS.c.closed.is_(False) & or_(state == ConversationState.RESOLVED, said, happened),
     )
     found = await connection.execute(
         select(TOPICS.c.conversation_id, TOPICS.c.chat_id, state, _CONVERSATIONS.c.channel, _CUSTOMERS.c.first_name,
-               _CUSTOMERS.c.last_name)
+               _CUSTOMERS.c.last_name, bounced.label("bounced"))
         .join(_CONVERSATIONS, _CONVERSATIONS.c.id == TOPICS.c.conversation_id)
         .join(_CUSTOMERS, _CUSTOMERS.c.id == TOPICS.c.customer_id)
         .where(TOPICS.c.chat_id.in_(sorted(groups)), wanted)

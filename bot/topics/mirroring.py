@@ -19,7 +19,7 @@ from bot.topics import keeping
 from bot.topics.hearing import thread_key
 from bot.topics.keeping import GAP, STAFFED
 from bot.topics.reading import TAIL, Found, entries_after, tail_begins
-from bot.topics.wording import FULL, Shown, shown, topic_name
+from bot.topics.wording import FULL, UNDELIVERED, Shown, shown, topic_name
 from campaigns.composing.files import read_contents
 from campaigns.live import workspace_config
 from channels.telegram.forum import TopicClosed, TopicGone, parts
@@ -140,7 +140,8 @@ class TopicDesk:
         if thread is None:
             return staffed and await self._make(row, held, locale)
         if held.closed:
-            if not (staffed or held.notice) or not await self._may(chat):
+            wanted = staffed or held.notice or (row.bounced and await self._untold(held))
+            if not wanted or not await self._may(chat):
                 return False
             await self._forum.reopen(chat, thread)
             await keeping.change(self._store, id_, closed=False)
@@ -163,6 +164,16 @@ class TopicDesk:
         await self._forum.close(chat, thread)
         await keeping.change(self._store, id_, closed=True)
         return True
+
+    async def _untold(self, held: Any) -> bool:
+        """Whether an answer came back since the topic was closed; what was told already is written down as such."""
+        async with self._store.read() as connection:
+            found = await entries_after(connection, held.conversation_id, held.customer_id, held.mirrored)
+        known = set(held.recent)
+        if any(one.entry.event == UNDELIVERED and one.entry.id not in known for one in found):
+            return True
+        await self._advance(held, found, known)
+        return False
 
     async def _make(self, row: Any, held: Any, locale: str) -> bool:
         chat, id_ = held.chat_id, held.conversation_id

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handoff.answering import WROTE
 from bot.handoff.record import NOTE
 from bot.topics.wording import UNDELIVERED, Entry
+from campaigns.responding.failures import BOUNCED
+from core.agents import WROTE
 from core.clock import machine_now
 from core.ids import id_floor
 from core.machines.message import MessageState
@@ -128,8 +129,8 @@ def _files(row: Any, shown: Found) -> list[Found]:
 
 
 def _outcome(row: Any, shown: Found) -> list[Found]:
-    """What became of an agent's answer, unless it arrived. A bounce that comes later is told by the web only."""
-    if shown.entry.voice != "agent" or row.state in _ARRIVED:
+    """What became of an agent's answer, unless it arrived. Of one that came back later there is an event."""
+    if shown.entry.voice != "agent" or row.state in (*_ARRIVED, MessageState.FAILED):
         return []
     open_ = row.state in _OPEN and row.id >= id_floor(machine_now() - FILE_WAIT)
     said = {"state": str(row.state.value), "why": str(row.reason or "")}
@@ -158,6 +159,9 @@ def _message(row: Any, people: Mapping[str, str], quoted: Mapping[str, str]) -> 
 
 
 def _event(row: Any, people: Mapping[str, str]) -> Found:
+    if row.event == BOUNCED:
+        told = {"state": str(MessageState.FAILED), "why": str((row.detail or {}).get("why", ""))}
+        return Found(Entry(id=row.id, voice="event", text=row.text, event=UNDELIVERED, detail=told))
     kind, _, id_ = row.actor.partition(":")
     agent = people.get(str((row.detail or {}).get("agent", "")), "")
     return Found(

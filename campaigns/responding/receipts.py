@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from campaigns.responding.failures import Said, follow_failure, note_failures, restore_reader
+from campaigns.responding.failures import Said, follow_failure, note_failures, record_bounces, restore_reader
 from core.errors import PermanentKind
 from core.ids import new_id
 from core.machines.message import MessageState
@@ -193,6 +193,7 @@ async def _raise(connection: AsyncConnection, said: dict[str, list[Said]], now: 
         await wake_after(connection, message_ids, now)
         if state is MessageState.FAILED:
             await note_failures(connection, {id_: said[id_] for id_ in message_ids}, now)
+            await record_bounces(connection, message_ids, now)
     for row in rows:
         after = highest([row.state, *(one.status for one in said[row.id])])
         for one in said[row.id]:

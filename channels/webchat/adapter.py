@@ -178,4 +178,6 @@ def _checked(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
         content["buttons"] = buttons
     if message.spans:
         content["spans"] = [asdict(span) for span in message.spans]
+    if message.replaces:
+        content["replaces"] = message.replaces
     return visitor, content

@@ -152,7 +152,7 @@ def _line_id(frame: Mapping[str, Any], name: str) -> str:
 
 
 def line(said: ChatLine) -> dict[str, Any]:
-    """A line as the window shows it."""
+    """A line as the window shows it; it stands in the place of the line ``replaces``, where it names one."""
     return {
         "id": said.id,
         "from": "visitor" if said.direction == "in" else "shop",
@@ -160,6 +160,7 @@ def line(said: ChatLine) -> dict[str, Any]:
         "text": said.text,
         "spans": list(said.content.get("spans", ())),
         "buttons": list(said.content.get("buttons", ())),
+        "replaces": str(said.content.get("replaces", "")),
         "at": said.at.isoformat(timespec="seconds"),
         "seen": said.seen,
     }

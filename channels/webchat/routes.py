@@ -24,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 WORDS = (
     "title", "open", "close", "write", "send", "greeting", "you", "sending", "not_sent", "again", "offline", "online",
     "older", "seen", "email_ask", "email_label", "email_save", "email_saved", "email_bad", "too_fast", "crowded",
-    "new",
+    "new", "edited",
 )  # fmt: skip
 """The texts of the window, by their ids under ``chat.``."""
 CACHE_SECONDS = 300

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.handoff.answering import WROTE
 from bot.handoff.record import NOTE
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.story import Line
+from core.agents import WROTE
 from core.catalogue import listed
 from core.money import Money
 from core.text import clipped

@@ -21,7 +21,7 @@ from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
 from desk.inbox.listing import Line, lines
 from desk.inbox.passing import colleagues
-from desk.inbox.thread import PAGE, Entry, entries
+from desk.inbox.thread import PAGE, Entry, entries, news
 from desk.inbox.tongues import named, speaker_for
 from desk.rendering import HEADERS, rendered
 from storage.store import Store
@@ -76,10 +76,10 @@ class OpenedPages:
             config = await workspace_config(connection)
             head = await _head(connection, line, me, config, self._clock.now())
             after = _id(request.query_params.get("after", ""))
-            said = await entries(connection, line.customer_id, after=after)
+            said, changed = await news(connection, line.customer_id, after)
         reader = reader_of(me, config.zone)
         told = {
-            "thread": rendered("inbox/entries.html", reader, line=line, entries=said),
+            "thread": rendered("inbox/entries.html", reader, line=line, entries=[*changed, *said]),
             "head": rendered("inbox/head.html", reader, open=head, me=me),
             "token": line.token,
             "next": said[-1].id if after and len(said) == PAGE else "",

@@ -1,16 +1,17 @@
 """The thread: everything said to and by a customer over every channel, and what became of their conversations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handoff.answering import WROTE
 from bot.handoff.record import NOTE
+from core.agents import WROTE
 from core.machines.message import MessageState
+from desk.inbox.edits import Edits, edits_after, firsts_of, replaced_by
 from desk.inbox.files import SHOWN
 from storage.outbox.columns import table
 from storage.tables import Agent, Campaign, ConversationEvent, Message
@@ -38,7 +39,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in the thread. ``who`` is the agent or the campaign by name; ``event``, ``detail``: an event's."""
+    """One thing in the thread. ``who`` is the agent or the campaign by name; ``event``, ``detail``: an event's.
+
+    ``edited``: its words took the place of ``earlier`` ones, the oldest first (none where they stand further up);
+    ``sent`` is the message whose state is told. ``folded``: its words stand in the place of an earlier entry's.
+    """
 
     id: str
     voice: Voice
@@ -53,6 +58,10 @@ class Entry:
     event: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
     raw: str = ""
+    sent: str = ""
+    edited: bool = False
+    earlier: tuple[str, ...] = ()
+    folded: bool = False
 
     @property
     def outgoing(self) -> bool:
@@ -66,29 +75,65 @@ async def entries(
 
     Ids rise with time.
     """
+    said, _ = await _read(connection, customer_id, before, after, limit)
+    return said
+
+
+async def news(
+    connection: AsyncConnection, customer_id: str, after: str, limit: int = PAGE
+) -> tuple[Sequence[Entry], Sequence[Entry]]:
+    """As :func:`entries` of what came ``after`` one; and older entries that it changed, as they are now."""
+    return await _read(connection, customer_id, "", after, limit)
+
+
+async def _read(
+    connection: AsyncConnection, customer_id: str, before: str, after: str, limit: int
+) -> tuple[Sequence[Entry], Sequence[Entry]]:
     people = await _names(connection)
     messages = select(_MESSAGES, _CAMPAIGNS.c.name.label("campaign_name")).select_from(
         _MESSAGES.outerjoin(_CAMPAIGNS, _CAMPAIGNS.c.id == _MESSAGES.c.campaign_id)
     )
-    found: list[Entry] = []
-    for rows, ids, read in (
-        (messages.where(_MESSAGES.c.customer_id == customer_id, _MESSAGES.c.state.not_in(_GHOSTS)), _MESSAGES.c.id,
-         _message),
-        (select(_EVENTS).where(_EVENTS.c.customer_id == customer_id), _EVENTS.c.id, _event),
-    ):  # fmt: skip
+    messages = messages.where(_MESSAGES.c.customer_id == customer_id, _MESSAGES.c.state.not_in(_GHOSTS))
+    events = select(_EVENTS).where(_EVENTS.c.customer_id == customer_id)
+
+    async def nearest(rows: Any, ids: Any) -> Sequence[Any]:
         some = rows.where(ids < before) if before else rows
         some = some.where(ids > after) if after else some
-        nearest = await connection.execute(some.order_by(ids.asc() if after else ids.desc()).limit(limit))
-        found += [read(row, people) for row in nearest]
+        return (await connection.execute(some.order_by(ids.asc() if after else ids.desc()).limit(limit))).all()
+
+    said = await nearest(messages, _MESSAGES.c.id)
+    beside = await edits_after(connection, customer_id, said, before) if before else []
+    older = await firsts_of(connection, customer_id, said) if after else []
+    edits = Edits([*said, *beside, *older])
+    found = [_message(row, people, edits) for row in said]
+    found += [_event(row, people) for row in await nearest(events, _EVENTS.c.id)]
+    changed = [_message(row, people, edits) for row in older if edits.of(row)]
     found.sort(key=lambda entry: entry.id)
-    return found[:limit] if after else found[-limit:]
+    return found[:limit] if after else found[-limit:], changed
 
 
 async def _names(connection: AsyncConnection) -> Mapping[str, str]:
     return {row.id: row.name for row in await connection.execute(select(_AGENTS.c.id, _AGENTS.c.name))}
 
 
-def _message(row: Any, people: Mapping[str, str]) -> Entry:
+def _message(row: Any, people: Mapping[str, str], edits: Edits) -> Entry:
+    shown = _as_sent(row, people)
+    later = edits.of(row)
+    if not later:
+        return replace(shown, edited=replaced_by(row) is not None, folded=edits.folded(row))
+    words = [shown.text, *(_words(one) for one in later)]
+    last = later[-1]
+    return replace(
+        shown, text=words[-1], earlier=tuple(words[:-1]), edited=True, sent=last.id,
+        state=last.state if shown.outgoing else None, reason=last.reason,
+    )  # fmt: skip
+
+
+def _words(row: Any) -> str:
+    return str(row.body or (row.content or {}).get("text", ""))
+
+
+def _as_sent(row: Any, people: Mapping[str, str]) -> Entry:
     content = row.content or {}
     voice, who = _voice(row, people)
     files = tuple(
@@ -100,7 +145,7 @@ def _message(row: Any, people: Mapping[str, str]) -> Entry:
     )
     return Entry(
         id=row.id, voice=voice, who=who, at=row.sent_at or row.created_at, channel=row.channel,
-        subject=row.subject or str(content.get("subject", "")), text=row.body or str(content.get("text", "")),
+        subject=row.subject or str(content.get("subject", "")), text=_words(row), sent=row.id,
         state=None if voice == "customer" else row.state, reason=row.reason, files=files, raw=row.raw_blob,
     )  # fmt: skip
 

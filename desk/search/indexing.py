@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handoff.answering import WROTE
+from core.agents import WROTE
 from core.clock import machine_now, uptime
 from core.ids import id_floor
 from desk.search.words import words

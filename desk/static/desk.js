@@ -173,10 +173,15 @@ function merge(html) {
   const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80;
   const template = document.createElement("template");
   template.innerHTML = html;
+  const oldest = thread.querySelector("[data-id]")?.dataset.id ?? "";
   for (const entry of [...template.content.querySelectorAll("[data-id]")]) {
     const shown = document.getElementById(entry.id);
     if (shown) put(shown, entry);
-    else { entry.dataset.html = entry.outerHTML; entry.classList.add("arrived"); thread.append(entry); }
+    else if (entry.dataset.id > oldest) { // an older one that was edited comes when one reads that far back
+      entry.dataset.html = entry.outerHTML;
+      entry.classList.add("arrived");
+      thread.append(entry);
+    }
   }
   tick();
   if (atEnd) thread.scrollTop = thread.scrollHeight;

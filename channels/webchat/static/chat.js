@@ -171,15 +171,32 @@
       meta.textContent = state.connected ? words.sending : words.not_sent;
       meta.classList.toggle("failed", !state.connected);
     }
+    if (line.earlier) {
+      meta.append(" · ", make("details", {}, make("summary", { textContent: words.edited }),
+        ...line.earlier.map((text) => make("p", { dir: "auto", textContent: text }))));
+    }
     const element = make("div", { className: `line ${line.from}` }, bubble);
     if (line.buttons?.length) element.append(choices(line));
     element.append(meta);
     return element;
   }
 
+  /* What was edited stands in the place of the first words, which are kept under "edited". */
+  function edited(lines) {
+    const shown = new Map();
+    for (const line of lines) {
+      const first = shown.get(line.replaces);
+      if (first?.from === "shop" && line.from === "shop") {
+        const earlier = [...(first.earlier ?? []), first.text];
+        shown.set(first.id, { ...line, id: first.id, key: first.key, at: first.at, edit: line.id, earlier });
+      } else shown.set(line.id, line);
+    }
+    return [...shown.values()];
+  }
+
   function redraw() {
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-    const known = [...state.lines.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+    const known = edited([...state.lines.values()].sort((one, other) => (one.id < other.id ? -1 : 1)));
     const stored = new Set(known.map((line) => line.key));
     const waiting = state.pending.filter((one) => one.type !== "email" && !stored.has(one.key))
       .map((one) => ({ from: "visitor", text: one.text, key: one.key }));
@@ -189,7 +206,7 @@
     const before = new Map([...log.children].filter((child) => child.dataset.key).map((child) => [child.dataset.key, child]));
     let last = greeting;
     for (const line of shown) {
-      const mark = `${line.from}:${line.key}:${line.id ?? state.connected}`;
+      const mark = `${line.from}:${line.key}:${line.id ?? state.connected}:${line.edit ?? ""}`;
       let element = before.get(mark);
       before.delete(mark);
       if (!element) {

@@ -1,6 +1,7 @@
 """Files in a topic, both ways; answers to one message, and edits."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.topics import reading
+from campaigns.responding.receipts import record_reports
 from core.machines.message import MessageState
-from core.messages import TELEGRAM, WHATSAPP, Attachment
+from core.messages import TELEGRAM, WHATSAPP, Attachment, DeliveryReport
 from storage.outbox.columns import table
 from storage.tables import Blob, BlobOwner, Command, Conversation, Message
 from tests.bot.topics.stage import Staffed
@@ -192,6 +194,18 @@ async def test_an_edit_changes_what_has_not_left_and_what_telegram_shows(staffed
     assert "Tuesday" not in staffed.group.text()
 
 
+async def test_an_edit_changes_the_line_in_the_web_chat(staffed: Staffed) -> None:
+    await answered(staffed, "webchat")
+    number = await staffed.staff_writes("On Munday.")
+    (sent,) = await outgoing(staffed)
+    await became(staffed, sent.id, MessageState.READ, "0" * 26)
+    await staffed.staff_writes("On Monday.", message=number, edited=True)
+    _, change = await outgoing(staffed)
+    assert (change.content["text"], change.content["replaces"]) == ("On Monday.", "0" * 26)
+    await staffed.in_step()
+    assert "correction" not in staffed.group.text()
+
+
 async def test_an_edit_is_a_correction_where_nothing_can_be_changed(staffed: Staffed) -> None:
     await answered(staffed, "sms")
     number = await staffed.staff_writes("On Munday.")
@@ -225,3 +239,31 @@ async def test_an_answer_that_did_not_arrive_is_told_once(staffed: Staffed) -> N
         await staffed.in_step()
         assert staffed.group.text().count("did not reach") == 1
     assert "“Gone.” did not reach" in staffed.group.text()
+
+
+async def bounced(staffed: Staffed, provider_id: str) -> None:
+    """The provider says that it comes back; again and again, as some do."""
+    report = DeliveryReport("bot", provider_id, MessageState.FAILED, key="b1", detail="550 nobody here")
+    async with staffed.desk.store.write() as connection:
+        await record_reports(connection, [report, replace(report, key="b2")], staffed.desk.clock.now())
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_an_answer_that_comes_back_later_is_told_once(staffed: Staffed, ended: bool) -> None:
+    await answered(staffed)
+    await staffed.staff_writes("Gone.")
+    (gone,) = await outgoing(staffed)
+    await became(staffed, gone.id, MessageState.DELIVERED, "5001:9")
+    if ended:
+        await staffed.staff_writes("/resolve")
+        for question in (await outgoing(staffed))[1:]:
+            await became(staffed, question.id, MessageState.ACCEPTED)
+    await staffed.in_step()
+    assert staffed.group.topics[1].closed is ended
+    assert "did not reach" not in staffed.group.text()
+    for _ in range(2):
+        await bounced(staffed, "5001:9")
+        await staffed.in_step()
+        assert staffed.group.text().count("did not reach") == 1
+    assert "“Gone.” did not reach the customer (not delivered: 550 nobody here)" in staffed.group.text()
+    assert staffed.group.topics[1].closed is ended

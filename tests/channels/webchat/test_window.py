@@ -92,6 +92,29 @@ async def test_visitor_writes_reads_and_presses(stage: Stage) -> None:
         assert await tab.locator(".line").count() == 3, "the history is there after a reload"
 
 
+async def test_an_edited_answer_takes_the_place_of_the_first(stage: Stage) -> None:
+    async with shop_page(stage.url) as url, visiting(url) as tab:
+        await tab.get_by_role("button", name="Open the chat").click()
+        await say(tab, "When?")
+        await tab.locator(".line.visitor time").wait_for()
+        await stage.answer("On Munday.")
+        first = tab.locator(".line.shop")
+        await first.get_by_text("On Munday.").wait_for()
+        line = next(one for one in await stage.lines() if one.direction == "out")
+        await stage.answer(HOSTILE[0], replaces=line.id)
+        await first.locator(".bubble", has_text=HOSTILE[0]).wait_for()
+        await stage.answer("On Monday.", replaces=line.id)
+        await first.locator(".bubble", has_text="On Monday.").wait_for()
+        await tab.reload()
+        await tab.get_by_role("button", name="Open the chat").click()
+        await first.locator(".bubble", has_text="On Monday.").wait_for()
+        assert await first.count() == 1
+        assert await first.get_by_text("On Munday.").is_hidden()
+        await first.get_by_text("edited").click()
+        assert await first.get_by_text("On Munday.").is_visible()
+        assert await tab.title() == "shop"
+
+
 async def test_nothing_that_is_said_runs(stage: Stage) -> None:
     async with shop_page(stage.url) as url, visiting(url) as tab:
         await tab.get_by_role("button", name="Open the chat").click()
