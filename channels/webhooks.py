@@ -6,8 +6,8 @@ more than storing it.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from channels.adapter import NotADelivery, ReceivesLargeBodies, ReceivesWebhooks, WebhookRequest
+from channels.deadlines import Deadlines, Within
 from core.errors import StoreUnavailable
 from core.messages import RawInbound
 
@@ -76,19 +77,20 @@ async def _read(receive: Receive, headers: Mapping[str, str], limit: int) -> byt
     stated = headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and int(stated) > limit:
         raise BodyTooLarge
-    found, more = b"", True
     chunks: list[bytes] = []
     size = 0
-    while more:
+    while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        found, more = message.get("body", b""), message.get("more_body", False)
+        found: bytes = message.get("body", b"")
         size += len(found)
         if size > limit:
             raise BodyTooLarge
-        chunks.append(found)
-    return found if len(chunks) == 1 else b"".join(chunks)
+        if message.get("more_body", False):
+            chunks.append(found)
+        else:
+            return b"".join([*chunks, found]) if chunks else found
 
 
 class _Answer(NamedTuple):
@@ -120,6 +122,36 @@ _TOO_LARGE = _Answer.words(413, "too large", [_CLOSE])
 _TOO_SLOW = _Answer.words(408, "too slow", [_CLOSE])
 _BUSY = _Answer.words(503, "busy, call again", [_LATER, _CLOSE])
 _GONE = _Answer.words(400)
+
+
+class _Refused(Exception):
+    """The body is not read; ``answer`` says why."""
+
+    def __init__(self, answer: _Answer) -> None:
+        self.answer = answer
+
+
+class _Headers(Mapping[str, str]):
+    """A request's headers by name, which is lower in ASGI; of several alike the first. Who looks at one decodes one."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._raw: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name.encode("latin-1", "replace")].decode("latin-1")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a mapping, in one call: this is asked at every request."""
+        found = self._raw.get(name.encode("latin-1", "replace"))
+        return default if found is None else found.decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 class _Hook(NamedTuple):
@@ -154,6 +186,7 @@ class Webhooks:
         self._spool = spool
         self._base = public_url.rstrip("/")
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._deadlines = Deadlines()
         self._hooks: dict[str, _Hook] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,13 +198,24 @@ class Webhooks:
         hook = self._hook(scope["path"].removeprefix(PREFIX))
         if hook is None:
             return _UNKNOWN
-        method: str = scope["method"]
-        if method not in hook.methods:
+        if scope["method"] not in hook.methods:
             return _OTHER_METHOD
+        headers = _Headers(scope)
+        body: bytes | None = None
         try:
-            return await self._kept(
-                hook, WebhookRequest(method, self._base + _target(scope), _headers(scope), b""), receive
-            )
+            if hook.large is not None:
+                body = await self._large_body(hook.large, self._request(scope, headers, b""), receive)
+            with Within(self._deadlines, ANSWER_SECONDS):  # one for both
+                if body is None:
+                    body = await _read(receive, headers, MAX_BODY)
+                inbound = hook.account.receive(self._request(scope, headers, body))
+                if inbound is None:
+                    return _NOT_SIGNED
+                await self._spool.store(inbound)
+        except TimeoutError:
+            return _TOO_SLOW if body is None else _NOT_STORED
+        except _Refused as refused:
+            return refused.answer
         except BodyTooLarge:
             return _TOO_LARGE
         except ClientDisconnect:
@@ -180,28 +224,19 @@ class Webhooks:
             return _Answer.words(422, str(error))
         except StoreUnavailable:
             return _NOT_STORED
-
-    async def _kept(self, hook: _Hook, head: WebhookRequest, receive: Receive) -> _Answer:
-        """Read the body that follows ``head`` and store it."""
-        body: bytes | None = None
-        try:
-            if hook.large is not None:  # only who is admitted by the head may send much
-                if not hook.large.admits(head):
-                    return _NOT_ADMITTED
-                if self._large.locked():
-                    return _BUSY
-                async with self._large, asyncio.timeout(LARGE_READ_SECONDS):
-                    body = await _read(receive, head.headers, hook.large.largest_delivery)
-            async with asyncio.timeout(ANSWER_SECONDS):  # one for both: it costs as much as the secret and the parsing
-                if body is None:
-                    body = await _read(receive, head.headers, MAX_BODY)
-                inbound = hook.account.receive(WebhookRequest(head.method, head.url, head.headers, body))
-                if inbound is None:
-                    return _NOT_SIGNED
-                await self._spool.store(inbound)
-        except TimeoutError:
-            return _TOO_SLOW if body is None else _NOT_STORED
         return hook.stored
+
+    async def _large_body(self, account: ReceivesLargeBodies, head: WebhookRequest, receive: Receive) -> bytes:
+        """The body that follows ``head``; only who is admitted by the head may send much."""
+        if not account.admits(head):
+            raise _Refused(_NOT_ADMITTED)
+        if self._large.locked():
+            raise _Refused(_BUSY)
+        async with self._large, asyncio.timeout(LARGE_READ_SECONDS):
+            return await _read(receive, head.headers, account.largest_delivery)
+
+    def _request(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> WebhookRequest:
+        return WebhookRequest(scope["method"], self._base + _target(scope), headers, body)
 
     def _hook(self, name: str) -> _Hook | None:
         account = self._accounts.get(name)
@@ -216,11 +251,6 @@ class Webhooks:
 def webhook_router(accounts: Mapping[str, ReceivesWebhooks], spool: Spool, *, public_url: str) -> APIRouter:
     """:class:`Webhooks` as a route, for an application that does not put them in front of its routes."""
     return APIRouter(routes=[Route(PREFIX + "{account}", Webhooks(accounts, spool, public_url=public_url))])
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """By name, which is lower in ASGI; of several alike the first."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _target(scope: Scope) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Self
@@ -44,10 +43,8 @@ _Row = tuple[str, str, str, bytes, str, int]
 _ORDER = operator.itemgetter(0, 1)
 
 
-@dataclass(slots=True)
-class _Delivery:
-    rows: list[_Row]
-    done: asyncio.Future[None]
+_Delivery = tuple[list[_Row], asyncio.Future[None]]
+"""Rows that belong together, and who waits for them."""
 
 
 class Intake:
@@ -59,7 +56,9 @@ class Intake:
     def __init__(self, store: Store, clock: Clock, *, waiting: int = WAITING) -> None:
         self._store = store
         self._clock = clock
-        self._queue: asyncio.Queue[_Delivery] = asyncio.Queue(waiting)
+        self._most = waiting
+        self._waiting: list[_Delivery] = []
+        self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,8 +72,7 @@ class Intake:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        while not self._queue.empty():
-            _fail(self._queue.get_nowait(), StoreUnavailable("the intake was closed"))
+        _fail(self._taken(), "the intake was closed")
 
     async def store(self, inbound: Sequence[RawInbound]) -> None:
         """Store the deliveries that are not there yet; they are durable when this returns.
@@ -84,8 +82,11 @@ class Intake:
         """
         if not inbound:
             return
-        if self._task is None or self._task.done():
+        task = self._task
+        if task is None or task.done():
             raise StoreUnavailable("the intake is not running")
+        if len(self._waiting) >= self._most:
+            raise StoreUnavailable("too many deliveries wait for the store")
         received_at = to_micros(self._clock.now())
         rows = [
             (
@@ -98,43 +99,47 @@ class Intake:
             )
             for item in inbound
         ]
-        delivery = _Delivery(rows, asyncio.get_running_loop().create_future())
-        try:
-            self._queue.put_nowait(delivery)
-        except asyncio.QueueFull:
-            raise StoreUnavailable("too many deliveries wait for the store") from None
-        await delivery.done
+        done = task.get_loop().create_future()
+        if not self._waiting:
+            self._some.set()
+        self._waiting.append((rows, done))
+        await done
+
+    def _taken(self, most: int | None = None) -> list[_Delivery]:
+        """Those who wait longest."""
+        taken = self._waiting[:most]
+        del self._waiting[:most]
+        return taken
 
     async def _commit_groups(self) -> None:
         while True:
-            group = [await self._queue.get()]
-            while len(group) < GROUP and not self._queue.empty():
-                group.append(self._queue.get_nowait())
+            await self._some.wait()
+            group = self._taken(GROUP)
+            if not self._waiting:
+                self._some.clear()
             try:
                 await self._commit(group)
             except BaseException:
-                for delivery in group:
-                    _fail(delivery, StoreUnavailable("the intake was closed"))
+                _fail(group, "the intake was closed")
                 raise
 
     async def _commit(self, group: list[_Delivery]) -> None:
         """Commit a group whole; if the database refuses a row of it, each delivery by itself."""
         try:
-            await self._write([row for delivery in group for row in delivery.rows])
+            await self._write([row for rows, _ in group for row in rows])
         except (StoreUnavailable, TimeoutError) as error:
-            for delivery in group:
-                _fail(delivery, StoreUnavailable(str(error) or "the store does not answer"))
+            _fail(group, str(error) or "the store does not answer")
         except DBAPIError:
             if len(group) == 1:
-                log.exception("delivery refused by the store", account=group[0].rows[0][0])
-                _fail(group[0], StoreUnavailable("the store refused the delivery"))
+                log.exception("delivery refused by the store", account=group[0][0][0][0])
+                _fail(group, "the store refused the delivery")
                 return
             for delivery in group:
                 await self._commit([delivery])
         else:
-            for delivery in group:
-                if not delivery.done.done():
-                    delivery.done.set_result(None)
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)
 
     async def _write(self, rows: list[_Row]) -> None:
         ids = new_ids(len(rows))  # they are processed in this order: as they came
@@ -165,9 +170,10 @@ def _insert(mark: str, rows: int = 1) -> str:
     )
 
 
-def _fail(delivery: _Delivery, error: StoreUnavailable) -> None:
-    if not delivery.done.done():
-        delivery.done.set_exception(error)
+def _fail(group: Sequence[_Delivery], why: str) -> None:
+    for _, done in group:
+        if not done.done():
+            done.set_exception(StoreUnavailable(why))
 
 
 def bounded_key(key: str) -> str:

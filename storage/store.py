@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from core.errors import ConfigurationError, StoreUnavailable
@@ -63,7 +63,7 @@ class Store:
             if throw_away:
                 full = full.replace(DRIVER, DRIVER_HERE, 1)
                 more["connect_args"] = {"check_same_thread": False}
-            writer = create_async_engine(full, pool_size=1, max_overflow=0, **more)
+            writer = create_async_engine(full, poolclass=StaticPool, **more)  # whose turn it is says who has it
             reader = create_async_engine(full, pool_size=4, max_overflow=4, **more)
             sync = "OFF" if throw_away else "FULL"
             _configure_sqlite(writer, begin="BEGIN IMMEDIATE", cache=WRITER_CACHE_KIB, sync=sync)

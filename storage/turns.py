@@ -104,8 +104,7 @@ class Turns:
 
     async def _visit(self, statements: Sequence[Statement]) -> None:
         try:
-            async with self._engine.connect() as connection:
-                await in_one_visit(connection, statements)
+            await in_one_visit(self._engine, statements)
         finally:
             self._turn.release()
 

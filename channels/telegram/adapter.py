@@ -20,6 +20,7 @@ from channels.telegram.delivering import deliver, interpret
 from channels.telegram.dialects import TELEGRAM as TELEGRAM_SERVER
 from channels.telegram.dialects import Dialect
 from channels.telegram.forum import Forum
+from channels.telegram.menus import Menus
 from channels.telegram.plain import mapping, number, text
 from channels.telegram.rendering import TEXT_LIMIT, render
 from channels.telegram.settings import TelegramSettings
@@ -185,7 +186,8 @@ class TelegramAdapter:
         if not secret or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
             return None
         raws = [raw_update(self.account, request.body)]
-        self._stop_spinners(raws)
+        if _PRESS in request.body:
+            self._stop_spinners(raws)
         return raws
 
     def parse(self, raw: RawInbound) -> list[ChannelEvent]:
@@ -199,6 +201,15 @@ class TelegramAdapter:
     def forum(self) -> Forum:
         """The topics of those groups."""
         return Forum(self._make)
+
+    @property
+    def has_menus(self) -> bool:
+        """Whether the server has menus of commands."""
+        return self._dialect.menus
+
+    def menus(self) -> Menus:
+        """The bot's menus of commands."""
+        return Menus(self._ask)
 
     def staff(self) -> StaffChats:
         """Each of our people's own chat with this bot."""
