@@ -49,6 +49,7 @@ from core.wakeup import outbox as outbox_topic
 from desk.live.feed import Feed
 from otklik.accounts import Account, bulk_companion, make_accounts, unserved_countries
 from otklik.charging import settle_charges
+from otklik.menus import put_menus
 from otklik.polling import poll_for_ever
 from otklik.reconciling import reconcile
 from otklik.settings import Configuration
@@ -148,6 +149,7 @@ class Service:
                 tasks.create_task(self._loop(CALLS, runner), name="calls")
             tasks.create_task(self.feed.run(), name="desk")
             tasks.create_task(self._ticks(), name="ticks")
+            tasks.create_task(put_menus(self.store, self.accounts), name="menus")
 
     async def _process(self) -> int:
         done: int = await self.processor.run_once()

@@ -36,6 +36,11 @@ class Dialect:
     download_bytes: int = 20 * 1024 * 1024
 
     @property
+    def menus(self) -> bool:
+        """Whether a bot can give itself menus, by scope and language."""
+        return self.methods >= _MENUS
+
+    @property
     def topics(self) -> bool:
         """Whether it has groups with topics."""
         return self.methods >= _FORUM
@@ -58,6 +63,7 @@ _COMMON = frozenset(
 )
 
 _FORUM = frozenset({"createForumTopic", "closeForumTopic", "reopenForumTopic"})
+_MENUS = frozenset({"getMyCommands", "setMyCommands"})
 
 TELEGRAM = Dialect(
     name="telegram",
@@ -66,7 +72,7 @@ TELEGRAM = Dialect(
     paid_broadcast=True,
     replies=True,
     allowed_updates=("message", "edited_message", "callback_query", "my_chat_member"),
-    methods=_COMMON | {"editMessageReplyMarkup"} | _FORUM,
+    methods=_COMMON | {"editMessageReplyMarkup"} | _FORUM | _MENUS,
 )
 BALE = Dialect(
     name="bale",

@@ -31,7 +31,7 @@ class Bot:
         self.limits = limits
         self.token = DEFAULT_TOKEN
         self.username = DEFAULT_USERNAME
-        self.commands: dict[str, list[dict[str, Any]]] = {}
+        self.commands: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
         self.dialect = "telegram"
         self.moved: dict[int, int] = {}  # chats that go on under another id
         self.files = Files()

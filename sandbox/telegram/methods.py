@@ -30,6 +30,11 @@ _KINDS = frozenset({
     "chat_join_request", "message_reaction",
 })  # fmt: skip
 
+_SCOPES = frozenset({
+    "default", "all_private_chats", "all_group_chats", "all_chat_administrators", "chat", "chat_administrators",
+    "chat_member",
+})  # fmt: skip
+
 Params = dict[str, Any]
 Method = Callable[[Params], Awaitable[Any]]
 
@@ -205,23 +210,23 @@ class Methods:
         return self._bot.files.get(str(params.get("file_id")))
 
     async def setMyCommands(self, params: Params) -> Any:  # noqa: N802
-        """The bot's menu, by language."""
+        """The bot's menu, by scope and language."""
         commands = structure(params.get("commands"), "commands")
         if not isinstance(commands, list):
             raise refused(400, "can't parse commands")
         for command in commands:
             if not isinstance(command, dict) or not re.fullmatch(r"[a-z0-9_]{1,32}", str(command.get("command", ""))):
                 raise refused(400, "BOT_COMMAND_INVALID")
-        self._bot.commands[str(params.get("language_code") or "")] = commands
+        self._bot.commands[_menu(params)] = commands
         return True
 
     async def getMyCommands(self, params: Params) -> Any:  # noqa: N802
         """The bot's menu."""
-        return self._bot.commands.get(str(params.get("language_code") or ""), [])
+        return self._bot.commands.get(_menu(params), [])
 
     async def deleteMyCommands(self, params: Params) -> Any:  # noqa: N802
         """No menu."""
-        self._bot.commands.pop(str(params.get("language_code") or ""), None)
+        self._bot.commands.pop(_menu(params), None)
         return True
 
     def _send_file(self, params: Params, field: str) -> dict[str, Any]:
@@ -261,3 +266,18 @@ class Methods:
         if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
             raise refused(400, "can't parse allowed_updates: Expected an Array of String")
         self._updates.allowed = frozenset(kind for kind in kinds if kind in _KINDS) or DEFAULT_TYPES
+
+
+def _menu(params: Params) -> tuple[str, int, str]:
+    """Which menu is meant: (its scope, that scope's chat or 0, its language)."""
+    scope = structure(params.get("scope"), "scope") if params.get("scope") else {"type": "default"}
+    kind = scope.get("type") if isinstance(scope, dict) else None
+    if kind not in _SCOPES:
+        raise refused(400, "invalid command scope type")
+    chat = 0
+    if str(kind).startswith("chat"):
+        try:
+            chat = int(str(scope.get("chat_id")))
+        except ValueError:
+            raise refused(400, "chat not found") from None
+    return str(kind), chat, str(params.get("language_code") or "")
