@@ -13,6 +13,8 @@ from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.access.pages import Door
 from desk.answers.pages import AnswerPages
+from desk.campaigns.editing.answer_pages import AnswerFilePages
+from desk.campaigns.editing.flow_pages import FlowPages
 from desk.campaigns.editing.pages import EditorPages
 from desk.campaigns.editing.workbench import Workbench
 from desk.campaigns.pages import CampaignPages
@@ -67,7 +69,9 @@ def desk_application(
             *EditorPages(store, clock, wakeup, guard, bench).routes(),
             *TrialPages(store, clock, wakeup, guard, bench).routes(),
             *CampaignPages(store, clock, guard, can_write=bench is not None).routes(),
-            *AnswerPages(store, clock, guard).routes(),
+            *FlowPages(store, clock, guard, bench).routes(),
+            *AnswerFilePages(store, clock, guard, bench).routes(),
+            *AnswerPages(store, clock, guard, can_write=bench is not None).routes(),
             *MentionPages(store, guard).routes(),
             *HealthPages(store, clock, guard).routes(),
             *TeamPages(store, clock, wakeup, guard).routes(),

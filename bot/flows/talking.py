@@ -29,12 +29,15 @@ from bot.flows.engine import advance
 from bot.flows.speaking import Surroundings
 from bot.flows.understanding import Heard
 from campaigns.definition import Brand
+from campaigns.periods import Period
 from campaigns.segments.syntax import ATTRIBUTE
 from campaigns.templates.adapting import Envelope, adapt
 from campaigns.templates.content import Rendered
 from core.machines.flow_run import OPEN_RUNS
 
 FAILED = "failed"
+WAIT, FILE = "/wait ", "/file "
+"""How a typed line begins that lets time go by, or sends a file."""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,18 @@ class Talk:
         """Let the customer say something; gives what the bot says."""
         files = ({"name": file, "media_type": "", "blob": ""},) if file else ()
         return self._take(Heard(text=text, button=button, files=files))
+
+    def take(self, line: str) -> list[str]:
+        """Let the customer type ``line``: words, :data:`WAIT` with a period, or :data:`FILE` with a file's name.
+
+        Raises:
+            ValueError: in words, if the period is none.
+        """
+        if line.startswith(WAIT):
+            return self.wait(Period.parse(line.removeprefix(WAIT)).rough)
+        if line.startswith(FILE):
+            return self.hear(file=line.removeprefix(FILE).strip())
+        return self.hear(line)
 
     def wait(self, length: timedelta) -> list[str]:
         """Let time go by; gives what the bot says in it."""

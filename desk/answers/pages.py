@@ -30,10 +30,11 @@ MOST, LONGEST = 100, 300
 
 
 class AnswerPages:
-    """For marketers: read here, written in the workspace's files."""
+    """For marketers: read here, written in the workspace's files (``can_write``: those can be edited on the desk)."""
 
-    def __init__(self, store: Store, clock: Clock, guard: Guard) -> None:
+    def __init__(self, store: Store, clock: Clock, guard: Guard, *, can_write: bool = False) -> None:
         self._store = store
+        self._can_write = can_write
         self._clock = clock
         self._guard = guard
         self._live = LiveAnswers()
@@ -64,10 +65,11 @@ class AnswerPages:
             asked=[(one, draft(one, index.answers, workspace.locale)) for one in asked],
             tallies={one.answer: one for one in said}, silent=sorted(known.keys() - {one.answer for one in said}),
             question=question, finding=look_up(index, question, me.locale) if question else None,
-            words=_words, sure=round(100 * THRESHOLD),
+            may_write=self._can_write, topics=sorted({one.topic for one in index.answers}),
+            words=told, sure=round(100 * THRESHOLD),
         )  # fmt: skip
 
 
-def _words(finding: Finding) -> str:
+def told(finding: Finding) -> str:
     """What would be said."""
     return plain(parsed(finding.best.body)) if finding.best is not None else ""

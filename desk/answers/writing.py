@@ -17,6 +17,7 @@ class Draft:
     file: str
     text: str
     is_new: bool
+    topic: str = NEW_TOPIC
 
 
 def draft(asked: Unanswered, answers: Iterable[Answer], default_locale: str) -> Draft:
@@ -32,4 +33,4 @@ def draft(asked: Unanswered, answers: Iterable[Answer], default_locale: str) -> 
     file = f"answers/{topic}.md" if own else f"answers/{topic}.{language}.md"
     there = any(one.topic == topic and one.language == language for one in known)
     question = asked.question.replace("{", "(").replace("}", ")").strip("# ")
-    return Draft(file, f"## {question}\n\n…\n", not there)
+    return Draft(file, f"## {question}\n\n…\n", not there, topic)

@@ -124,6 +124,7 @@ class CampaignPages:
         return _answered(
             request, "calendar", reader, brand=workspace.brand.name, me=me, month=month, days=days, today=today,
             busiest=max((day.number for day in days.values()), default=0), now=now,
+            may_write=self._can_write and me.role.allows(Role.MARKETER),
         )  # fmt: skip
 
     async def _sure(self, request: Request, me: SignedIn, problem: str = "") -> Response:

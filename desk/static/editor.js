@@ -6,7 +6,7 @@ const { complete } = await import(form.dataset.completing);
 const told = document.getElementById("status");
 const PAUSE = 500; // milliseconds without a key before the text is checked
 const INDENT = "  ";
-const KEYS = { F2: "plan", F4: "preview", F8: "next", F9: "simulate" };
+const KEYS = { F2: ["plan"], F4: ["preview"], F8: ["next"], F9: ["simulate", "try"] };
 let asking = null;
 let typing = 0;
 let dirty = form.hasAttribute("data-dirty");
@@ -126,6 +126,7 @@ async function ask(asked) {
     told.textContent = isPage ? "" : text;
     told.classList.remove("bad");
     if (asked !== "check") document.getElementById("answer").scrollIntoView({ block: "start" });
+    if (asked !== "check") document.querySelector("#answer [data-next]")?.focus({ preventScroll: true });
     return true;
   } catch (error) {
     if (mine.signal.aborted) return false;
@@ -163,6 +164,8 @@ function put(area, text) {
   }
 }
 
+const isCode = (one) => /^(campaigns|flows)\//.test(one.path);
+
 function indent(area, back) {
   const [from, to] = [area.selectionStart, area.selectionEnd];
   const begin = area.value.lastIndexOf("\n", from - 1) + 1;
@@ -187,7 +190,7 @@ function pressed(event, one) {
   else if (event.key === "Tab" && !one.leaving && !event.ctrlKey && !event.altKey && !event.metaKey) {
     event.preventDefault();
     indent(one.area, event.shiftKey);
-  } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.altKey && one.path.startsWith("campaigns/")) {
+  } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.altKey && isCode(one)) {
     event.preventDefault();
     newLine(one.area);
   } else if (event.key !== "Shift" && event.key !== "Tab") one.leaving = false;
@@ -198,7 +201,7 @@ for (const one of files) {
   one.area.addEventListener("input", () => changed(one));
   one.area.addEventListener("scroll", () => scrolled(one));
   if (!one.area.readOnly) {
-    if (one.path.startsWith("campaigns/")) complete(one.area, form.dataset.words, put);
+    if (isCode(one)) complete(one.area, form.dataset.words, put);
     one.area.addEventListener("keydown", (event) => event.defaultPrevented || pressed(event, one));
   }
   one.area.addEventListener("blur", () => (one.leaving = false));
@@ -225,6 +228,14 @@ form.addEventListener("click", (event) => {
   goTo(file, Number(line));
 });
 
+// Enter in a field that has a button of its own presses that one, not the form's first.
+form.addEventListener("keydown", (event) => {
+  const asked = event.key === "Enter" && !event.isComposing && event.target.dataset.enter;
+  if (!asked) return;
+  event.preventDefault();
+  ask(asked);
+});
+
 addEventListener("keydown", (event) => {
   const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s" && !event.altKey && !event.shiftKey;
   if (saves) {
@@ -232,7 +243,8 @@ addEventListener("keydown", (event) => {
     if (form.querySelector('[value="review"]')) ask("review");
     return;
   }
-  const asked = event.ctrlKey || event.metaKey || event.altKey ? undefined : KEYS[event.key];
+  const wanted = event.ctrlKey || event.metaKey || event.altKey ? undefined : KEYS[event.key];
+  const asked = wanted?.find((one) => one === "next" || form.querySelector(`.bar [value="${one}"]`));
   if (!asked) return;
   event.preventDefault();
   if (asked === "next") nextProblem();

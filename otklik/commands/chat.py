@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from bot.flows.talking import Talk
     from otklik.workspace import Whole
 
-_WAIT, _FILE = "/wait ", "/file "
-
 
 def chat(
     flow: Annotated[str, typer.Argument(help="The flow's name.")],
@@ -84,17 +82,11 @@ def _next(lines: list[str] | None) -> str:
 
 
 def _said(talk: "Talk", line: str) -> list[str]:
-    from campaigns.periods import Period
-
-    if line.startswith(_WAIT):
-        try:
-            return talk.wait(Period.parse(line.removeprefix(_WAIT)).rough)
-        except ValueError as error:
-            typer.echo(str(error), err=True)
-            return []
-    if line.startswith(_FILE):
-        return talk.hear(file=line.removeprefix(_FILE).strip())
-    return talk.hear(line)
+    try:
+        return talk.take(line)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        return []
 
 
 def _tell(talk: "Talk", said: list[str]) -> None:

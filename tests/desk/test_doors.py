@@ -36,13 +36,16 @@ PASSWORD = "seven warm shelves"
 OPEN = {"/sign-in"}
 """For everybody, signed in or not."""
 FOR_MARKETERS = {
-    "GET /answers", "GET /campaigns/{name}/edit", "GET /campaigns/{name}/edit/words", "GET /campaigns/{name}/test",
+    "GET /answers", "GET /answers/{name}/edit", "GET /campaigns/{name}/edit", "GET /campaigns/{name}/edit/words",
+    "GET /campaigns/{name}/test",
     "GET /campaigns/{name}/{lever}", "GET /canned", "GET /customer-names", "GET /customers/likely",
-    "GET /customers/{id}/merge", "GET /new-campaign", "POST /campaigns/{name}/edit",
+    "GET /customers/{id}/merge", "GET /flows", "GET /flows/{name}/edit", "GET /flows/{name}/edit/words",
+    "GET /new-answers", "GET /new-campaign", "GET /new-flow", "POST /answers/{name}/edit",
+    "POST /campaigns/{name}/edit",
     "POST /campaigns/{name}/edit/preview", "POST /campaigns/{name}/settle", "POST /campaigns/{name}/test",
     "POST /campaigns/{name}/{lever}", "POST /canned", "POST /canned/{id}/remove", "POST /customers/{id}/consent",
     "POST /customers/{id}/distinct", "POST /customers/{id}/export", "POST /customers/{id}/merge",
-    "POST /customers/{id}/unmerge",
+    "POST /customers/{id}/unmerge", "POST /flows/{name}/edit",
 }  # fmt: skip
 FOR_ADMINS = {
     "GET /customers/{id}/erase", "GET /health", "GET /team", "GET /team/{id}", "POST /customers/{id}/erase",

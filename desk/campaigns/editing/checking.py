@@ -1,9 +1,10 @@
-"""A draft checked as ``otklik check`` checks the folder, and its journey, also where the workspace is not in order."""
+"""A draft checked as ``otklik check`` checks the folder; a campaign's journey also where the rest is not in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.flows import rehearsing
 from campaigns.definition import CampaignDefinition
 from campaigns.rehearsal import read_cases
 from campaigns.workspace.campaign import ReadCampaign, read_campaign
@@ -12,6 +13,7 @@ from core.installed import channel_names
 from core.reading.problems import Problem, Problems, WorkspaceInvalid
 from core.reading.yaml import read_yaml
 from desk.campaigns.editing.folder import Draft, Folder
+from desk.campaigns.editing.subject import Kind, Subject
 from desk.campaigns.editing.workbench import Loaded, Workbench
 
 
@@ -28,8 +30,8 @@ class Checked:
     loaded: Loaded | None = None
 
 
-def check(bench: Workbench, name: str, file: str, drafts: Sequence[Draft]) -> Checked:
-    """Check the workspace with ``drafts`` in it; ``file`` is the campaign's. For a thread.
+def check(bench: Workbench, subject: Subject, drafts: Sequence[Draft]) -> Checked:
+    """Check the workspace with ``drafts`` in it. For a thread.
 
     Raises:
         OSError: if the folder cannot be copied.
@@ -38,14 +40,19 @@ def check(bench: Workbench, name: str, file: str, drafts: Sequence[Draft]) -> Ch
     with Folder(bench.folder).with_drafts(written) as copy:
         try:
             loaded = bench.load(copy)
-            _read_tests(loaded, name)
+            _read_tests(loaded, subject)
         except WorkspaceInvalid as error:
-            read = _read(copy, file)
+            read = _read(copy, subject.file) if subject.kind is Kind.CAMPAIGN else None
             return Checked(error.problems, error.warnings, read.definition if read is not None else None)
-    body = loaded.workspace.campaigns.get(name)
-    if body is None:
-        return Checked([Problem(file, 1, f"this is not campaign {name!r}: its name never changes")], loaded.warnings)
-    return Checked((), loaded.warnings, body.definition, loaded)
+    body = loaded.workspace.campaigns.get(subject.name) if subject.kind is Kind.CAMPAIGN else None
+    if body is None and not _stands(loaded, subject):
+        words = f"this is not {subject.kind} {subject.name!r}: its name never changes"
+        return Checked([Problem(subject.file, 1, words)], loaded.warnings)
+    return Checked((), loaded.warnings, body.definition if body is not None else None, loaded)
+
+
+def _stands(loaded: Loaded, subject: Subject) -> bool:
+    return subject.kind is Kind.ANSWERS or (subject.kind is Kind.FLOW and subject.name in loaded.flows.bodies)
 
 
 def templates_used(root: Path, file: str, text: str | None = None) -> Sequence[str]:
@@ -67,14 +74,13 @@ def _read(root: Path, file: str, text: str | None = None) -> ReadCampaign | None
         return None
 
 
-def _read_tests(loaded: Loaded, name: str) -> None:
-    """Raises :class:`WorkspaceInvalid` if the campaign's own tests cannot be read."""
-    workspace = loaded.workspace
-    node = workspace.tests.get(name)
-    if node is None:
-        return
-    problems = Problems()
-    read_cases(node, workspace.files[name], workspace.campaigns[name].definition, problems)
+def _read_tests(loaded: Loaded, subject: Subject) -> None:
+    """Raises :class:`WorkspaceInvalid` if the file's own tests cannot be read."""
+    workspace, flows, name, problems = loaded.workspace, loaded.flows, subject.name, Problems()
+    if subject.kind is Kind.CAMPAIGN and name in workspace.tests:
+        read_cases(workspace.tests[name], workspace.files[name], workspace.campaigns[name].definition, problems)
+    if subject.kind is Kind.FLOW and name in flows.tests:
+        rehearsing.read_cases(flows.tests[name], flows.files[name], flows.bodies[name].definition, problems)
     problems.raise_if_any()
 
 

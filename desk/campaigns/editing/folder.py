@@ -1,4 +1,4 @@
-"""The workspace's folder as it is edited on the desk: a campaign's file and its templates, read, tried out, written.
+"""The workspace's folder as it is edited on the desk: campaigns, flows, answers, templates; read, tried out, written.
 
 Nothing is written over that changed since it was read, and nothing outside of the folder is touched. Everything here
 blocks: it is for threads.
@@ -19,14 +19,16 @@ from campaigns.reading.names import NAME_PATTERN
 from campaigns.templates.attachments import FOLDER as ATTACHED
 from campaigns.templates.sources import file_parts
 from campaigns.workspace.answers import FOLDER as ANSWERS
+from campaigns.workspace.answers import MAX_FILE_BYTES
 from campaigns.workspace.checking import CONFIG
 from campaigns.workspace.loader import MAX_TEMPLATE_BYTES, OFFERS, SEGMENTS
 from core.errors import Refused
 from core.reading.yaml import MAX_BYTES
+from desk.campaigns.editing.subject import ROOMS, Kind, naming
 
-_CAMPAIGN = re.compile(rf"campaigns/{NAME_PATTERN}\.ya?ml")
+_WRITTEN = re.compile(rf"(campaigns|flows)/{NAME_PATTERN}\.ya?ml")
+_ANSWERS = re.compile(rf"{ANSWERS}/{NAME_PATTERN}(\.[A-Za-z]{{2,3}}([-_][A-Za-z0-9]{{2,4}})?)?\.md")
 _TEMPLATE = re.compile(rf"templates/{NAME_PATTERN}/[a-z][\w.-]{{0,80}}", re.IGNORECASE)
-_NAMED = r"(?m)^campaign:[ \t]*(['\"]?){}\1[ \t]*(#.*)?$"
 _PARTS = frozenset({CONFIG, SEGMENTS, OFFERS, "campaigns", "templates", "flows", ANSWERS, ATTACHED})
 """What makes a workspace: nothing else that lies in its folder is copied for trying out."""
 _LARGEST = 16 * 1024 * 1024
@@ -65,8 +67,8 @@ def mark_of(text: str) -> str:
 
 
 def editable(path: str) -> bool:
-    """Whether ``path`` is that of a campaign or of a template's text."""
-    if _CAMPAIGN.fullmatch(path):
+    """Whether ``path`` is that of a campaign, a flow, answers, or a template's text."""
+    if _WRITTEN.fullmatch(path) or _ANSWERS.fullmatch(path):
         return True
     return bool(_TEMPLATE.fullmatch(path)) and file_parts(path.removeprefix("templates/")) is not None
 
@@ -87,19 +89,25 @@ class Folder:
         """Whether we may change it."""
         return self.is_there and all(
             os.access(place, os.W_OK | os.X_OK)
-            for place in (self.root, self.root / "campaigns", self.root / "templates")
+            for place in (self.root, *(self.root / name for name in ("campaigns", "templates", "flows", ANSWERS)))
             if place.is_dir()
         )
 
-    def file_of(self, name: str) -> str:
-        """Where the campaign stands, or would."""
-        named = re.compile(_NAMED.format(re.escape(name)))
-        base = self.root / "campaigns"
-        for place in sorted(base.iterdir()) if base.is_dir() else ():
-            path = f"campaigns/{place.name}"
-            if editable(path) and named.search(self.read(path).text):
+    def file_of(self, kind: Kind, name: str) -> str:
+        """Where a campaign, a flow or answers of that name stand, or would."""
+        if kind is Kind.ANSWERS:
+            return f"{ANSWERS}/{name}.md"
+        named = naming(kind, name)
+        for path in self.files_of(kind):
+            if named.search(self.read(path).text):
                 return path
-        return f"campaigns/{name}.yaml"
+        return f"{ROOMS[kind]}/{name}.yaml"
+
+    def files_of(self, kind: Kind) -> list[str]:
+        """The paths of all files of a kind that can be edited."""
+        base = self.root / ROOMS[kind]
+        paths = [f"{ROOMS[kind]}/{place.name}" for place in sorted(base.iterdir())] if base.is_dir() else []
+        return [path for path in paths if editable(path) and (self.root / path).is_file()]
 
     def texts_of(self, template: str) -> list[str]:
         """The paths of a template's texts."""
@@ -164,7 +172,7 @@ class Folder:
         if theirs := self.overtaken(drafts):
             raise Overtaken(theirs)
         for draft in drafts:
-            most = MAX_BYTES if draft.path.startswith("campaigns/") else MAX_TEMPLATE_BYTES
+            most = _most(draft.path)
             if len(draft.text.encode()) > most:
                 words = f"{draft.path}: larger than {most // 1000} kB; shorten it"
                 raise Refused(words, name="file_large", file=draft.path, most=most // 1000)
@@ -204,8 +212,15 @@ class Folder:
     def _place(self, path: str) -> Path:
         place = self.root / PurePosixPath(path)
         if not editable(path) or not place.resolve().is_relative_to(self.root.resolve()):
-            raise Refused(f"{path} is no file of a campaign in the workspace", name="no_campaign_file", file=path)
+            raise Refused(f"{path} is no file that is edited here", name="no_campaign_file", file=path)
         return place
+
+
+def _most(path: str) -> int:
+    """How many bytes a file may have."""
+    if _WRITTEN.fullmatch(path):
+        return MAX_BYTES
+    return MAX_FILE_BYTES if _ANSWERS.fullmatch(path) else MAX_TEMPLATE_BYTES
 
 
 def _replace(place: Path, content: bytes) -> None:

@@ -37,7 +37,7 @@ async def read_form(request: Request) -> Form:
     """The form.
 
     Raises:
-        Refused: if it is larger than a page's could be, or names a file that is no campaign's.
+        Refused: if it is larger than a page's could be, or names a file that is not edited here.
     """
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > MAX_BYTES:
@@ -49,7 +49,7 @@ async def read_form(request: Request) -> Form:
     bases = {name.removeprefix(BASE): value for name, value in pairs if name.startswith(BASE)}
     for path in texts:
         if not editable(path):
-            raise Refused(f"{path[:100]} is no file of a campaign", name="no_campaign_file", file=path[:100])
+            raise Refused(f"{path[:100]} is no file that is edited here", name="no_campaign_file", file=path[:100])
     given = {name: value.strip()[:_LONGEST] for name, value in pairs if not name.startswith((TEXT, BASE))}
     return Form([Draft(path, text, bases.get(path, "")) for path, text in texts.items()], given)
 

@@ -12,7 +12,6 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.flows.applying import FlowsPart
@@ -21,19 +20,17 @@ from core.actors import Actor
 from core.errors import OtklikError, Refused, StoreUnavailable
 from desk.campaigns.editing.checking import check
 from desk.campaigns.editing.folder import Draft, Folder
+from desk.campaigns.editing.subject import Subject
 from desk.campaigns.editing.workbench import Loaded, Workbench
-from storage.outbox.columns import table
 from storage.store import Store
-from storage.tables import Campaign
 
-_CAMPAIGNS = table(Campaign)
 _PATIENCE = 10.0
 """Seconds that a save waits for another one."""
 _LOOK = 0.05
 
 
 class Moved(Exception):
-    """The campaign in the store is not the one any more that was looked at; nothing was written."""
+    """What is in force is not what was looked at any more; nothing was written."""
 
 
 class Otherwise(Exception):
@@ -47,9 +44,13 @@ class Review:
     changes: Sequence[Change]
     mark: str
 
-    def others(self, name: str) -> Sequence[Change]:
-        """Those that concern something else than the campaign ``name``: the folder had them before."""
-        return [one for one in self.changes if (one.subject, one.name) != ("campaign", name) and one.action != "keep"]
+    def own(self, subject: Subject) -> Sequence[Change]:
+        """Those that concern what is edited."""
+        return [one for one in self.changes if subject.holds(one)]
+
+    def others(self, subject: Subject) -> Sequence[Change]:
+        """Those that concern something else: the folder had them before, or it goes with this."""
+        return [one for one in self.changes if not subject.holds(one) and one.action != "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +60,17 @@ class _StillThere:
     Satisfies ``campaigns.applying.Part``.
     """
 
-    name: str
+    subject: Subject
     seen: str
 
     async def changes(self, connection: AsyncConnection) -> Sequence[Change]:
-        """None of its own."""
+        """None of its own: a look, in the transaction, before anything of it is written."""
+        if await self.subject.standing(connection) != self.seen:
+            raise Moved
         return ()
 
     async def write(self, connection: AsyncConnection, actor: Actor, now: datetime) -> None:
-        """Nothing but a look."""
-        if await standing_version(connection, self.name) != self.seen:
-            raise Moved
-
-
-async def standing_version(connection: AsyncConnection, name: str) -> str:
-    """What the store has of the campaign: its version and the one that waits for approval; empty if it has nothing."""
-    wanted = select(_CAMPAIGNS.c.version, _CAMPAIGNS.c.pending).where(_CAMPAIGNS.c.name == name)
-    row = (await connection.execute(wanted)).first()
-    return f"{row.version}:{row.pending}" if row is not None else ""
+        """Nothing."""
 
 
 async def review(store: Store, loaded: Loaded, drafts: Sequence[Draft]) -> Review:
@@ -91,8 +85,7 @@ async def save(
     store: Store,
     bench: Workbench,
     drafts: Sequence[Draft],
-    name: str,
-    file: str,
+    subject: Subject,
     *,
     seen: str,
     sure: str,
@@ -103,19 +96,19 @@ async def save(
 
     Raises:
         Overtaken: if a file changed since it was read.
-        Moved: if the store's campaign did.
+        Moved: if what is in force did.
         Otherwise: if it would change something else than was said.
         Refused: in words; nothing was changed.
         StoreUnavailable: perhaps with the files written: then the folder is ahead of the store.
     """
     folder = Folder(bench.folder)
     async with _alone(folder):
-        loaded = (await asyncio.to_thread(check, bench, name, file, drafts)).loaded
+        loaded = (await asyncio.to_thread(check, bench, subject, drafts)).loaded
         if loaded is None or (await review(store, loaded, drafts)).mark != sure:
             raise Otherwise
         before = await asyncio.to_thread(folder.write, drafts)
         try:
-            parts: list[Part] = [_StillThere(name, seen), FlowsPart(loaded.flows)]
+            parts: list[Part] = [_StillThere(subject, seen), FlowsPart(loaded.flows)]
             return await apply(store, loaded.workspace, actor, now, parts=parts)
         except StoreUnavailable:
             raise

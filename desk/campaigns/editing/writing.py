@@ -1,20 +1,22 @@
-"""Words that may stand in a campaign's file: its keys and their values by the schema, names by the workspace."""
+"""Words that may stand in a campaign's or a flow's file: keys and values by the schema, names by the workspace."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.flows.schema import flow_schema
 from campaigns.schema import schema_of
 from campaigns.workspace.loader import OFFERS, SEGMENTS
 from core.installed import channel_names
+from desk.campaigns.editing.subject import Kind
 from desk.campaigns.editing.workbench import Workbench
 
 _NAMED = re.compile(r"(?m)^([a-z0-9][a-z0-9_-]*):")
 
 
-def vocabulary(bench: Workbench) -> Mapping[str, Any]:
+def vocabulary(bench: Workbench, kind: Kind = Kind.CAMPAIGN) -> Mapping[str, Any]:
     """``top`` and ``step`` are keys, ``values`` what each key may be followed by. For a thread."""
-    schema = schema_of("campaign")
+    schema = flow_schema() if kind is Kind.FLOW else schema_of("campaign")
     definitions = schema.get("$defs", {})
     top = sorted(schema["properties"])
     steps = sorted({key for name, one in definitions.items() if name != "condition" for key in _keys(one)})

@@ -249,7 +249,7 @@ async def test_nothing_outside_of_the_campaigns_is_written(visit: Visit, folder:
         got = await client.post(HERE, data={**form, f"text:{path}": "x", f"base:{path}": "", "do": "check"})
         assert got.status_code == 422, path
     (folder / "templates" / "out").symlink_to(folder.parent)
-    with pytest.raises(Exception, match="no file of a campaign"):
+    with pytest.raises(Exception, match="no file that is edited here"):
         Folder(folder).write([Draft("templates/out/email.md", "x", "")])
 
 
