@@ -17,6 +17,7 @@ from desk_store import LIVE, phone
 
 SECRET = "a-benchmark"  # noqa: S105  of this benchmark
 WEBHOOK = "/webhooks/sms"
+_ENTRY = re.compile(r'data-id="(\w+)"')
 _MARK = re.compile(r"no\. (\d+)\.")
 OPEN_SECONDS, SETTLE_SECONDS = 60.0, 10.0
 
@@ -45,6 +46,7 @@ class Live:
         self._part_waits: list[float] = []
         self._answered: list[float] = []
         self._refreshing: set[asyncio.Task[None]] = set()
+        self._after: dict[str, str] = {}
         self._memory: list[float] = []
         self._sent = self._open = 0
         self._awaited, self._cpu, self._own_cpu, self._took = -1, 0.0, 0.0, 0.0
@@ -101,6 +103,7 @@ class Live:
     async def _desk(self, session: Any, place: int) -> None:
         token, talk = self._desks[place]
         headers = {"cookie": f"otklik_desk={token}", "origin": self._origin}
+        await self._news(session, talk, headers)  # what stands in the page
         async with session.ws_connect("/desk/live", headers=headers, max_msg_size=0) as socket:
             pulse = asyncio.create_task(self._pulse(socket, talk))
             self._refreshing.add(pulse)
@@ -134,11 +137,17 @@ class Live:
     async def _refresh(self, session: Any, talk: str, headers: dict[str, str]) -> None:
         """What the page asks for when its own conversation has news."""
         began = time.perf_counter()
-        async with session.get(f"/desk/inbox/{talk}/news", headers=headers | {"x-desk": "part"}) as answer:
-            assert answer.status == 200
-            await answer.read()
+        await self._news(session, talk, headers)
         self._part_waits.append(time.perf_counter() - began)
         self._parts += 1
+
+    async def _news(self, session: Any, talk: str, headers: dict[str, str]) -> None:
+        """What came after the last entry but one, as the page asks for it."""
+        address = f"/desk/inbox/{talk}/news?after={self._after.get(talk, '')}"
+        async with session.get(address, headers=headers | {"x-desk": "part"}) as answer:
+            assert answer.status == 200
+            shown = _ENTRY.findall((await answer.json())["thread"])
+            self._after[talk] = shown[-2] if len(shown) > 1 else self._after.get(talk, "")
 
     def tell(self) -> None:
         """Print what was measured."""
@@ -156,8 +165,8 @@ class Live:
         )
         missing = number * self._sent - len(waits)
         print(
-            f"  CPU of the server {self._cpu:.1f} s in {self._took:.0f}: {1000 * self._cpu / self._sent:.1f} ms a message; "
-            f"of these desks {self._own_cpu:.1f} s"
+            f"  CPU of the server {self._cpu:.1f} s in {self._took:.0f}: {1000 * self._cpu / self._sent:.1f} ms "
+            f"a message; of these desks {self._own_cpu:.1f} s"
         )
         print(f"  not seen at a desk {missing} of {number * self._sent}; posts refused {self._refused}")
         size = self._bytes / max(1, self._frames) / 1000

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from campaigns.periods import zone_named
@@ -93,9 +93,8 @@ class Reader:
         """A ``<time>`` that the page's script turns into how long ago it was."""
         if instant is None:
             return Markup("")
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            instant.isoformat(), self.exact(instant), self.brief(instant)
-        )
+        exact, brief = escape(self.exact(instant)), escape(self.brief(instant))
+        return Markup(f'<time datetime="{instant.isoformat()}" title="{exact}">{brief}</time>')  # noqa: S704  escaped
 
     def brief(self, instant: datetime) -> str:
         """The time of day, or the day where it was not within the last twenty hours: for pages without the script."""

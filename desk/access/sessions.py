@@ -7,19 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.agents import Presence, Role
 from core.text import clipped
 from storage.outbox.columns import table
 from storage.tables import Agent, AgentSession
+from storage.types import Instant
 
 _AGENTS, _SESSIONS = table(Agent), table(AgentSession)
 IDLE = timedelta(days=3)
 LONGEST = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=1)
 """A session's last use is written down no more often."""
+_WHO = (
+    select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.email, _AGENTS.c.role, _AGENTS.c.locale, _AGENTS.c.zone,
+           _AGENTS.c.password_until, _AGENTS.c.presence, _SESSIONS.c.hash, _SESSIONS.c.seen_at)
+    .join(_SESSIONS, _SESSIONS.c.agent_id == _AGENTS.c.id)
+    .where(
+        _SESSIONS.c.hash == bindparam("token"), _SESSIONS.c.expires_at > bindparam("now", type_=Instant()),
+        _AGENTS.c.disabled_at.is_(None),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +64,13 @@ async def open_session(connection: AsyncConnection, agent_id: str, browser: str,
 
 async def who(connection: AsyncConnection, token: str, now: datetime) -> SignedIn | None:
     """Whose token it is; None where the session is over, or its agent may not come in any more."""
-    row = (
-        await connection.execute(
-            select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.email, _AGENTS.c.role, _AGENTS.c.locale, _AGENTS.c.zone,
-                   _AGENTS.c.password_until, _AGENTS.c.presence, _SESSIONS.c.hash, _SESSIONS.c.seen_at)
-            .join(_SESSIONS, _SESSIONS.c.agent_id == _AGENTS.c.id)
-            .where(_SESSIONS.c.hash == _hash(token), _SESSIONS.c.expires_at > now, _AGENTS.c.disabled_at.is_(None))
-        )
-    ).first()  # fmt: skip
-    return (
-        None
-        if row is None
-        else SignedIn(
-            row.id,
-            row.name,
-            row.email,
-            row.role,
-            row.locale,
-            row.zone,
-            row.hash,
-            row.seen_at,
-            row.password_until is not None,
-            row.presence,
-        )
-    )
+    row = (await connection.execute(_WHO, {"token": _hash(token), "now": now})).first()
+    if row is None:
+        return None
+    return SignedIn(
+        row.id, row.name, row.email, row.role, row.locale, row.zone, row.hash, row.seen_at,
+        row.password_until is not None, row.presence,
+    )  # fmt: skip
 
 
 async def browsers(connection: AsyncConnection, agent_id: str, now: datetime) -> Sequence[Any]:

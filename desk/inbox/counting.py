@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import bindparam, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.machines.conversation import ConversationState
@@ -115,20 +115,22 @@ def choices(filters: Filters, facets: Mapping[View, Facets]) -> dict[str, list[C
     return found
 
 
+_WAITING = _CONVERSATIONS.c.waiting_since.is_not(None).label("waiting")
+_COMMON: tuple[Any, ...] = (
+    _CONVERSATIONS.c.state, _CONVERSATIONS.c.agent, _WAITING, _CONVERSATIONS.c.channel, _CONVERSATIONS.c.priority,
+    _CONVERSATIONS.c.queue,
+)  # fmt: skip
+_HELD = select(*_COMMON).where(_CONVERSATIONS.c.state.in_([_S.ASSIGNED, _S.SNOOZED]))
+_QUEUED = select(select(*_COMMON).where(_CONVERSATIONS.c.state == _S.QUEUED).limit(bindparam("queued")).subquery())
+_LIVE = union_all(_HELD, _QUEUED).subquery()
+_GROUPS = select(_LIVE, func.count().label("number")).group_by(*_LIVE.c)
+_WITH_BOT = select(func.count()).select_from(
+    select(_CONVERSATIONS.c.id).where(_CONVERSATIONS.c.state == _S.BOT).limit(bindparam("bot")).subquery()
+)
+
+
 async def tallies(connection: AsyncConnection) -> Tallies:
     """Count once. What people hold is counted whole, what waits and what the bot has up to where nobody counts."""
-    waiting = _CONVERSATIONS.c.waiting_since.is_not(None).label("waiting")
-    common: tuple[Any, ...] = (
-        _CONVERSATIONS.c.state, _CONVERSATIONS.c.agent, waiting, _CONVERSATIONS.c.channel, _CONVERSATIONS.c.priority,
-        _CONVERSATIONS.c.queue,
-    )  # fmt: skip
-    held = select(*common).where(_CONVERSATIONS.c.state.in_([_S.ASSIGNED, _S.SNOOZED]))
-    queued = select(select(*common).where(_CONVERSATIONS.c.state == _S.QUEUED).limit(_LIMIT).subquery())
-    live = union_all(held, queued).subquery()
-    rows = await connection.execute(select(live, func.count().label("number")).group_by(*live.c))
-    bot = select(_CONVERSATIONS.c.id).where(_CONVERSATIONS.c.state == _S.BOT).limit(MOST + 1).subquery()
-    with_bot = await connection.scalar(select(func.count()).select_from(bot)) or 0
-    groups = [
-        Group(row.state, row.agent, bool(row.waiting), row.channel, row.priority, row.queue, row.number) for row in rows
-    ]
-    return Tallies(groups, with_bot)
+    rows = (await connection.execute(_GROUPS, {"queued": _LIMIT})).all()
+    with_bot = await connection.scalar(_WITH_BOT, {"bot": MOST + 1}) or 0
+    return Tallies([Group(state, agent, bool(waiting), *others) for state, agent, waiting, *others in rows], with_bot)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.ids import is_id
@@ -136,6 +136,7 @@ _COLUMNS = (
 _JOINED = _CONVERSATIONS.join(_CUSTOMERS, _CUSTOMERS.c.id == _CONVERSATIONS.c.customer_id).outerjoin(
     _AGENTS, _AGENTS.c.id == _CONVERSATIONS.c.agent
 )
+_LINES = select(*_COLUMNS).select_from(_JOINED).where(_CONVERSATIONS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 async def listed(connection: AsyncConnection, filters: Filters, me: str) -> Sequence[Line]:
@@ -178,8 +179,7 @@ def _beyond(view: View, place: Place, key: ColumnElement[Any]) -> ColumnElement[
 
 async def lines(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[Line]:
     """These conversations as they are now."""
-    found = await connection.execute(select(*_COLUMNS).select_from(_JOINED).where(_CONVERSATIONS.c.id.in_(ids)))
-    return [line_of(row) for row in found]
+    return [line_of(row) for row in await connection.execute(_LINES, {"ids": list(ids)})]
 
 
 def shows(view: View, state: ConversationState, *, mine: bool, waiting: bool) -> bool:

@@ -20,6 +20,11 @@ from storage.tables import Agent, Conversation, Message
 
 _AGENTS, _CONVERSATIONS, _MESSAGES = table(Agent), table(Conversation), table(Message)
 BLOCKED, UNBLOCKED = "ConversationBlocked", "ConversationUnblocked"
+_TEAM = (
+    select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.presence)
+    .where(_AGENTS.c.disabled_at.is_(None))
+    .order_by(_AGENTS.c.name, _AGENTS.c.id)
+)
 HELD = (ConversationState.ASSIGNED, ConversationState.SNOOZED)
 
 
@@ -34,13 +39,9 @@ class Colleague:
 
 async def colleagues(connection: AsyncConnection, me: str) -> Sequence[Colleague]:
     """Everybody else who may answer; those who are there come first."""
-    rows = await connection.execute(
-        select(_AGENTS.c.id, _AGENTS.c.name, _AGENTS.c.presence)
-        .where(_AGENTS.c.disabled_at.is_(None), _AGENTS.c.id != me)
-        .order_by(_AGENTS.c.name, _AGENTS.c.id)
-    )
-    order = list(Presence)
-    return sorted((Colleague(*row) for row in rows), key=lambda one: order.index(one.presence))
+    found = [Colleague(*row) for row in await connection.execute(_TEAM) if row.id != me]
+    order = {presence: place for place, presence in enumerate(Presence)}
+    return sorted(found, key=lambda one: order[one.presence])
 
 
 async def transfer(

@@ -19,6 +19,7 @@ from storage.tables import Agent, Campaign, ConversationEvent, Message
 _MESSAGES, _EVENTS, _AGENTS, _CAMPAIGNS = table(Message), table(ConversationEvent), table(Agent), table(Campaign)
 PAGE = 60
 Voice = Literal["customer", "agent", "bot", "campaign", "note", "event"]
+_NAMED = select(_AGENTS.c.id, _AGENTS.c.name)
 _GHOSTS = (MessageState.CANCELLED, MessageState.SKIPPED)
 
 
@@ -113,7 +114,7 @@ async def _read(
 
 
 async def _names(connection: AsyncConnection) -> Mapping[str, str]:
-    return {row.id: row.name for row in await connection.execute(select(_AGENTS.c.id, _AGENTS.c.name))}
+    return {row.id: row.name for row in await connection.execute(_NAMED)}
 
 
 def _message(row: Any, people: Mapping[str, str], edits: Edits) -> Entry:
