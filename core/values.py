@@ -5,7 +5,9 @@ HTML costs to render. ``@value(frozen=True, slots=True)`` reads the same and che
 fast; nothing but the type checker keeps its fields from being set.
 """
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as value
@@ -17,4 +19,25 @@ else:
         return dataclass(slots=slots, unsafe_hash=frozen)
 
 
-__all__ = ["value"]
+T = TypeVar("T")
+
+
+class Fields(Generic[T]):
+    """A dataclass's values as tuples of their fields, and back; ``names`` are in the order of the tuples."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self.names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+        self._kind = kind
+        self._get = attrgetter(*self.names)
+
+    def of(self, one: T) -> tuple[Any, ...]:
+        """The fields of ``one``."""
+        found: tuple[Any, ...] = self._get(one)
+        return found
+
+    def made(self, of: tuple[Any, ...]) -> T:
+        """The value with these fields."""
+        return self._kind(*of)
+
+
+__all__ = ["Fields", "value"]

@@ -17,8 +17,8 @@ from typing import cast
 import structlog
 
 from campaigns.composing.batch import Batch, Made, Reader
-from campaigns.composing.companion_process import LENGTH, Preparing, Work
 from campaigns.composing.links import MessageLinks
+from campaigns.composing.passing import CLAIM, LENGTH, READER, Answer, Preparing, Work
 from core.clock import uptime
 from core.dispatching import Claim
 
@@ -77,7 +77,8 @@ class Companion:
             self._versions.clear()
         new = {hash_: body for hash_, body in batch.by_version.items() if hash_ not in self._versions}
         self._versions.update(new)
-        return Work(batch.now, batch.config, new, forget, list(zip(claims, readers, strict=True)))
+        messages = list(zip(map(CLAIM.of, claims), map(READER.of, readers), strict=True))
+        return Work(batch.now, batch.config, new, forget, messages)
 
     def _rest(self, why: str) -> None:
         """Leave it for a while, and say so."""
@@ -115,11 +116,11 @@ class Companion:
             async with asyncio.timeout(IDLE_SECONDS):
                 length = int.from_bytes(await answers.readexactly(LENGTH))
             async with asyncio.timeout(BATCH_SECONDS):
-                made: Made | None = pickle.loads(await answers.readexactly(length))  # noqa: S301  our own child
-            if made is None:  # its first word: it is ready
+                said: Answer | None = pickle.loads(await answers.readexactly(length))  # noqa: S301  our own child
+            if said is None:  # its first word: it is ready
                 self._input = requests
             elif not (answer := self._asked.popleft()).done():
-                answer.set_result(made)
+                answer.set_result(said.made())
 
     async def close(self) -> None:
         """End it."""

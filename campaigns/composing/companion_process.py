@@ -7,34 +7,17 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from campaigns.composing.batch import Batch, Made, Reader
+from campaigns.composing.batch import Batch, Made
 from campaigns.composing.links import MessageLinks
-from campaigns.definition import CampaignBody, WorkspaceConfig
+from campaigns.composing.passing import CLAIM, LENGTH, MESSAGE, READER, Answer, Preparing, Work
+from campaigns.definition import CampaignBody
 from core.clock import machine_now
-from core.dispatching import Claim
 from core.errors import SendFailure
-from core.messages import OutboundMessage
 
-LENGTH = 8
-"""Bytes before an answer that say how long it is; big-endian."""
-Preparing = Callable[[OutboundMessage, datetime], bytes]
-"""What an adapter will send for a message; the instant is machine time. Can be pickled."""
-
-
-class Work(NamedTuple):
-    """A batch to compose. ``bodies`` are the versions that were not told before, or not since all were forgotten."""
-
-    now: datetime
-    config: WorkspaceConfig
-    bodies: dict[str, CampaignBody]
-    forget: bool
-    messages: Sequence[tuple[Claim, Reader]]
+_HTML, _PREPARED = MESSAGE.names.index("html"), MESSAGE.names.index("prepared")
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -53,20 +36,27 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         _answer(answers, _made(Batch(work.config, bodies, work.now), work, links, preparing))
 
 
-def _made(batch: Batch, work: Work, links: MessageLinks, preparing: dict[str, Preparing]) -> Made:
+def _made(batch: Batch, work: Work, links: MessageLinks, preparing: dict[str, Preparing]) -> Answer:
     """The batch composed and prepared. HTML that stands in what was prepared is not carried over twice."""
     made = Made()
     for claim, reader in work.messages:
-        batch.make(claim, reader, links, made)
+        batch.make(CLAIM.made(claim), READER.made(reader), links, made)
+    messages: dict[str, tuple[Any, ...] | str] = {}
     for id_, message in made.messages.items():
-        if isinstance(message, OutboundMessage) and (prepare := preparing.get(message.to.channel)):
+        if isinstance(message, str):
+            messages[id_] = message
+            continue
+        fields = list(MESSAGE.of(message))
+        if prepare := preparing.get(message.to.channel):
             with suppress(SendFailure):  # what cannot be prepared fails when it is sent, in the adapter's own words
-                made.messages[id_] = replace(message, prepared=prepare(message, machine_now()), html="")
-    return made
+                fields[_PREPARED] = prepare(message, machine_now())
+                fields[_HTML] = ""
+        messages[id_] = tuple(fields)
+    return Answer(messages, made.targets, made.choices)
 
 
-def _answer(answers: BinaryIO, made: Made | None) -> None:
-    data = pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
+def _answer(answers: BinaryIO, answer: Answer | None) -> None:
+    data = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
     answers.write(len(data).to_bytes(LENGTH) + data)
     answers.flush()
 

@@ -1,7 +1,7 @@
 """From what a template says to what leaves: links of ours, then the channel's own way. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from campaigns.composing.links import MessageLinks
 from campaigns.composing.tagging import NO_TAGS, Tags
@@ -13,12 +13,13 @@ from campaigns.templates.leaving import NARROWING
 from campaigns.templates.letters import with_block
 from core.formatting import Formatted
 from core.messages import EMAIL, Attachment, Button
+from core.values import value
 
 VALUE_BYTES = 64
 """A button carries no more; a longer value stays with us, and the button carries a token for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Occasion:
     """Which message it is and for whom, and the files that belong to it, named by their content.
 
@@ -64,9 +65,9 @@ def finished(
         not_now=links.not_now(id_) if is_mail and leaves else "",
         preferences=links.preferences(occasion.customer_id) if is_mail and leaves else "",
     )
-    made = adapt(replace(rendered, text=said.text, spans=said.spans, html=html, buttons=buttons), envelope)
+    made = adapt(rendered.saying(said.text, said.spans, html, buttons), envelope)
     if made.html:
-        return replace(made, html=with_block(made.html, links.pixel(id_)), attachments=carried)
+        return made.as_letter(with_block(made.html, links.pixel(id_)), carried)
     if made.buttons and made.choices:
         made = replace(made, buttons=_carried(made, id_, links))
     return replace(made, attachments=carried) if carried else made

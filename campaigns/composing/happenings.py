@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from campaigns.definition import CampaignBody
 from campaigns.templates.names import Asks
-from campaigns.templates.variables import Granted, Happening, Known
+from campaigns.templates.variables import NOTHING_KNOWN, Granted, Happening, Known
 from storage.given import IDS, given_ids
 from storage.outbox.columns import table
 from storage.tables import Enrolment, Event, Grant
@@ -108,7 +108,10 @@ class Happenings:
     def known(self, customer_id: str, enrolment_id: str | None) -> Known:
         """What one customer's message may tell."""
         journey = enrolment_id or ""
-        last = self.last.get(customer_id, {})
+        last = self.last.get(customer_id)
+        if last is None and journey not in self.began and journey not in self.grants:
+            return NOTHING_KNOWN  # one for all: it is written once where a batch goes to another process
+        last = last or {}
         return Known(self.began.get(journey), last.get(ORDER), last, self.grants.get(journey))
 
 

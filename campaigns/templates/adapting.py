@@ -7,6 +7,7 @@ ways out, in the way that the channel has them; what is too long is shortened or
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -54,7 +55,7 @@ OTHERS = Capabilities()
 """What is expected of a plugin's channel."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Envelope:
     """What is around a message: where it goes, in whose name, and the ways back.
 
@@ -83,6 +84,10 @@ class Adapted:
     choices: tuple[Button, ...] = ()
     keyboard: Keyboard = "inline"
     attachments: tuple[Attachment, ...] = ()
+
+    def as_letter(self, html: str, attachments: tuple[Attachment, ...]) -> "Adapted":
+        """The same with this HTML and these files."""
+        return Adapted(self.text, html, self.spans, self.buttons, self.choices, self.keyboard, attachments)
 
 
 def adapt(rendered: Rendered, envelope: Envelope) -> Adapted:
@@ -201,7 +206,7 @@ def _foot(rendered: Rendered, envelope: Envelope, language: str) -> Foot:
     """The ways out that the letter does not have itself, and on a letter of ours who writes and why."""
 
     def link(name: str, url: str) -> Action:
-        return Action(catalogue.text(language, f"leaving.{name}"), url)
+        return Action(_label(language, name), url)
 
     links = [] if rendered.manner.says_stop else [link("unsubscribe", envelope.unsubscribe)]
     links += [] if rendered.manner.says_later else [link("not_now", envelope.not_now)]
@@ -211,6 +216,12 @@ def _foot(rendered: Rendered, envelope: Envelope, language: str) -> Foot:
     because = catalogue.text(language, "leaving.because", brand=brand.name)
     who = ", ".join(part for part in (brand.name, brand.postal_address) if part)
     return Foot((because, who), (*links, link("preferences", envelope.preferences)))
+
+
+@lru_cache(maxsize=64)
+def _label(language: str, name: str) -> str:
+    """What a way out is called."""
+    return catalogue.text(language, f"leaving.{name}")
 
 
 def _leads_to(one: Button, rendered: Rendered, envelope: Envelope) -> str:

@@ -85,6 +85,13 @@ class Rendered:
     attach: tuple[AttachSource, ...] = ()
     manner: Manner = Manner()
 
+    def saying(self, text: str, spans: tuple[Span, ...], html: str, buttons: tuple[Button, ...]) -> "Rendered":
+        """The same with other words; ``dataclasses.replace`` takes five times as long."""
+        return Rendered(
+            text, self.subject, html, self.preview, buttons, self.template_id, self.template_variables, spans,
+            self.locale, self.attach, self.manner,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _File:

@@ -5,10 +5,10 @@ Tables and styles on the elements themselves, because that is what mail programs
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
 from core.formatting import Formatted, html
+from core.values import value
 
 RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _FONT = "-apple-system,'Segoe UI',Roboto,Vazirmatn,Helvetica,Arial,sans-serif"
@@ -32,7 +32,7 @@ _BUTTON = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Action:
     """Something to press: a label and where it leads (a page, or a mail that is half written)."""
 
@@ -40,7 +40,7 @@ class Action:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Foot:
     """What stands below a letter: sentences, and links side by side."""
 
@@ -118,5 +118,6 @@ def footer(foot: Foot) -> str:
 
 def with_block(page: str, block: str) -> str:
     """A letter of somebody's own design with ``block`` last in its body."""
-    end = max(page.rfind("</body>"), page.rfind("</BODY>"))
+    end = page.rfind("</body>")
+    end = max(end, page.rfind("</BODY>", max(end, 0)))
     return f"{page[:end]}{block}{page[end:]}" if end >= 0 else page + block

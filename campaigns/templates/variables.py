@@ -12,6 +12,7 @@ from campaigns.templates.names import NOTHING_ASKED, Asks
 from campaigns.templates.sandbox import Lenient, lenient, plain_data
 from campaigns.templates.values import MAX_TEXT
 from core.money import MICRO
+from core.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def is_known(dotted: str) -> bool:
     return (parts[3] == "properties") == (len(parts) > 4) and parts[3] in (*HAPPENING, "properties")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Happening:
     """An event of a customer's. ``number`` is the shop's own of it; ``amount_micros`` are of ``currency``."""
 
@@ -105,7 +106,7 @@ class Happening:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Granted:
     """The offer that a journey holds."""
 
@@ -115,7 +116,7 @@ class Granted:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Known:
     """What is known of a customer beyond their columns, as far as templates ask (:class:`names.Asks`)."""
 
@@ -128,7 +129,7 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OrderFigures:
     """A customer's orders summed up. ``total_micros`` is in micro-units of the workspace's currency."""
 

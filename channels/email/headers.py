@@ -26,6 +26,8 @@ _WORD_BYTES = 42
 
 def one_line(text: str) -> str:
     """``text`` with every control and line separator (CR, LF, NUL, U+0085, U+2028, …) as a space, ends trimmed."""
+    if text.isascii() and text.isprintable():  # nearly all of them
+        return text.strip()
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub(" ", text)).strip()
 
 

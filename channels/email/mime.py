@@ -34,6 +34,8 @@ _RAW_ELEMENT = re.compile(rb"<(?:style|script|xmp|iframe|noembed|noframes|plaint
 """Between its tags a reference is not read as a character."""
 _MISREAD = re.compile(rb"&#1[2-5][0-9];")
 """References to U+0080 … U+009F are read as characters of Windows."""
+_KEPT_LINE = 1000
+"""Characters of the longest line whose quoted form is kept."""
 _MOST_REFERENCES = 20
 MAX_ATTACHMENTS = 50
 MAX_ATTACHED = 18_000_000
@@ -178,7 +180,7 @@ def _html_part(html: str) -> bytes:
     if not html.isascii():
         data = html.encode("ascii", "xmlcharrefreplace")
         if len(data) * 7 < len(html) * 8 and not (_RAW_ELEMENT.search(data) or _MISREAD.search(data)):
-            html = data.decode()
+            html = data.decode("ascii")
     return _text_part(_HTML, html)
 
 
@@ -186,15 +188,25 @@ def _text_part(content_type: bytes, text: str) -> bytes:
     """A text as a part. ``=_`` begins our boundaries and occurs in neither of the two encodings."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.removesuffix("\n").split("\n")
-    text = "\r\n".join(lines) + "\r\n"
-    data = text.encode("utf-8", "replace")
+    text = text.removesuffix("\n")
+    lines = text.split("\n")
+    data = text.encode("utf-8", "replace").replace(b"\n", b"\r\n") + b"\r\n"
     if not data.translate(None, _SEVEN_BIT) and max(map(len, lines)) <= _LONGEST_LINE and b"--=_" not in data:
         return content_type + b"Content-Transfer-Encoding: 7bit\r\n\r\n" + data
     # A Cyrillic or Persian character is two bytes of UTF-8: six characters quoted, under three in base64.
-    if len(data) * 7 < len(text) * 8:
-        return content_type + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b2a_qp(data)
+    if len(data) * 7 < (len(text) + len(lines) + 1) * 8:
+        quoted = [_quoted_again(line) if len(line) <= _KEPT_LINE else _quoted(line) for line in lines]
+        return content_type + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"".join(quoted)
     return content_type + b"Content-Transfer-Encoding: base64\r\n\r\n" + _base64(data)
+
+
+def _quoted(line: str) -> bytes:
+    """A line in quoted-printable, with its end."""
+    return b2a_qp(f"{line}\r\n".encode("utf-8", "replace"))
+
+
+_quoted_again = lru_cache(maxsize=1024)(_quoted)
+"""Most lines of a letter are the same for all its readers, and quoting was a tenth of composing."""
 
 
 def _base64(data: bytes) -> bytes:

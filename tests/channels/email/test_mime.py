@@ -1,6 +1,7 @@
 """What goes into a mail comes out of a parser again, and nothing gets in beside it."""
 
 import re
+from binascii import b2a_qp
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -278,3 +279,13 @@ def test_no_recipient_is_to_blame_for_our_own_address():
     with pytest.raises(PermanentFailure) as caught:
         compose(reply_to="nobody at all")
     assert caught.value.kind not in ENDS_REACHABILITY
+
+
+@given(text=st.text(alphabet=" \t=.é-ax\n", max_size=400))
+def test_lines_are_quoted_one_by_one_as_they_are_together(text):
+    """Each line is quoted once for all letters that say it, and the whole is what it would have been."""
+    text = f"é{'x' * 200}\n{text}"
+    raw = compose(text=text)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"quoted-printable" in head
+    assert body == b2a_qp(lines_of(text).replace("\n", "\r\n").encode())
