@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from core.clock import VirtualClock
 from storage.store import Store
-from tests.databases import PostgresServer, migrated
+from tests.databases import PostgresServer, migrated, open_unsynced
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
@@ -96,7 +96,7 @@ def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
     """An open, migrated store on each database."""
-    async with await Store.open(store_url) as opened:
+    async with await open_unsynced(store_url) as opened:
         yield opened
 
 

@@ -1,7 +1,7 @@
 """Databases to throw away: one migrated for each run of tests, copied for each test.
 
 All revisions take the third of a second on either kind, a copy a fiftieth; there are more than a thousand tests with a
-store. What those tests ask is not about a machine that loses its power, so our own PostgreSQL server waits for no disk.
+store. What those tests ask is not about a machine that loses its power, so neither kind waits for the disk.
 """
 
 import asyncio
@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy.engine import make_url
 
+import storage.store
 from storage import migrate
 from storage.store import Store
 
@@ -32,6 +34,16 @@ def migrated(url: str) -> str:
 
     at_once(work)
     return url
+
+
+async def open_unsynced(url: str) -> Store:
+    """Open the store of ``url`` so that SQLite's commits wait for no disk."""
+    configure = storage.store._configure_sqlite
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            storage.store, "_configure_sqlite", lambda *given, **how: configure(*given, **how | {"sync": "OFF"})
+        )
+        return await Store.open(url)
 
 
 class PostgresServer:

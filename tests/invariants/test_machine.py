@@ -77,7 +77,7 @@ class Invariants(RuleBasedStateMachine):
             self.folder = Path(tempfile.mkdtemp(dir=MEMORY or self.empty.parent))
             shutil.copy(self.empty, self.folder / "store.sqlite3")
             url = f"sqlite:///{self.folder / 'store.sqlite3'}"
-        store = await Store.open(url, pool_size=2)
+        store = await Store.open(url, pool_size=2, throw_away=True)
         if self.empty is None:
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:

@@ -115,7 +115,7 @@ async def _simulated(url: str, shop: Shop, behaviour: Behaviour, begins: datetim
 
 
 async def _run(url: str, shop: Shop, behaviour: Behaviour, begins: datetime) -> tuple[list[Any], list[Any]]:
-    async with await Store.open(url, pool_size=2) as store:
+    async with await Store.open(url, pool_size=2, throw_away=True) as store:
         if store.dialect == "postgresql":
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:
