@@ -144,3 +144,44 @@ async def test_nothing_sticks_out_on_a_phone(desk: Desk, locale: str) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     await page.goto(page.url.replace("/edit", "/test"))
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_a_flow_is_talked_to_beside_its_text_and_saved(desk: Desk) -> None:
+    _, folder, opened = desk
+    page = await opened("/flows")
+    await page.locator(".campaign-card a").first.click()
+    await page.locator("#problems .good").wait_for()
+    await page.keyboard.press("F9")
+    await page.locator(".talk li").get_by_text("What is it about?").wait_for()
+    assert await page.evaluate("document.activeElement.name") == "say"
+    await page.keyboard.type("Something else")
+    await page.keyboard.press("Enter")
+    await page.locator(".talk li").get_by_text("What would you like to know?").wait_for()
+    area = page.locator(".code textarea").first
+    text = await area.input_value()
+    await area.fill(text.replace("What would you like to know?", "Tell us more, please."))
+    await page.locator("#problems .good").wait_for()
+    await page.locator('.bar [value="try"]').click()
+    await page.locator(".talk li").get_by_text("Tell us more, please.").wait_for()
+    await page.keyboard.press("Control+s")
+    await page.locator('#answer button[value="save"]').click()
+    await page.locator(".notice.good").wait_for()
+    assert "Tell us more, please." in (folder / "flows" / "support.yaml").read_text()
+
+
+async def test_an_answer_is_written_for_a_question(desk: Desk) -> None:
+    _, folder, opened = desk
+    page = await opened("/answers/shop/edit?file=answers/shop.fa.md&question=کادو می‌کنید؟", "fa", 390)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await page.locator("#problems li.bad").first.wait_for()
+    area = page.locator(".code textarea").first
+    assert await area.evaluate("area => getComputedStyle(area).unicodeBidi") == "plaintext", "each line its own way"
+    await area.fill(await area.input_value() + "بله، با کاغذ سبز.\n")
+    await page.locator("#problems .good").wait_for()
+    await page.locator("#question").fill("کادو می‌کنید")
+    await page.keyboard.press("Enter")
+    await page.locator("#answer .words").get_by_text("کاغذ سبز").wait_for()
+    await page.locator('.bar [value="review"]').click()
+    await page.locator('#answer button[value="save"]').click()
+    await page.locator(".notice.good").wait_for()
+    assert "کاغذ سبز" in (folder / "answers" / "shop.fa.md").read_text()
