@@ -13,10 +13,13 @@ from typing import Any
 from channels.telegram.answers import NotOk, failure_of, is_unchanged
 from channels.telegram.calls import Call
 from channels.telegram.client import BotClient, NeverLeft, NoAnswer
+from channels.telegram.rendering import as_document
 from channels.telegram.updates import provider_id
 from core.errors import ChannelFault, ProviderAway, SendFailure, TransientFailure, UnknownOutcome
 from core.messages import Receipt
 
+NO_VOICE = "voice_messages_forbidden"
+"""Of somebody whose settings let nobody, or contacts only, send them voice messages."""
 RESUME_SECONDS = 10.0
 """How long the parts of one message may be waited for in all; its lease is longer."""
 PAUSE_SECONDS = 1.0
@@ -59,10 +62,12 @@ def interpret(error: Exception) -> SendFailure | ChannelFault:
 
 
 async def _made(client: BotClient, call: Call, ids: list[str]) -> SendFailure | ChannelFault | None:
-    """Make one call; add the ids of what it put out, or give its failure."""
+    """Make one call; add the ids of what it put out, or give its failure. Who takes no voice gets it as a file."""
     try:
         result = await client.call(call)
     except NotOk as refusal:
+        if call.method == "sendVoice" and NO_VOICE in refusal.answer.description.lower():
+            return await _made(client, as_document(call), ids)
         # an edit to what is there already has come to where it should
         return None if is_unchanged(refusal.answer) else interpret(refusal)
     except Exception as error:  # noqa: BLE001 - interpreted as a value, raised without its chain

@@ -72,7 +72,7 @@ TELEGRAM = Dialect(
     paid_broadcast=True,
     replies=True,
     allowed_updates=("message", "edited_message", "callback_query", "my_chat_member"),
-    methods=_COMMON | {"editMessageReplyMarkup"} | _FORUM | _MENUS,
+    methods=_COMMON | {"editMessageReplyMarkup", "sendVoice"} | _FORUM | _MENUS,
 )
 BALE = Dialect(
     name="bale",

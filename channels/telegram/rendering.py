@@ -23,6 +23,8 @@ MOST_PARTS = 4
 TEXT_LIMIT = MOST_PARTS * TELEGRAM.text_limit
 """What a message may have in all: four messages in a row are a letter, more are a nuisance."""
 PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
+VOICE_TYPE, OPUS, OPUS_WITHIN = "audio/ogg", b"OpusHead", 80
+"""A voice message is Opus in Ogg (RFC 7845): its first page says so within its first bytes."""
 
 
 def render(message: OutboundMessage, dialect: Dialect = TELEGRAM, *, paid: bool = False) -> list[Call]:
@@ -130,19 +132,19 @@ def _edit(message: OutboundMessage, words: _Words, markup: dict[str, Any] | None
 
 
 def _groups(attachments: Sequence[Attachment], dialect: Dialect) -> Iterator[tuple[str, Sequence[Attachment]]]:
-    """The files by what they are sent as, pictures first, so many that each group is one call."""
+    """The files by what they are sent as, pictures first, so many that each group is one call; voices one by one."""
     for attachment in attachments:
         if not attachment.content:
             raise PermanentFailure(PermanentKind.UNSUPPORTED, f"attachment {attachment.name!r} has no content")
         if len(attachment.content) > dialect.upload_bytes:
             most = dialect.upload_bytes // 1024**2
             raise refused(f"attachment {attachment.name!r} is larger than {most} MB")
-    at_once = dialect.album if "sendMediaGroup" in dialect.methods else 1
-    kinds = sorted(attachments, key=lambda attachment: not _is_photo(attachment, dialect))
-    for photos, files in groupby(kinds, key=lambda attachment: _is_photo(attachment, dialect)):
+    kinds = sorted(attachments, key=lambda attachment: _ORDER.index(_kind(attachment, dialect)))
+    for kind, files in groupby(kinds, key=lambda attachment: _kind(attachment, dialect)):
+        at_once = dialect.album if "sendMediaGroup" in dialect.methods and kind != "voice" else 1
         found = list(files)
         for start in range(0, len(found), at_once):
-            yield "photo" if photos else "document", found[start : start + at_once]
+            yield kind, found[start : start + at_once]
 
 
 def _files(
@@ -161,8 +163,22 @@ def _files(
     return Call("sendMediaGroup", {**chat, "media": media}, {f"file{n}": file for n, file in enumerate(files)})
 
 
-def _is_photo(attachment: Attachment, dialect: Dialect) -> bool:
-    return attachment.media_type in PHOTO_TYPES and len(attachment.content) <= dialect.photo_bytes
+_ORDER = ("photo", "voice", "document")
+
+
+def _kind(attachment: Attachment, dialect: Dialect) -> str:
+    """What a file is sent as."""
+    media_type = attachment.media_type.partition(";")[0].strip().lower()
+    if media_type in PHOTO_TYPES and len(attachment.content) <= dialect.photo_bytes:
+        return "photo"
+    spoken = media_type == VOICE_TYPE and OPUS in attachment.content[:OPUS_WITHIN]
+    return "voice" if spoken and "sendVoice" in dialect.methods else "document"
+
+
+def as_document(call: Call) -> Call:
+    """The call that sends its one file as a document."""
+    (file,) = call.files.values()
+    return Call("sendDocument", call.fields, {"document": file})
 
 
 def _number(value: str) -> int:

@@ -111,7 +111,8 @@ def _policy() -> Mapping[str, str]:
     return {
         "cache-control": "no-store",
         "content-security-policy": f"default-src 'none'; script-src 'self'; style-src 'sha256-{style}'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "connect-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
     }

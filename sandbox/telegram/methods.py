@@ -50,9 +50,9 @@ class Methods:
         self._group_methods = GroupMethods(bot=bot, groups=groups)
         named: list[Method] = [
             self.getMe, self.getUpdates, self.setWebhook, self.deleteWebhook, self.getWebhookInfo, self.sendMessage,
-            self.sendPhoto, self.sendDocument, self.sendMediaGroup, self.editMessageText, self.editMessageReplyMarkup,
-            self.deleteMessage, self.answerCallbackQuery, self.sendChatAction, self.getChat, self.getFile,
-            self.setMyCommands, self.getMyCommands, self.deleteMyCommands,
+            self.sendPhoto, self.sendDocument, self.sendVoice, self.sendMediaGroup, self.editMessageText,
+            self.editMessageReplyMarkup, self.deleteMessage, self.answerCallbackQuery, self.sendChatAction,
+            self.getChat, self.getFile, self.setMyCommands, self.getMyCommands, self.deleteMyCommands,
         ]  # fmt: skip
         self.table: dict[str, Method] = {method.__name__.lower(): method for method in named}
 
@@ -153,6 +153,10 @@ class Methods:
     async def sendDocument(self, params: Params) -> Any:  # noqa: N802
         """A file with a caption."""
         return self._send_file(params, "document")
+
+    async def sendVoice(self, params: Params) -> Any:  # noqa: N802
+        """A voice message."""
+        return self._send_file(params, "voice")
 
     async def sendMediaGroup(self, params: Params) -> Any:  # noqa: N802
         """Pictures or files that are shown as one; each is a message. All are taken, or none."""

@@ -19,7 +19,7 @@ from sandbox.telegram.updates import Updates
 _SAMPLES: dict[str, tuple[str, bytes]] = {
     "photo": ("photo.png", PICTURE),
     "document": ("price list.pdf", b"%PDF-1.4\n%%EOF\n"),
-    "voice": ("voice.ogg", b"OggS\x00\x02sandbox"),
+    "voice": ("voice.ogg", b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead sandbox"),
     "audio": ("song.mp3", b"ID3\x04sandbox"),
     "video": ("video.mp4", b"\x00\x00\x00\x18ftypmp42sandbox"),
     "video_note": ("note.mp4", b"\x00\x00\x00\x18ftypmp42note"),

@@ -145,11 +145,23 @@
     return parts;
   }
 
+  /* A file that can be heard or seen here is; fetching a sound waits for its listener, since a link may count clicks. */
+  function played(one) {
+    if (!one.url.startsWith(`${base}/`)) return null;
+    if (/\.(ogg|oga|opus|mp3|m4a)$/i.test(one.label)) {
+      return make("audio", { controls: true, preload: "none", src: one.url, "aria-label": one.label });
+    }
+    if (one.url.startsWith(`${base}/media/`) && /\.(png|jpe?g|webp|gif)$/i.test(one.label)) {
+      return make("img", { src: one.url, alt: one.label, loading: "lazy" });
+    }
+    return null;
+  }
+
   function choices(line) {
     const row = make("div", { className: "choices" });
     for (const one of line.buttons) {
       if (one.url) {
-        if (safe(one.url)) row.append(link(one.url, one.label));
+        if (safe(one.url)) row.append(...[played(one), link(one.url, one.label)].filter(Boolean));
         continue;
       }
       const button = make("button", { type: "button", textContent: one.label, dir: "auto" });

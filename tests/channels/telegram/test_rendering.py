@@ -230,3 +230,31 @@ def test_every_row_of_the_table_can_be_reached() -> None:
         failure = failure_of(Answer(status, words))
         assert isinstance(failure, PermanentFailure)
         assert failure.kind is kind, (status, words)
+
+
+OPUS = b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead\x01\x01"
+VOICE = Attachment("voice.ogg", "audio/ogg", len(OPUS), content=OPUS)
+
+
+def test_a_voice_message_stays_one() -> None:
+    call = only(replace(MESSAGE, attachments=(VOICE,)))
+    assert (call.method, list(call.files), call.fields["caption"]) == ("sendVoice", ["voice"], MESSAGE.text)
+    photo = Attachment("a.png", "image/png", 1, content=b"x")
+    calls = render(replace(MESSAGE, attachments=(VOICE, photo, VOICE)))
+    assert [call.method for call in calls] == ["sendPhoto", "sendVoice", "sendVoice", "sendMessage"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        replace(VOICE, content=b"OggS\x00\x02" + bytes(20) + b"\x01\x1e\x01vorbis"),
+        replace(VOICE, media_type="audio/mpeg"),
+    ],
+)
+def test_other_sounds_are_files(file: Attachment) -> None:
+    assert only(replace(MESSAGE, attachments=(file,))).method == "sendDocument"
+
+
+def test_who_knows_no_voice_messages_gets_a_file() -> None:
+    (call,) = render(replace(MESSAGE, attachments=(VOICE,)), BALE)
+    assert call.method == "sendDocument"

@@ -24,6 +24,7 @@ from core.messages import (
 from core.purposes import Purpose
 from sandbox.people import Message
 from sandbox.telegram.bot import DEFAULT_TOKEN
+from sandbox.telegram.errors import TelegramError
 from sandbox.telegram.files import PICTURE
 from tests.faults.polling import until
 from tests.sandbox.scene import Running, running
@@ -202,3 +203,20 @@ async def test_a_server_with_fewer_methods(client: Client) -> None:
         assert (await scene.inbound()).text == "ау"
         entries = await scene.sandbox.ledger(provider="telegram")
         assert all(json.dumps(entry) and entry["accepted"] for entry in entries)
+
+
+@pytest.mark.parametrize("client", ["aiogram", "ptb"])
+async def test_a_voice_message_arrives_as_one_or_as_a_file(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    opus = b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead"
+    voice = Attachment("voice.ogg", "audio/ogg", len(opus), content=opus)
+    async with played(client) as scene:
+        await scene.adapter.send(replace(MESSAGE, attachments=(voice,)))
+        table = scene.sandbox.world.telegram_api._methods.table
+
+        async def forbidden(_: object) -> object:
+            raise TelegramError(400, "Bad Request: VOICE_MESSAGES_FORBIDDEN")
+
+        monkeypatch.setitem(table, "sendvoice", forbidden)
+        await scene.adapter.send(replace(MESSAGE, id="m2", attachments=(voice,)))
+        said = [message.text.partition("\n")[0] for message in scene.phone()]
+    assert said == ["[voice: voice.ogg]", "[document: voice.ogg]"]

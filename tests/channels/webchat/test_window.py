@@ -115,6 +115,28 @@ async def test_an_edited_answer_takes_the_place_of_the_first(stage: Stage) -> No
         assert await tab.title() == "shop"
 
 
+async def test_a_voice_is_heard_and_a_picture_seen_there(stage: Stage) -> None:
+    async with visiting(f"{stage.url}/chat?lang=en") as tab:
+        await say(tab, "Hello")
+        await tab.locator(".line.visitor time").wait_for()
+        files = {
+            "voice.ogg": "/media/v/voice.ogg",
+            "a.png": "/media/p/a.png",
+            "b.png": "/c/counted",
+            "x.pdf": "/media/x",
+        }
+        buttons = [{"label": label, "value": "", "url": stage.url + at} for label, at in files.items()]
+        foreign = {"label": "y.ogg", "value": "", "url": "https://example.org/y.ogg"}
+        await stage.answer("Listen.", buttons=[*buttons, foreign])
+        await tab.locator(".line.shop .choices a").nth(4).wait_for()
+        heard = await tab.locator(".choices audio").evaluate_all("all => all.map(one => [one.src, one.preload])")
+        seen = await tab.locator(".choices img").evaluate_all("all => all.map(one => one.src)")
+        assert heard == [[stage.url + files["voice.ogg"], "none"]], (
+            "a link may count clicks: nothing is fetched unasked"
+        )
+        assert seen == [stage.url + files["a.png"]]
+
+
 async def test_nothing_that_is_said_runs(stage: Stage) -> None:
     async with shop_page(stage.url) as url, visiting(url) as tab:
         await tab.get_by_role("button", name="Open the chat").click()
