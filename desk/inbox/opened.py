@@ -20,7 +20,7 @@ from desk.customers.card import card_of
 from desk.customers.telling import Telling
 from desk.guard import Guard, reader_of
 from desk.inbox.listing import Line, lines
-from desk.inbox.passing import colleagues
+from desk.inbox.passing import Colleague, colleagues
 from desk.inbox.thread import PAGE, Entry, entries, news
 from desk.inbox.tongues import named, speaker_for
 from desk.rendering import HEADERS, rendered
@@ -46,7 +46,7 @@ class OpenedPages:
     def routes(self) -> list[Route]:
         """Paths below ``/desk``."""
         shown: dict[str, Callable[[Request, SignedIn], Awaitable[Response]]] = {
-            "news": self._news, "thread": self._thread,
+            "news": self._news, "thread": self._thread, "colleagues": self._colleagues,
         }  # fmt: skip
         return [Route(f"/inbox/{{id}}/{name}", self._guard.page(part), methods=["GET"]) for name, part in shown.items()]
 
@@ -59,6 +59,7 @@ class OpenedPages:
                 return None
             config = await workspace_config(connection)
             head = await _head(connection, line, me, config, now)
+            head["colleagues"] = await _others(connection, line, me)
             said = await _stretch(connection, line, before)
             card = await card_of(connection, line.customer_id, now)
         telling = Telling(Figures(reader_of(me, config.zone)))
@@ -98,6 +99,14 @@ class OpenedPages:
             rendered("inbox/stretch.html", reader_of(me, zone), line=line, thread=said), 200, dict(HEADERS)
         )
 
+    async def _colleagues(self, request: Request, me: SignedIn) -> Response:
+        """Who else may have it, as a menu's choices."""
+        async with self._store.read() as connection:
+            line = await line_of_one(connection, request.path_params["id"])
+            others = await _others(connection, line, me) if line is not None else []
+        return HTMLResponse(rendered("inbox/colleagues.html", reader_of(me, "UTC"), colleagues=others), 200,
+                            dict(HEADERS))  # fmt: skip
+
 
 async def line_of_one(connection: AsyncConnection, conversation_id: str) -> Line | None:
     """The conversation as its line in the inbox, if there is one."""
@@ -108,13 +117,19 @@ async def line_of_one(connection: AsyncConnection, conversation_id: str) -> Line
 async def _head(
     connection: AsyncConnection, line: Line, me: SignedIn, config: WorkspaceConfig, now: datetime
 ) -> dict[str, Any]:
-    """Whose a conversation is and what may be done to it, as a template takes it."""
-    team = await colleagues(connection, me.id)
+    """Whose a conversation is and what may be done to it, as a template takes it.
+
+    ``colleagues`` who may have it are asked for when somebody chooses one: there may be hundreds.
+    """
     speaker = await speaker_for(connection, line, me.id, config.zone, now)
     return {
-        "line": line, "colleagues": [one for one in team if one.id != line.agent], "queues": sorted(config.desk.queues),
+        "line": line, "colleagues": None, "queues": sorted(config.desk.queues),
         "speaker": speaker, "tongue": named(speaker.language, me.locale) if speaker is not None else "",
     }  # fmt: skip
+
+
+async def _others(connection: AsyncConnection, line: Line, me: SignedIn) -> list[Colleague]:
+    return [one for one in await colleagues(connection, me.id) if one.id != line.agent]
 
 
 async def _stretch(connection: AsyncConnection, line: Line, before: str) -> Stretch:

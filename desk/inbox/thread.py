@@ -1,15 +1,16 @@
 """The thread: everything said to and by a customer over every channel, and what became of their conversations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff.record import NOTE
 from core.agents import WROTE
+from core.ids import is_id
 from core.machines.message import MessageState
 from desk.inbox.edits import Edits, edits_after, firsts_of, replaced_by
 from desk.inbox.files import SHOWN
@@ -19,8 +20,16 @@ from storage.tables import Agent, Campaign, ConversationEvent, Message
 _MESSAGES, _EVENTS, _AGENTS, _CAMPAIGNS = table(Message), table(ConversationEvent), table(Agent), table(Campaign)
 PAGE = 60
 Voice = Literal["customer", "agent", "bot", "campaign", "note", "event"]
-_NAMED = select(_AGENTS.c.id, _AGENTS.c.name)
 _GHOSTS = (MessageState.CANCELLED, MessageState.SKIPPED)
+_AGENT, _TOLD_OF = "agent:", ("agent", "from")
+"""What an agent's name begins with where they did something, and the details of an event that name agents."""
+_SAID = (
+    select(_MESSAGES, _CAMPAIGNS.c.name.label("campaign_name"))
+    .select_from(_MESSAGES.outerjoin(_CAMPAIGNS, _CAMPAIGNS.c.id == _MESSAGES.c.campaign_id))
+    .where(_MESSAGES.c.customer_id == bindparam("customer"), _MESSAGES.c.state.not_in(_GHOSTS))
+)
+_HAPPENED = select(_EVENTS).where(_EVENTS.c.customer_id == bindparam("customer"))
+_NAMED = select(_AGENTS.c.id, _AGENTS.c.name).where(_AGENTS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +99,39 @@ async def news(
 async def _read(
     connection: AsyncConnection, customer_id: str, before: str, after: str, limit: int
 ) -> tuple[Sequence[Entry], Sequence[Entry]]:
-    people = await _names(connection)
-    messages = select(_MESSAGES, _CAMPAIGNS.c.name.label("campaign_name")).select_from(
-        _MESSAGES.outerjoin(_CAMPAIGNS, _CAMPAIGNS.c.id == _MESSAGES.c.campaign_id)
-    )
-    messages = messages.where(_MESSAGES.c.customer_id == customer_id, _MESSAGES.c.state.not_in(_GHOSTS))
-    events = select(_EVENTS).where(_EVENTS.c.customer_id == customer_id)
-
     async def nearest(rows: Any, ids: Any) -> Sequence[Any]:
         some = rows.where(ids < before) if before else rows
         some = some.where(ids > after) if after else some
-        return (await connection.execute(some.order_by(ids.asc() if after else ids.desc()).limit(limit))).all()
+        some = some.order_by(ids.asc() if after else ids.desc()).limit(limit)
+        return (await connection.execute(some, {"customer": customer_id})).all()
 
-    said = await nearest(messages, _MESSAGES.c.id)
+    said, happened = await nearest(_SAID, _MESSAGES.c.id), await nearest(_HAPPENED, _EVENTS.c.id)
     beside = await edits_after(connection, customer_id, said, before) if before else []
     older = await firsts_of(connection, customer_id, said) if after else []
     edits = Edits([*said, *beside, *older])
+    people = await _names(connection, [*said, *older], happened)
     found = [_message(row, people, edits) for row in said]
-    found += [_event(row, people) for row in await nearest(events, _EVENTS.c.id)]
+    found += [_event(row, people) for row in happened]
     changed = [_message(row, people, edits) for row in older if edits.of(row)]
     found.sort(key=lambda entry: entry.id)
     return found[:limit] if after else found[-limit:], changed
 
 
-async def _names(connection: AsyncConnection) -> Mapping[str, str]:
-    return {row.id: row.name for row in await connection.execute(_NAMED)}
+async def _names(connection: AsyncConnection, said: Iterable[Any], happened: Iterable[Any]) -> Mapping[str, str]:
+    """The agents who said that, or are told of, by name."""
+    ids = {_author(row) for row in said}
+    for row in happened:
+        ids |= {row.actor.removeprefix(_AGENT)} | {str((row.detail or {}).get(name, "")) for name in _TOLD_OF}
+    ids = {id_ for id_ in ids if is_id(id_)}
+    if not ids:
+        return {}
+    return {row.id: row.name for row in await connection.execute(_NAMED, {"ids": sorted(ids)})}
+
+
+def _author(row: Any) -> str:
+    """The agent who wrote a message; empty for anybody else's."""
+    token = row.client_token or ""
+    return token.removeprefix(WROTE).partition(":")[0] if token.startswith(WROTE) else ""
 
 
 def _message(row: Any, people: Mapping[str, str], edits: Edits) -> Entry:
@@ -156,16 +173,14 @@ def _voice(row: Any, people: Mapping[str, str]) -> tuple[Voice, str]:
         return "customer", str((row.content or {}).get("name", ""))
     if row.campaign_id is not None:
         return "campaign", row.campaign_name or ""
-    token = row.client_token or ""
-    if token.startswith(WROTE):
-        return "agent", people.get(token.removeprefix(WROTE).partition(":")[0], "")
-    return "bot", ""
+    author = _author(row)
+    return ("agent", people.get(author, "")) if author else ("bot", "")
 
 
 def _event(row: Any, people: Mapping[str, str]) -> Entry:
     kind, _, id_ = row.actor.partition(":")
     detail = dict(row.detail or {})
-    for name in ("agent", "from"):
+    for name in _TOLD_OF:
         if name in detail:
             detail[name] = people.get(detail[name], "")
     return Entry(

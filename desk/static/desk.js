@@ -213,6 +213,16 @@ function head({ head: html, token }) {
   tick();
 }
 
+// Who else may have the chat is asked for when its menu opens: the news of a chat do not carry the whole team.
+document.addEventListener("toggle", async (event) => {
+  const team = event.target.open && event.target.closest("#head .menu")?.querySelector("optgroup[data-from]");
+  if (!team || team.children.length) return;
+  const answer = await fetch(team.dataset.from, part).catch(() => undefined);
+  if (answer?.status === 401) return location.reload();
+  if (answer?.ok) team.innerHTML = await answer.text();
+  if (!team.children.length) team.remove();
+}, true);
+
 // Writing. A draft keeps its key until it was taken, so sending twice is sending once; it survives a reload.
 const composer = document.getElementById("composer");
 const text = composer?.querySelector("textarea");

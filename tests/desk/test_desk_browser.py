@@ -141,6 +141,23 @@ async def test_who_is_slower_is_told(stage: Stage, browser: Any) -> None:
             assert await ann.locator(".composer textarea").input_value() == "I am here", "what was written is kept"
 
 
+async def test_a_chat_is_passed_on_to_who_is_chosen(stage: Stage, browser: Any) -> None:
+    async with stage.window() as window, seated(browser, stage, "ann@example.com") as ann:
+        reza = next(row.id for row in await stage.rows(Agent) if row.email == "reza@example.com")
+        await window.say("hello", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await ann.goto(f"{stage.url}/desk/inbox/{id_}")
+        await taken(stage, ann)
+        await window.say("are you there?", "key-0002")
+        await ann.locator(".entry.customer").get_by_text("are you there?").wait_for()
+        await ann.locator("#head optgroup[data-from]").wait_for(state="attached")  # news of it came
+        await ann.locator("#head .menu summary").click()
+        await ann.locator("#head select[name=to]").select_option(f"agent:{reza}")
+        await ann.locator("#head form[action$=transfer] button").click()
+        await ann.locator("#head .title").get_by_text("رضا کریمی").wait_for()
+        assert {(row.id, row.agent) for row in await stage.rows(Conversation)} == {(id_, reza)}
+
+
 async def test_a_page_that_slept_catches_up(stage: Stage, browser: Any) -> None:
     async with stage.window() as window, seated(browser, stage, "ann@example.com", width=390) as page:
         await window.say("before", "key-0001")

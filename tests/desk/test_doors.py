@@ -55,7 +55,8 @@ FOR_ADMINS = {
 FOR_ALL = {
     "GET /", "GET /calendar", "GET /campaigns", "GET /campaigns/{name}", "GET /customers", "GET /customers/{id}",
     "GET /customers/{id}/why", "GET /customers/{id}/why/{campaign}", "GET /inbox", "GET /inbox/list",
-    "GET /inbox/{id}", "GET /inbox/{id}/canned", "GET /inbox/{id}/files/{message}/{place:int}",
+    "GET /inbox/{id}", "GET /inbox/{id}/canned", "GET /inbox/{id}/colleagues",
+    "GET /inbox/{id}/files/{message}/{place:int}",
     "GET /inbox/{id}/mail/{message}", "GET /inbox/{id}/news", "GET /inbox/{id}/thread", "GET /me", "GET /mentions",
     "GET /mentions/new", "GET /search",
     "POST /customers/{id}/fields", "POST /customers/{id}/proof", "POST /customers/{id}/tag",
