@@ -18,7 +18,7 @@ def in_words(line: Line, lang: str) -> str:
     if kind == "event":
         return text(lang, "story.event", kind=name, detail=line.detail)
     try:
-        return text(lang, f"story.{_told_as(line)}", **_told(line, lang)).strip()
+        return text(lang, f"story.{_told_as(line)}", **_told(line, lang)).replace(" ()", "").strip()
     except KeyError:
         return f"{line.kind} {line.step} {line.detail}".strip()
 

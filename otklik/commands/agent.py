@@ -72,7 +72,7 @@ def disable(email: Email) -> None:
 
     with plainly():
         left = run_async(_disable(email))
-    typer.echo(f"{email} cannot sign in any more; {left} chat(s) wait in the queue again.")
+    typer.echo(f"{email} cannot sign in any more. Chats of theirs that wait in the queue again: {left}.")
 
 
 @app.command("list")

@@ -70,7 +70,7 @@ def restore(
             return
         manifest, restored, settled = run_async(_restore(file, console, replace=replace, hold=hold))
     console.print(f"restored {restored.rows:,} rows, as they were at {manifest.created_at} (UTC)")
-    _say_settled(console, settled, hold=hold)
+    _say_settled(console, settled, hold=hold, replaced=replace)
 
 
 async def _backup(file: Path, console: "Console") -> "Manifest":
@@ -126,7 +126,7 @@ async def _restore(
         return archive.manifest, done, settled
 
 
-def _say_settled(console: "Console", settled: "Settled", *, hold: bool) -> None:
+def _say_settled(console: "Console", settled: "Settled", *, hold: bool, replaced: bool) -> None:
     facts = [
         (settled.unknown, "messages were on their way then: unknown now, see `otklik unknown list`"),
         (settled.replies_dropped, "replies that were planned then are dropped: they left seconds later"),
@@ -144,13 +144,16 @@ def _say_settled(console: "Console", settled: "Settled", *, hold: bool) -> None:
     )
     if hold:
         console.print(
-            "The emergency stop is set: no campaign sends. Look at `otklik report`, stop what must not go on\n"
-            "(`otklik stop CAMPAIGN`), then: otklik emergency lift"
+            "The emergency stop is set: no campaign sends. Look at `otklik report`, stop what must not go on "
+            "(`otklik stop CAMPAIGN`), then: otklik emergency lift",
+            soft_wrap=True,
         )
     else:
         console.print("Nothing is held (--no-hold): `otklik run` sends what is due.")
     console.print(
-        "What the store that was lost knew better is back as it was then: opt-outs, erased customers, revoked keys. "
-        "(With --replace the store that was there is asked, and they stand.)",
+        "Opt-outs, erased customers and revoked keys of the store that was there stand."
+        if replaced
+        else "Opt-outs, erased customers and revoked keys are as they were then; what came later is lost. "
+        "(Where there is one, --replace asks it first, and they stand.)",
         soft_wrap=True,
     )

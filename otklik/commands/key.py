@@ -1,6 +1,6 @@
 """``otklik key``: keys of the HTTP API."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,11 +59,11 @@ def list_() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table("name", "state", "scopes", "made", "expires", "last used (UTC)", box=None)
+    shown = Table("name", "state", "scopes", "made", "last day", "last used (UTC)", box=None)
     for one in keys:
         shown.add_row(
             escape(one.name), one.state, ", ".join(one.scopes), f"{one.created_at:%Y-%m-%d}",
-            f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "never",
+            f"{one.expires_at - _A_MOMENT:%Y-%m-%d}" if one.expires_at else "none",
             f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
         )  # fmt: skip
     Console(highlight=False).print(shown)
@@ -82,9 +82,13 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None
     typer.echo(f"Revoked: {name}.")
 
 
+_A_MOMENT = timedelta(microseconds=1)
+"""A key ends with the end of its last day, which is the beginning of another."""
+
+
 def _end_of(day: str) -> datetime | None:
     """The end of a day in UTC."""
-    from datetime import UTC, timedelta
+    from datetime import UTC
 
     from core.errors import Refused
 

@@ -167,7 +167,7 @@ def _tell_merged(done: "Merged", verb: str) -> None:
 
 
 def _counted(rows: Any) -> str:
-    return ", ".join(f"{count:,} {place.replace('_', ' ')}" for place, count in rows.items()) or "nothing"
+    return ", ".join(f"{place.replace('_', ' ')} {count:,}" for place, count in rows.items()) or "nothing"
 
 
 def _who(told: dict[str, Any]) -> str:

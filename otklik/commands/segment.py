@@ -102,6 +102,8 @@ def _require(name: str, segments: "Mapping[str, Any]") -> None:
 
     if name not in segments:
         hint = did_you_mean(name, segments) or "; otklik segment list shows all"
+        if not segments:
+            hint = ", nor any other; bring them in first: otklik apply DIR"
         raise Refused(f"there is no applied segment {name!r}{hint}")
 
 
