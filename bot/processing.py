@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.batches.handling import handle_plain
 from bot.batches.sorting import sort
 from bot.context import MUTE, REPLY, START, Context, Voice
+from bot.conversing import somebody_talks
 from bot.deliveries import Delivery
 from bot.rawmail import keep_attachments, keep_raw, named_by_content, own_raw
 from bot.routing import handle
@@ -49,7 +50,8 @@ _DELIVERIES = select(
     _INBOUND.c.received_at,
 )
 REPORTS_TOGETHER = 100
-PLAIN_TOGETHER = 100
+PLAIN_TOGETHER, TALKED_TOGETHER = 100, 25
+"""Messages in one transaction: those that are only logged, and those that the bot may have to answer one by one."""
 OTHERS_TOGETHER = 6
 """In one transaction, which takes about 50 ms."""
 TRIES = 3
@@ -104,8 +106,7 @@ class Processor:
         others = [item for item in items if not item.is_report]
         for batch in chunks(reports, REPORTS_TOGETHER):
             done += await self._together(batch, config, self._take_reports)
-        for batch in chunks(others, PLAIN_TOGETHER):
-            done += await self._messages(batch, config)
+        done += await self._messages(others, config)
         self.heard = frozenset(channel for item in others for channel in item.channels)
         return done
 
@@ -128,16 +129,28 @@ class Processor:
             return None
         return Delivery(row.id, raw, row.received_at, tuple(events))
 
-    async def _messages(self, batch: Sequence[Delivery], config: WorkspaceConfig) -> int:
-        """The plain messages of a batch at once, then what that leaves, in order."""
-        done, left = await self._plain(batch, config)
+    async def _messages(self, messages: Sequence[Delivery], config: WorkspaceConfig) -> int:
+        """In order: the plain messages of a batch at once, then what that leaves."""
+        if not messages:
+            return 0
+        async with self._store.read() as connection:
+            talks = await somebody_talks(connection, self._voice)
+        done = 0
+        for batch in chunks(messages, min(PLAIN_TOGETHER, TALKED_TOGETHER) if talks else PLAIN_TOGETHER):
+            done += await self._batch(batch, config, talks=talks)
+        return done
+
+    async def _batch(self, batch: Sequence[Delivery], config: WorkspaceConfig, *, talks: bool) -> int:
+        done, left = await self._plain(batch, config, talks=talks)
         # elsewhere than on SQLite, with its one writer, locks that are taken one by one invite deadlocks
         together = OTHERS_TOGETHER if self._store.dialect == "sqlite" else 1
         for part in chunks(left, together):
             done += await self._together(part, config, self._take_messages)
         return done
 
-    async def _plain(self, batch: Sequence[Delivery], config: WorkspaceConfig) -> tuple[int, Sequence[Delivery]]:
+    async def _plain(
+        self, batch: Sequence[Delivery], config: WorkspaceConfig, *, talks: bool
+    ) -> tuple[int, Sequence[Delivery]]:
         """How many were processed, and those that are left: all of them, if it fails."""
         try:
             found = sort(batch, partial(self._context, config))
@@ -146,7 +159,8 @@ class Processor:
             async with asyncio.timeout(ITEM_SECONDS), self._store.write() as connection:
                 taken = await self._take(connection, [one.delivery.id for one in found.plain])
                 found.plain = [one for one in found.plain if one.delivery.id in taken]
-                left = {delivery.id for delivery in await handle_plain(connection, found, self._clock.now())}
+                handled = await handle_plain(connection, found, self._clock.now(), talks=talks)
+                left = {delivery.id for delivery in handled}
                 await self._mark(connection, sorted(taken - left))
         except Exception as error:
             if isinstance(error, StoreUnavailable) and not isinstance(error, TransactionLost):

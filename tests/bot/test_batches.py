@@ -85,7 +85,7 @@ ACTS = st.builds(
 class OneByOne(Processor):
     """As it was before batches."""
 
-    async def _plain(self, batch: Sequence[Delivery], config: Any) -> tuple[int, Sequence[Delivery]]:
+    async def _plain(self, batch: Sequence[Delivery], config: Any, **_: Any) -> tuple[int, Sequence[Delivery]]:
         return 0, batch
 
 
@@ -274,7 +274,10 @@ _DIFFER = {"draw", "external_id", "search", "key", "address", "changed_at", "id"
 
 @pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 @settings(
-    max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+    max_examples=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
 )
 @given(
     acts=st.lists(ACTS, min_size=1, max_size=16),
