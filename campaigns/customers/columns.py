@@ -50,7 +50,8 @@ _ORDERS_WANTED = (
 async def customers_by_id(connection: AsyncConnection, ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """The customers' columns."""
     rows = await connection.execute(_CUSTOMERS_WANTED, {IDS: list(ids)})
-    return {row["id"]: dict(row) for row in rows.mappings()}
+    names = tuple(rows.keys())
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 async def orders_of(connection: AsyncConnection, ids: Collection[str], now: datetime) -> dict[str, OrderFigures]:
