@@ -148,13 +148,14 @@
   /* A file that can be heard or seen here is; fetching a sound waits for its listener, since a link may count clicks. */
   function played(one) {
     if (!one.url.startsWith(`${base}/`)) return null;
-    if (/\.(ogg|oga|opus|mp3|m4a)$/i.test(one.label)) {
-      return make("audio", { controls: true, preload: "none", src: one.url, "aria-label": one.label });
-    }
-    if (one.url.startsWith(`${base}/media/`) && /\.(png|jpe?g|webp|gif)$/i.test(one.label)) {
-      return make("img", { src: one.url, alt: one.label, loading: "lazy" });
-    }
-    return null;
+    const sound = /\.(ogg|oga|opus|mp3|m4a)$/i.test(one.label);
+    const picture = one.url.startsWith(`${base}/media/`) && /\.(png|jpe?g|webp|gif)$/i.test(one.label);
+    if (!sound && !picture) return null;
+    const element = sound ? make("audio", { controls: true, preload: "none", "aria-label": one.label })
+      : make("img", { alt: one.label, loading: "lazy" });
+    element.addEventListener("error", () => element.hidden = true); // the page forbids it: its link is there
+    element.src = one.url;
+    return element;
   }
 
   function choices(line) {

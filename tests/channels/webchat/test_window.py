@@ -135,6 +135,7 @@ async def test_a_voice_is_heard_and_a_picture_seen_there(stage: Stage) -> None:
             "a link may count clicks: nothing is fetched unasked"
         )
         assert seen == [stage.url + files["a.png"]]
+        await tab.locator(".choices img").wait_for(state="hidden")  # there is none: its link is enough
 
 
 async def test_nothing_that_is_said_runs(stage: Stage) -> None:
