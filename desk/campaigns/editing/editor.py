@@ -22,6 +22,7 @@ from desk.campaigns.editing.form import Form, read_form
 from desk.campaigns.editing.saving import Moved, Otherwise, review, save
 from desk.campaigns.editing.showing import compared
 from desk.campaigns.editing.subject import ROOMS, Kind, Subject
+from desk.campaigns.editing.telling import problem_in_words
 from desk.campaigns.editing.workbench import Loaded, Workbench
 from desk.campaigns.editing.writing import vocabulary
 from desk.campaigns.figures import Figures
@@ -259,6 +260,7 @@ class Editor(ABC):
             "seen": opened.seen, "given": form.given, "answer": answer or {"kind": ""},
             "problems": by_place(checked.problems, paths), "warnings": by_place(checked.warnings, paths),
             "paths": paths, "problem_files": {one.file for one in checked.problems},
+            "in_words": lambda message: problem_in_words(message, reader.locale),
             "writable": Folder(bench.folder).is_writable, "dirty": bool(form.drafts), "ahead": False,
             "saved": request.method == "GET" and "saved" in request.query_params,
             "in_order": checked.loaded is not None, **await self._more(opened, reader),
