@@ -50,5 +50,5 @@ async def test_it_starts_at_any_date_with_given_purchases(tmp_path: Path) -> Non
     events.write_text("order_id,customer_id,ordered_at,amount_usd\n" + "\n".join(rows) + "\n")
     code, output = await _demo("--events", str(events), "--now", "1998-07-01", "--lang", "ru", folder=tmp_path)
     assert code == 0, output
-    assert "40 человек" in output
+    assert "человек: 40" in output
     assert "1998-07-01" in output
