@@ -53,7 +53,13 @@ async def in_one_visit(engine: AsyncEngine, statements: Sequence[Statement]) -> 
 
 
 def _transaction(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    """In the driver's thread: begin, execute, commit."""
+    """In the driver's thread: begin, execute, commit. One statement is a transaction by itself.
+
+    After each call of SQLite this thread has to get the interpreter back from the loop's, which is busy.
+    """
+    if len(statements) == 1:
+        connection.execute(*statements[0]).close()
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         for sql, parameters in statements:
