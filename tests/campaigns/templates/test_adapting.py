@@ -1,5 +1,7 @@
 """One message as each channel takes it, over all channels, languages and rules."""
 
+from dataclasses import fields, replace
+
 import pytest
 
 from campaigns.composing.finishing import Occasion, finished
@@ -167,3 +169,12 @@ def test_a_letter_of_its_own_design_keeps_it_and_gets_what_it_lacks() -> None:
     assert said.html.startswith("<html><body><p>Hi</p><div")
     assert said.html.count("/n/") == said.html.count("/u/") == 1
     assert said.html.endswith("</body></html>")
+
+
+def test_a_copy_with_other_words_keeps_all_the_rest() -> None:
+    """Copies are made field by field, since that is fast; one that a new field is missing from is found here."""
+    text = Rendered(**{field.name: object() for field in fields(Rendered)})  # type: ignore[arg-type]
+    words = {"text": "t", "spans": (), "html": "h", "buttons": ()}
+    assert text.saying("t", (), "h", ()) == replace(text, **words)  # type: ignore[arg-type]
+    letter = Adapted(**{field.name: object() for field in fields(Adapted)})  # type: ignore[arg-type]
+    assert letter.as_letter("h", ()) == replace(letter, html="h", attachments=())
