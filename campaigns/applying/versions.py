@@ -70,10 +70,11 @@ async def approve(store: Store, name: str, actor: Actor, now: datetime) -> str:
     async with store.write() as connection:
         row = await _campaign(connection, name)
         if not row.pending:
-            raise Refused(f"campaign {name}: no version waits for approval")
+            raise Refused(f"campaign {name}: no version waits for approval", name="no_pending", campaign=name)
         applied_by = await connection.scalar(select(_VERSIONS.c.applied_by).where(_VERSIONS.c.hash == row.pending))
         if applied_by == str(actor):
-            raise Refused(f"campaign {name}: {actor} applied version {row.pending[:8]}; another person must approve it")
+            words = f"campaign {name}: {actor} applied version {row.pending[:8]}; another person must approve it"
+            raise Refused(words, name="own_version", campaign=name)
         await connection.execute(
             update(_VERSIONS).where(_VERSIONS.c.hash == row.pending).values(approved_by=str(actor), approved_at=now)
         )
@@ -114,7 +115,8 @@ async def _campaign(connection: AsyncConnection, name: str) -> Any:
     row = (await connection.execute(_CAMPAIGNS.select().where(_CAMPAIGNS.c.name == name))).first()
     if row is None:
         known = sorted(await connection.scalars(select(_CAMPAIGNS.c.name)))
-        raise Refused(f"there is no campaign {name!r}; applied are: {', '.join(known) or 'none'}")
+        words = f"there is no campaign {name!r}; applied are: {', '.join(known) or 'none'}"
+        raise Refused(words, name="no_campaign", campaign=name)
     return row
 
 

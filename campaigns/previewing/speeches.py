@@ -21,10 +21,11 @@ def speeches(body: CampaignBody, step: str = "") -> list[Speech]:
         known = [one.id for one in sends]
         if step not in known:
             hint = did_you_mean(step, known) or f" (those that send: {', '.join(known)})"
-            raise Refused(f"campaign {body.definition.name} has no step {step!r} that sends{hint}")
+            words = f"campaign {body.definition.name} has no step {step!r} that sends{hint}"
+            raise Refused(words, name="no_send_step", step=step)
         sends = [one for one in sends if one.id == step]
     if not sends:
-        raise Refused(f"campaign {body.definition.name} sends nothing")
+        raise Refused(f"campaign {body.definition.name} sends nothing", name="sends_nothing")
     return [speech for one in sends for speech in _of_step(one)]
 
 

@@ -117,8 +117,9 @@ async def test_a_version_waits_until_another_person_approves_it(store: Store, fo
     (row,) = await rows_of(store, _CAMPAIGNS)
     assert (row.state, row.pending) == (CampaignState.DRAFT, done.versions["winback"])
     assert not (await applied(store, folder)).changed
-    with pytest.raises(Refused, match="another person must approve"):
+    with pytest.raises(Refused, match="another person must approve") as refused:
         await approve(store, "winback", ANN, NOW)
+    assert refused.value.name == "own_version", "the desk has its words in every language"
     assert await approve(store, "winback", BOB, NOW) == done.versions["winback"]
     (row,) = await rows_of(store, _CAMPAIGNS)
     assert (row.state, row.pending, row.version) == (CampaignState.ACTIVE, "", done.versions["winback"])
