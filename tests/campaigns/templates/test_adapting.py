@@ -101,7 +101,7 @@ def test_a_letter_is_made_of_it() -> None:
 
 
 @pytest.mark.parametrize(("locale", "yes", "line"), [
-    ("ru", "1. Yes, please", "СТОП – отписаться"), ("fa", "۱. Yes, please", "«لغو»"), ("de", "1. Yes", "STOP to end"),
+    ("ru", "1. Yes, please", "СТОП — отписаться"), ("fa", "۱. Yes, please", "«لغو»"), ("de", "1. Yes", "STOP to end"),
 ])  # fmt: skip
 def test_the_way_out_speaks_the_readers_language(locale: str, yes: str, line: str) -> None:
     text = render_templates({f"t/message.{locale}.md": ASK}, Leg(channel=SMS, template="t"), locale, sample())
