@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.util import LRUCache
 
 import storage.store
 from storage import migrate
@@ -36,14 +37,30 @@ def migrated(url: str) -> str:
     return url
 
 
-async def open_unsynced(url: str) -> Store:
-    """Open the store of ``url`` so that SQLite's commits wait for no disk."""
+async def open_unsynced(url: str, **how: Any) -> Store:
+    """Open the store of ``url`` as :meth:`Store.open` does, but SQLite's commits wait for no disk."""
     configure = storage.store._configure_sqlite
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            storage.store, "_configure_sqlite", lambda *given, **how: configure(*given, **how | {"sync": "OFF"})
+            storage.store, "_configure_sqlite", lambda *given, **more: configure(*given, **more | {"sync": "OFF"})
         )
-        return await Store.open(url)
+        store = await Store.open(url, **how)
+    _keep_what_was_compiled(store)
+    return store
+
+
+_dialects: dict[type, Any] = {}
+_compiled: Any = LRUCache(2000)
+
+
+def _keep_what_was_compiled(store: Store) -> None:
+    """Let the ``store`` use what stores before it compiled, as one that is open for long uses its own.
+
+    To compile its statements is a third of what a small test costs. They are kept by the dialect that compiled them.
+    """
+    for engine in {store._writer.sync_engine, store._reader.sync_engine}:
+        engine.dialect = _dialects.setdefault(type(engine.dialect), engine.dialect)
+        engine._compiled_cache = _compiled
 
 
 class PostgresServer:

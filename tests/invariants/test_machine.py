@@ -32,8 +32,8 @@ from sqlalchemy import text
 
 from campaigns.operating.pausing import CatchUp
 from core.machines.message import MessageState
-from storage.store import Store
 from storage.tables import metadata
+from tests.databases import open_unsynced
 from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
 from tests.invariants.outcomes import OUTCOMES
 from tests.invariants.world import Hands, World
@@ -77,7 +77,7 @@ class Invariants(RuleBasedStateMachine):
             self.folder = Path(tempfile.mkdtemp(dir=MEMORY or self.empty.parent))
             shutil.copy(self.empty, self.folder / "store.sqlite3")
             url = f"sqlite:///{self.folder / 'store.sqlite3'}"
-        store = await Store.open(url, pool_size=2, throw_away=True)
+        store = await open_unsynced(url, pool_size=2, throw_away=True)
         if self.empty is None:
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:

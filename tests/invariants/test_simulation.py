@@ -23,6 +23,7 @@ from campaigns.simulation.playing import Play
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Campaign, Customer, Enrolment, Message, metadata
+from tests.databases import open_unsynced
 from tests.invariants.campaigns import CHANNELS, GOAL, VISIT, Shop, shops
 from tests.invariants.reality import Reality
 from tests.invariants.test_machine import STARTS
@@ -108,14 +109,14 @@ async def _planned(store: Store) -> tuple[list[Any], list[Any]]:
 
 
 async def _simulated(url: str, shop: Shop, behaviour: Behaviour, begins: datetime) -> tuple[list[Any], list[Any]]:
-    async with await Store.open(url, throw_away=True) as store:
+    async with await open_unsynced(url, throw_away=True) as store:
         world = await _settled(store, begins, shop)
         await Play(store, world.clock, behaviour).run(begins + LENGTH)
         return await _planned(store)
 
 
 async def _run(url: str, shop: Shop, behaviour: Behaviour, begins: datetime) -> tuple[list[Any], list[Any]]:
-    async with await Store.open(url, pool_size=2, throw_away=True) as store:
+    async with await open_unsynced(url, pool_size=2, throw_away=True) as store:
         if store.dialect == "postgresql":
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:
