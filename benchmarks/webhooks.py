@@ -224,9 +224,8 @@ def compare_over(connections: int, folder: Path, told: argparse.Namespace) -> No
     cpu = {part: 1000 * statistics.median(one.cpu for one in rounds) / told.updates for part, rounds in taken.items()}
     for part in taken:
         print(f"{words[part]:<24} {rate[part]:>8,.0f}/s   {cpu[part]:.3f} ms of CPU each")
-    print(
-        f"ratio {rate['ours'] / rate['bare']:.2f} by the clock, {cpu['bare'] / max(cpu['ours'], 1e-9):.2f} by CPU, load {load()}\n"
-    )
+    by_clock, by_cpu = rate["ours"] / rate["bare"], cpu["bare"] / max(cpu["ours"], 1e-9)
+    print(f"ratio {by_clock:.2f} by the clock, {by_cpu:.2f} by CPU; load {load()}\n", flush=True)
 
 
 def run_part(told: argparse.Namespace) -> None:
