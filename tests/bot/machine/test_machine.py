@@ -37,6 +37,7 @@ from storage.tables import metadata
 from tests.bot.machine.ending import play_out
 from tests.bot.machine.stage import AGENTS, CHANNELS, Cast, Cuttable, say_nobody, set_up
 from tests.bot.machine.world import WORDS, World
+from tests.databases import open_unsynced
 
 JUMPS = tuple(timedelta(minutes=minutes) for minutes in (1, 12, 70, 3 * 60, 26 * 60, 3 * 24 * 60))
 OUTCOMES = (
@@ -85,10 +86,10 @@ class Conversations(RuleBasedStateMachine):
         if self.empty is not None:
             self.folder = Path(tempfile.mkdtemp(dir=MEMORY or self.empty.parent))
             shutil.copy(self.empty, self.folder / "store.sqlite3")
-            store, cast = await Store.open(f"sqlite:///{self.folder / 'store.sqlite3'}", throw_away=True), self.cast
+            store, cast = await open_unsynced(f"sqlite:///{self.folder / 'store.sqlite3'}", throw_away=True), self.cast
         else:
             self.folder = Path(tempfile.mkdtemp())
-            store = await Store.open(self.url, pool_size=2)
+            store = await open_unsynced(self.url, pool_size=2)
             names = ", ".join(f'"{each.name}"' for each in metadata.sorted_tables)
             async with store.write() as connection:
                 await connection.execute(text(f"TRUNCATE {names}"))
