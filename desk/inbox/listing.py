@@ -81,6 +81,13 @@ class Filters:
             Place.read(asked.get("before", "")),
         )
 
+    def has(self, line: "Line", me: str) -> bool:
+        """Whether the list of ``me`` shows that conversation."""
+        if not shows(self.view, line.state, mine=line.agent == me, waiting=line.waiting_since is not None):
+            return False
+        priority = self.priority is None or line.priority == self.priority
+        return priority and self.channel in ("", line.channel) and self.queue in ("", line.queue)
+
     def address(self, **other: str) -> str:
         """The query of the page with these filters, but ``other`` ones; from its first page unless ``before`` says."""
         asked = {

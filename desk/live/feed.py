@@ -7,13 +7,10 @@ remembered. A nudge makes the next look come at once; without one it comes by it
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
 
-import orjson
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,14 +19,13 @@ from core.clock import machine_now
 from core.errors import StoreUnavailable
 from core.ids import id_floor
 from core.wakeup import DESK, Wakeup
-from desk.inbox.counting import Tallies, tallies
-from desk.inbox.listing import Line, View, lines
-from desk.rendering import Reader, rendered
+from desk.inbox.counting import tallies
+from desk.inbox.listing import lines
+from desk.live.news import News
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import ConversationEvent, Message
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MESSAGES, _EVENTS = table(Message), table(ConversationEvent)
@@ -40,54 +36,6 @@ OVERLAP = timedelta(seconds=10)
 AT_ONCE = 5000
 """News that one look takes; after more than that, as after an hour without the store, pages read everything anew."""
 REMEMBERED = 4 * AT_ONCE
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What one look found: changed conversations as they are now, and what the views have.
-
-    ``whole``: nothing more was new than one look takes.
-    """
-
-    lines: Sequence[Line]
-    tallies: Tallies
-    whole: bool = True
-    _rows: dict[Reader, bytes] = field(default_factory=dict)
-    _facets: list[bytes] = field(default_factory=list)
-
-    def frame(self, reader: Reader, me: str) -> bytes:
-        """What a page is told, as JSON. The lines are written once for all of that language and zone."""
-        counts, facets = self.tallies.told(me)
-        own = orjson.dumps({"counts": _plain(counts), "own": _plain(facets)})
-        return b'{"type":"rows","team":%b,%b,"rows":%b}' % (self._team(), own[1:-1], self._lines(reader))
-
-    def _team(self) -> bytes:
-        """The filters' numbers of the views that all have in common, written once."""
-        if not self._facets:
-            self._facets.append(orjson.dumps(_plain(self.tallies.team_facets)))
-        return self._facets[0]
-
-    def _lines(self, reader: Reader) -> bytes:
-        made = self._rows.get(reader)
-        if made is None:
-            made = self._rows[reader] = orjson.dumps([_row(line, reader) for line in self.lines])
-        return made
-
-    def counts(self, me: str) -> dict[View, int]:
-        """The views' numbers for one agent."""
-        return self.tallies.counts(me)
-
-
-def _plain(values: Mapping[View, T]) -> dict[str, T]:
-    return {view.value: value for view, value in values.items()}
-
-
-def _row(line: Line, reader: Reader) -> dict[str, Any]:
-    return {
-        "id": line.id, "state": line.state.value, "agent": line.agent, "waiting": line.waiting_since is not None,
-        "channel": line.channel, "queue": line.queue, "priority": str(line.priority),
-        "html": rendered("inbox/row.html", reader, line=line),
-    }  # fmt: skip
 
 
 class Feed:

@@ -18,7 +18,9 @@ from core.errors import StoreUnavailable
 from core.ids import is_id
 from desk.access.sessions import SignedIn
 from desk.guard import Guard, own_page, reader_of
-from desk.live.feed import Feed, News
+from desk.inbox.listing import Filters
+from desk.live.feed import Feed
+from desk.live.news import News
 from desk.presence import sign_of_life
 from desk.rendering import Reader
 from storage.store import Store
@@ -33,11 +35,12 @@ MAX_PAGES = 2000
 
 @dataclass(slots=True, eq=False)
 class _Page:
-    """An open page: whose, for which eyes, and which conversation it shows."""
+    """An open page: whose, for which eyes, which list and which conversation it shows."""
 
     me: SignedIn
     reader: Reader
     socket: WebSocket
+    filters: Filters
     news: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue(BEHIND))
     open: str = ""
     seen: float = field(default_factory=uptime)
@@ -70,7 +73,7 @@ class LivePages:
             return
         await socket.accept()
         reader = reader_of(me, zone)
-        page = _Page(me, reader, socket)
+        page = _Page(me, reader, socket, Filters.of(socket.query_params))
         self._feed.listen(page.news)
         try:
             with contextlib.suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
@@ -100,7 +103,7 @@ class LivePages:
             if news is None:
                 await _send(page, {"type": "reload"})
                 continue
-            await _send_text(page, news.frame(page.reader, page.me.id).decode())
+            await _send_text(page, news.frame(page.reader, page.me.id, page.filters).decode())
 
     async def _live(self, page: _Page) -> None:
         """Tell the store that this browser is there."""

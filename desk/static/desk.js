@@ -31,18 +31,8 @@ function tick() {
   }
 }
 
-// The list. What is new is announced; what is already there changes in its place.
-const mine = (row) => row.agent === list.dataset.mine;
-const views = {
-  mine: (row) => row.state === "assigned" && mine(row),
-  unassigned: (row) => row.state === "queued",
-  waiting: (row) => row.waiting && (row.state === "queued" || row.state === "assigned"),
-  open: (row) => row.state === "queued" || row.state === "assigned",
-  snoozed: (row) => row.state === "snoozed" && mine(row),
-  bot: (row) => row.state === "bot",
-  resolved: (row) => row.state === "resolved",
-};
-const filtered = (row) => ["channel", "queue", "priority"].every((by) => !list.dataset[by] || list.dataset[by] === row[by]);
+// The list. What is new is announced; what is already there changes in its place. A row that the list has comes with its
+// HTML.
 const fresh = document.getElementById("fresh");
 const waiting = new Map();
 
@@ -56,10 +46,9 @@ function rows(news) {
   const lines = list.querySelector(".lines");
   for (const row of news.rows) {
     const shown = document.getElementById(`line-${row.id}`);
-    const belongs = views[list.dataset.view](row) && filtered(row);
-    if (shown && belongs) shown.replaceWith(element(row.html));
-    else if (shown) shown.remove();
-    else if (belongs) waiting.set(row.id, row.html);
+    if (!row.html) { shown?.remove(); waiting.delete(row.id); }
+    else if (shown) shown.replaceWith(element(row.html));
+    else waiting.set(row.id, row.html);
     if (row.id === conversation) refresh();
   }
   // Whoever reads further down is not moved; at the top, what is new comes at once.
@@ -304,7 +293,7 @@ let socket, tries = 0, told = 0, quiet;
 const status = document.getElementById("status");
 
 function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/desk/live`);
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/desk/live?${list.dataset.query}`);
   socket.addEventListener("open", async () => {
     if (conversation) socket.send(JSON.stringify({ type: "open", conversation }));
     if (tries) { await reload(); status.className = "told"; status.textContent = status.dataset.back; }

@@ -37,16 +37,15 @@ if (list) {
   }
 
   // a name may run the other way: it is kept apart from the words around it
-  const name = (html) => `\u2068${new DOMParser().parseFromString(html, "text/html").querySelector(".who bdi")?.textContent ?? ""}\u2069`;
+  const name = (row) => `\u2068${row.who}\u2069`;
 
   document.addEventListener("desk:rows", (event) => {
     for (const row of event.detail) {
       const mine = row.state === "assigned" && row.agent === list.dataset.mine;
       if (row.state !== "queued" && !mine) continue;
-      const due = row.html.match(/data-due="([^"]+)"/)?.[1];
-      const href = `/desk/inbox/${row.id}`;
-      if (due && Date.parse(due) < event.now) tell(`late ${row.id} ${due}`, href, words.late.replace("#", name(row.html)));
-      else if (row.state === "queued" && Number(row.priority) > 1) tell(`urgent ${row.id} ${due}`, href, words.urgent.replace("#", name(row.html)));
+      const due = row.due, href = `/desk/inbox/${row.id}`;
+      if (due && Date.parse(due) < event.now) tell(`late ${row.id} ${due}`, href, words.late.replace("#", name(row)));
+      else if (row.state === "queued" && row.priority > 1) tell(`urgent ${row.id} ${due}`, href, words.urgent.replace("#", name(row)));
     }
   });
 

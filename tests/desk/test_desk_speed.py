@@ -14,7 +14,7 @@ from sqlalchemy import event
 from core.machines.conversation import ConversationState
 from desk.inbox.counting import tallies
 from desk.inbox.listing import PAGE, Filters, View, listed
-from desk.live.feed import News
+from desk.live.news import News
 from desk.rendering import Reader
 from desk.search.finding import SHOWN, search
 from storage.store import Store
@@ -79,11 +79,13 @@ async def test_news_for_two_hundred_desks_is_written_at_once(town: Store) -> Non
         lines = await listed(connection, Filters(View.OPEN), "x")
         counted = await tallies(connection)
     readers = [Reader(locale, "UTC") for locale in ("en", "ru", "fa")]
-    News(lines, counted).frame(readers[0], "x")
+    News(lines, counted).frame(readers[0], "x", Filters(View.OPEN))
     held = {line.agent for line in lines if line.state is ConversationState.ASSIGNED}
     news = News(lines, counted)
     with within(1.5):
-        frames = [news.frame(readers[number % 3], agent) for number, agent in enumerate(sorted(held) * 4)]
+        frames = [
+            news.frame(readers[number % 3], agent, Filters(View.OPEN)) for number, agent in enumerate(sorted(held) * 4)
+        ]
     assert all(b'"rows":[{"id"' in frame for frame in frames)
 
 

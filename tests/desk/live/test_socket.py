@@ -32,6 +32,7 @@ class Browser:
     def __init__(self, token: str) -> None:
         self.headers = Headers({"sec-fetch-site": "same-origin"})
         self.cookies = {COOKIE: token}
+        self.query_params: dict[str, str] = {}
         self.closed: int | None = None
         self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._says: asyncio.Queue[str | None] = asyncio.Queue()
