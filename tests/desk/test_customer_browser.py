@@ -21,10 +21,8 @@ from storage.store import Store
 from storage.tables import Conversation, Customer, Event, Identity, Message
 from tests.channels.webchat.stage import Stage, set_stage
 from tests.desk.customers.conftest import Town
-from tests.desk.test_desk_browser import PASSWORD, asked_for_a_person, browser, seated, stage, taken
+from tests.desk.seats import PASSWORD, asked_for_a_person, seated, taken
 from tests.sandbox.scene import running
-
-__all__ = ["browser", "stage"]
 
 
 async def promoted(stage: Stage, email: str) -> None:

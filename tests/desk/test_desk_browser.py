@@ -1,95 +1,13 @@
 """The desk in a real browser: an agent signs in, takes a visitor's chat and answers it; colleagues see it happen."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import pytest
-from sqlalchemy import update
-
 from bot.handoff import ownership
-from bot.handoff.ownership import Request
-from bot.handoff.promises import Promise
 from core.actors import SYSTEM
 from core.agents import Presence
-from core.clock import machine_now
-from desk.access.agents import add_agent, set_password
-from storage import migrate
-from storage.outbox.columns import table
-from storage.store import Store
-from storage.tables import Agent, Conversation, Customer
-from tests.channels.webchat.stage import Stage, set_stage
-from tests.sandbox.browser import browsing
-
-PASSWORD = "seven warm shelves"
-HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with await Store.open(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
-        await migrate.upgrade(store)
-        async with store.write() as connection:
-            for email, name, locale in (
-                ("ann@example.com", "Ann Stone", "en"), ("reza@example.com", "رضا کریمی", "fa"),
-            ):  # fmt: skip
-                await add_agent(connection, email, name, actor=SYSTEM, now=machine_now(), locale=locale)
-                await set_password(connection, email, PASSWORD, actor=SYSTEM, now=machine_now())
-        async with set_stage(store, tmp_path) as stage:
-            yield stage
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Any]:
-    async with browsing() as started:
-        yield started
-
-
-@asynccontextmanager
-async def seated(browser: Any, stage: Stage, email: str, width: int = 1280, **context: Any) -> AsyncIterator[Any]:
-    """An agent who has signed in; the page must not complain nor ask anybody else for anything."""
-    profile = await browser.new_context(viewport={"width": width, "height": 800}, **context)
-    page = await profile.new_page()
-    page.set_default_timeout(45_000)
-    complaints: list[str] = []
-    asked: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    try:
-        await page.goto(f"{stage.url}/desk/sign-in")
-        await page.fill("[name=email]", email)
-        await page.fill("[name=password]", PASSWORD)
-        await page.click("button.act")
-        await page.wait_for_selector(".views")
-        yield page
-        assert complaints == []
-        own = (f"http://127.0.0.1:{stage.port}/", f"ws://127.0.0.1:{stage.port}/", "data:")
-        assert [url for url in asked if not url.startswith(own)] == []
-    finally:
-        await profile.close()
-
-
-async def asked_for_a_person(stage: Stage) -> str:
-    """The visitor's conversation, waiting. Whoever is online may be given it at the service's next look."""
-    chat = (await stage.until(lambda: stage.rows(Conversation)))[0]
-    now = stage.clock.now()
-    async with stage.store.write() as connection:
-        await connection.execute(update(table(Customer)).values(first_name="Vera"))
-        await ownership.queue(
-            connection, chat.id, Request("asked", note=HOSTILE), Promise(now, now), actor=SYSTEM, now=now
-        )
-    return str(chat.id)
-
-
-async def taken(stage: Stage, page: Any) -> None:
-    """The open conversation is somebody's: by the key, or because the service gave it out first."""
-    await page.locator(".head h1").click()
-    async with asyncio.timeout(45):
-        while (await stage.rows(Conversation))[0].agent == "":
-            await page.keyboard.press("a")
-            await page.wait_for_timeout(300)
+from storage.tables import Agent, Conversation
+from tests.channels.webchat.stage import Stage
+from tests.desk.seats import HOSTILE, asked_for_a_person, seated, taken
 
 
 async def test_a_chat_from_both_sides(stage: Stage, browser: Any) -> None:

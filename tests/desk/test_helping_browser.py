@@ -9,9 +9,7 @@ from core.agents import Presence
 from storage.outbox.columns import table
 from storage.tables import Agent, Conversation
 from tests.channels.webchat.stage import Stage
-from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage, taken
-
-__all__ = ["browser", "stage"]
+from tests.desk.seats import asked_for_a_person, seated, taken
 
 
 async def speaks(stage: Stage, email: str, language: str, presence: Presence = Presence.ONLINE) -> None:

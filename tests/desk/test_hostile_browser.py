@@ -13,9 +13,7 @@ from core.machines.message import MessageState
 from storage.outbox.columns import table
 from storage.tables import Blob, Conversation, Customer, Event, Identity, Message, SearchText
 from tests.channels.webchat.stage import Stage
-from tests.desk.test_desk_browser import browser, seated, stage
-
-__all__ = ["browser", "stage"]
+from tests.desk.seats import seated
 
 _RUN = "fetch('/desk/hit')"
 _ENCODED = "".join(f"&#{ord(letter)};" for letter in _RUN)

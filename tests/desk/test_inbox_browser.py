@@ -17,9 +17,8 @@ from desk.canned.replies import Reply, keep
 from storage.outbox.columns import table
 from storage.tables import Agent, Blob, CannedReply, Conversation, Identity, Message, SearchText
 from tests.channels.webchat.stage import Stage
-from tests.desk.test_desk_browser import asked_for_a_person, browser, seated, stage, taken
+from tests.desk.seats import asked_for_a_person, seated, taken
 
-__all__ = ["browser", "stage"]
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )

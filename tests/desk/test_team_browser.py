@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,68 +10,19 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from core.actors import SYSTEM
 from core.agents import Role
 from core.clock import machine_now
-from desk.access.agents import add_agent, set_password
-from storage import migrate
-from storage.store import Store
 from storage.tables import Agent, AgentSession
-from tests.channels.webchat.stage import Stage, set_stage
-from tests.sandbox.browser import browsing
+from tests.channels.webchat.stage import Stage
+from tests.desk.seats import ADMIN, PASSWORD, enter, staffed, window
 
-PASSWORD = "seven warm shelves"
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with await Store.open(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
-        await migrate.upgrade(store)
-        async with store.write() as connection:
-            await add_agent(connection, "vera@example.com", "Vera", actor=SYSTEM, now=machine_now(), role=Role.ADMIN)
-            await set_password(connection, "vera@example.com", PASSWORD, actor=SYSTEM, now=machine_now())
-        async with set_stage(store, tmp_path) as stage:
-            yield stage
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Any]:
-    async with browsing() as started:
-        yield started
-
-
-@asynccontextmanager
-async def window(browser: Any, stage: Stage, width: int = 1280) -> AsyncIterator[Any]:
-    """A browser at the door; no page may complain or ask anybody else for anything."""
-    profile = await browser.new_context(viewport={"width": width, "height": 800})
-    page = await profile.new_page()
-    page.set_default_timeout(45_000)
-    complaints: list[str] = []
-    asked: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.extend([said.text] if "Security Policy" in said.text else []))
-    page.on("request", lambda request: asked.append(request.url))
-    try:
-        await page.goto(f"{stage.url}/desk/sign-in")
-        yield page
-        assert complaints == []
-        own = (f"http://127.0.0.1:{stage.port}/", f"ws://127.0.0.1:{stage.port}/", "data:")
-        assert [url for url in asked if not url.startswith(own)] == []
-    finally:
-        await profile.close()
-
-
-async def enter(page: Any, stage: Stage, email: str, password: str, code: str = "") -> None:
-    await page.goto(f"{stage.url}/desk/sign-in")
-    await page.fill("[name=email]", email)
-    await page.fill("[name=password]", password)
-    await page.click("button.act")
-    if code:
-        await page.fill("[name=password]", password)
-        await page.fill("[name=code]", code)
-        await page.click("button.act")
-    await page.wait_for_selector("header.top")
+    async with staffed(tmp_path, (ADMIN, "Vera", "en", Role.ADMIN)) as stage:
+        yield stage
 
 
 def code_of(key: str, steps: int = 0) -> str:

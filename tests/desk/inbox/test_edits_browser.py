@@ -2,31 +2,21 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.actors import SYSTEM
 from core.agents import Role
-from core.clock import machine_now
-from desk.access.agents import add_agent, set_password
-from storage import migrate
 from storage.outbox.columns import table
-from storage.store import Store
 from storage.tables import Conversation, Message
-from tests.channels.webchat.stage import Stage, set_stage
-from tests.desk.test_team_browser import PASSWORD, enter, window
-from tests.sandbox.browser import browsing
+from tests.channels.webchat.stage import Stage
+from tests.desk.seats import ADMIN, enter, staffed, window
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with await Store.open(f"sqlite:///{tmp_path / 'store.sqlite3'}") as store:
-        await migrate.upgrade(store)
-        async with store.write() as connection:
-            await add_agent(connection, "vera@example.com", "Vera", actor=SYSTEM, now=machine_now(), role=Role.ADMIN)
-            await set_password(connection, "vera@example.com", PASSWORD, actor=SYSTEM, now=machine_now())
-        async with set_stage(store, tmp_path) as stage:
-            yield stage
+    async with staffed(tmp_path, (ADMIN, "Vera", "en", Role.ADMIN)) as stage:
+        yield stage
 
 
 async def sent(stage: Stage, text: str) -> str:
@@ -40,13 +30,13 @@ async def sent(stage: Stage, text: str) -> str:
     return str((await stage.until(lines))[0])
 
 
-async def test_new_words_come_where_the_first_stood(stage: Stage) -> None:
-    async with browsing() as browser, window(browser, stage) as page, stage.window() as visitor:
+async def test_new_words_come_where_the_first_stood(stage: Stage, browser: Any) -> None:
+    async with window(browser, stage) as page, stage.window() as visitor:
         await visitor.say("When?", "12345678")
         line = await sent(stage, "On Munday.")
         await sent(stage, "Or on Friday.")
         [conversation] = await stage.rows(Conversation)
-        await enter(page, stage, "vera@example.com", PASSWORD)
+        await enter(page, stage, ADMIN)
         await page.goto(f"{stage.url}/desk/inbox/{conversation.id}")
         first = page.locator("#thread .entry", has_text="On Munday.")
         await first.wait_for()
