@@ -31,8 +31,10 @@ _DRIVERS = {"sqlite": DRIVER, "postgresql": "postgresql+asyncpg", "postgres": "p
 BUSY_SECONDS = 15
 """How long SQLite waits for another process that writes."""
 WRITER_CACHE_KIB, READER_CACHE_KIB = 32 * 1024, 8 * 1024
+READERS = 8
+"""Connections that read. They are kept: one that is opened for a moment costs as much as the statements it is for."""
 MAPPED_BYTES = 32 * 1024 * 1024
-"""SQLite's memory is per connection: each of the five or more maps the file by itself and keeps a cache by itself."""
+"""SQLite's memory is per connection: each of the nine maps the file by itself and keeps a cache by itself."""
 
 
 class Store:
@@ -64,7 +66,7 @@ class Store:
                 full = full.replace(DRIVER, DRIVER_HERE, 1)
                 more["connect_args"] = {"check_same_thread": False}
             writer = create_async_engine(full, poolclass=StaticPool, **more)  # whose turn it is says who has it
-            reader = create_async_engine(full, pool_size=4, max_overflow=4, **more)
+            reader = create_async_engine(full, pool_size=READERS, max_overflow=0, **more)
             sync = "OFF" if throw_away else "FULL"
             _configure_sqlite(writer, begin="BEGIN IMMEDIATE", cache=WRITER_CACHE_KIB, sync=sync)
             _configure_sqlite(reader, begin="BEGIN", cache=READER_CACHE_KIB, sync=sync)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.dispatching import Ended
@@ -182,9 +182,10 @@ async def end_orphans(connection: AsyncConnection, now: datetime) -> int:
         # not in id order: for that SQLite would go through every message; what another has locked is passed over
         .with_for_update(of=_OUTBOX, skip_locked=True)
     )
+    in_no_journey = func.coalesce(_OUTBOX.c.enrolment_id, "") == ""  # else SQLite looks through all that was ever said
     said = (
         select(_OUTBOX.c.id)
-        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now, _OUTBOX.c.enrolment_id.is_(None))
+        .where(is_planned(_OUTBOX), _OUTBOX.c.not_after <= now, in_no_journey)
         .with_for_update(skip_locked=True)
     )
     rows = (await connection.execute(orphans)).all()
