@@ -8,7 +8,8 @@ With ``--planned`` a second side starts where the messages stand planned in the 
 from claim to record. Both start the process that composes bulk within their time, and its CPU is counted as ours.
 *Bare* gets finished mails in memory and only sends them: one aiosmtplib client a session, once on asyncio's loop and
 once on uvloop. Rounds alternate, each side in a process of its own; the medians and their ratios are printed. The sink
-is Postfix's ``smtp-sink`` where there is one (``--sink`` names it), else a small one of ours.
+is Postfix's ``smtp-sink`` where there is one (``--sink`` names it), else a small one of ours. ``--away 20`` puts it as
+far away as a provider is: on this machine's own loopback an answer takes no time, and pipelining nothing to save.
 """
 
 import argparse
@@ -17,19 +18,14 @@ import json
 import os
 import pickle
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sides import SIDES, Taken, begin, free_port, in_process, parser, take_turns, tell
-from sink import sink
+from sink import running_sink
 
 SESSIONS = 5
 SENDER = "vera@shop.example.com"
@@ -214,31 +210,6 @@ async def bare(path: Path, port: int) -> Taken:
     return begun.since()
 
 
-@contextmanager
-def running_sink(given: str, port: int) -> Iterator[str]:
-    """A mail server that takes everything, in its own process; its name."""
-    found = given or shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
-    if found:
-        user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        command = [found, *user, "-c", f"127.0.0.1:{port}", "100"]
-    else:
-        command = [sys.executable, __file__, "--part", "sink", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline, "the sink does not listen"
-                    assert process.poll() is None, "the sink ended"
-                    time.sleep(0.05)
-            yield "smtp-sink" if found else "a sink on asyncio"
-        finally:
-            process.terminate()
-
-
 class Stores:
     """A prepared store and one in which all is planned, and a fresh copy of either for every round."""
 
@@ -306,7 +277,7 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
         return in_process(__file__, part, folder, told, port, settings)
 
     try:
-        with running_sink(told.sink, port) as name:
+        with running_sink(told.sink, port, told.away) as name:
             stores.make()
             run("prepare", stores.prepared)
             run("plan", stores.fresh(name="planned"))
@@ -344,8 +315,6 @@ def run_part(told: argparse.Namespace) -> None:
     configure_logs("warning")
     folder, mails = told.folder, told.folder / "mails"
     match told.part:
-        case "sink":
-            asyncio.run(sink(told.port))
         case "prepare":
             asyncio.run(prepare(write_workspace(folder), os.environ["OTKLIK_DATABASE_URL"], told.messages))
         case "plan":
@@ -363,6 +332,7 @@ def run_part(told: argparse.Namespace) -> None:
 def main() -> None:
     taking = parser(__doc__, 5000)
     taking.add_argument("--sink", default="", help="path of Postfix's smtp-sink")
+    taking.add_argument("--away", type=float, default=0.0, help="milliseconds from here to the sink and back")
     begin(taking.parse_args(), run_part, compare)
 
 
