@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SIDES = ("ours", "bare", "bare-uvloop")
+LISTEN_SECONDS = 30.0
 
 
 class Taken(NamedTuple):
@@ -44,6 +46,28 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a process of its own, from when it listens on ``port`` to the block's end."""
+    more = {"PYTHONPATH": str(ROOT)} if environment is None else environment
+    with subprocess.Popen(command, env={**os.environ, **more}, stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + LISTEN_SECONDS
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, "the server does not listen"
+                    assert process.poll() is None, "the server ended"
+                    time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
 
 
 def in_process(

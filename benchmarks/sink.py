@@ -8,16 +8,13 @@ import argparse
 import asyncio
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from sides import free_port
+from sides import free_port, listening
 
 
 class Sink(asyncio.Protocol):
@@ -105,30 +102,12 @@ def running_sink(given: str, port: int, away: float) -> Iterator[str]:
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         command = [found, *user, "-c", f"127.0.0.1:{at}", "100"]
     with ExitStack() as started:
-        started.enter_context(_running(command, at))
+        started.enter_context(listening(command, at))
         if away:
             started.enter_context(
-                _running([sys.executable, __file__, str(port), "--to", str(at), "--away", str(away)], port)
+                listening([sys.executable, __file__, str(port), "--to", str(at), "--away", str(away)], port)
             )
         yield ("smtp-sink" if found else "a sink on asyncio") + (f" {away:g} ms away" if away else "")
-
-
-@contextmanager
-def _running(command: Sequence[str], port: int) -> Iterator[None]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline, "the sink does not listen"
-                    assert process.poll() is None, "the sink ended"
-                    time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
 
 
 async def serve(told: argparse.Namespace) -> None:

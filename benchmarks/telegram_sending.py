@@ -15,10 +15,7 @@ import asyncio
 import json
 import os
 import pickle
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -27,7 +24,7 @@ from typing import Any
 
 from botapi import serve
 from emails import Stores, ours, plan, sides_of, tell_sides
-from sides import ROOT, Taken, begin, free_port, in_process, parser
+from sides import Taken, begin, free_port, in_process, listening, parser
 
 SESSIONS = 8
 TOKEN = "100001:a-benchmark"  # noqa: S105 - the fake server takes any
@@ -146,20 +143,8 @@ async def bare(path: Path, port: int) -> Taken:
 def running_server(port: int, script: str = __file__, *more: str) -> Iterator[None]:
     """The fake Bot API in a process of its own: the server's part of ``script``, which is told ``more``."""
     command = [sys.executable, script, "--part", "server", "--port", str(port), *more]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline, "the server does not listen"
-                    assert process.poll() is None, "the server ended"
-                    time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
+    with listening(command, port):
+        yield
 
 
 def compare(folder: Path, told: argparse.Namespace) -> None:

@@ -15,10 +15,7 @@ import asyncio
 import json
 import os
 import pickle
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -28,7 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emails import Stores, ours, plan, sides_of, tell_sides
-from sides import ROOT, Taken, begin, free_port, in_process, parser
+from sides import Taken, begin, free_port, in_process, listening, parser
 
 SESSIONS = 8
 SID, TOKEN, SENDER = "AC" + "0" * 32, "a-benchmark", "+12025550100"
@@ -166,20 +163,8 @@ async def bare(path: Path, port: int) -> Taken:
 def running_server(port: int) -> Iterator[None]:
     """The fake Messages API in a process of its own."""
     command = [sys.executable, __file__, "--part", "server", "--port", str(port)]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline, "the server does not listen"
-                    assert process.poll() is None, "the server ended"
-                    time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
+    with listening(command, port):
+        yield
 
 
 def compare(folder: Path, told: argparse.Namespace) -> None:

@@ -18,19 +18,16 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 from emails import Stores
-from sides import ROOT, Taken, begin, free_port
+from sides import ROOT, Taken, begin, free_port, listening
 
 CONNECTIONS = (40, 100, 200)
 SECRET = "a-benchmark"  # noqa: S105 - of this benchmark
@@ -140,24 +137,6 @@ async def process(url: str, updates: int) -> Taken:
     return taken
 
 
-@contextmanager
-def running_server(part: str, url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(_command(part, port), env=_environment(url)) as process:
-        try:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert time.monotonic() < deadline, "the server does not listen"
-                    assert process.poll() is None, "the server ended"
-                    time.sleep(0.05)
-            yield process
-        finally:
-            process.terminate()
-
-
 def _command(part: str, port: int, *more: str) -> list[str]:
     return [sys.executable, __file__, "--part", part, "--port", str(port), *more]
 
@@ -208,7 +187,7 @@ def compare_over(connections: int, folder: Path, told: argparse.Namespace) -> No
         for number in range(1, told.rounds + 1):
             url = stores.fresh()
             for part in ("ours", "bare"):
-                with running_server(part, url, port) as server:
+                with listening(_command(part, port), port, _environment(url)) as server:
                     before = cpu_seconds(server)
                     seconds = measured("post", url, port, told, folder).seconds
                     taken[part].append(Taken(seconds, cpu_seconds(server) - before))
