@@ -209,3 +209,23 @@ async def test_a_long_thread_is_read_upwards_and_many_messages_at_once_leave_no_
         await said_before(stage, id_, number=150, first=130)
         await page.get_by_text("number 279", exact=True).wait_for()
         assert (await shown.locator(".text").all_inner_texts())[-280:] == [f"number {count}" for count in range(280)]
+
+
+async def test_a_long_thread_is_read_without_scripts(stage: Stage, browser: Any) -> None:
+    async with (
+        stage.window() as window,
+        seated(browser, stage, "ann@example.com", java_script_enabled=False) as page,
+    ):
+        await window.say("hi", "key-0001")
+        id_ = await asked_for_a_person(stage)
+        await said_before(stage, id_, number=130)
+        await page.goto(f"{stage.url}/desk/inbox/{id_}")
+        texts = page.locator(".entry.customer .text")
+        newest = await texts.all_inner_texts()
+        assert newest[-1] == "number 129"
+        await page.locator(".earlier a").click()
+        before = await texts.all_inner_texts()
+        assert not set(before) & set(newest), "each stretch ends where the other begins"
+        assert int(before[-1].split()[1]) + 1 == int(newest[0].split()[1])
+        await page.get_by_role("link", name="To the newest messages").click()
+        assert await texts.all_inner_texts() == newest
