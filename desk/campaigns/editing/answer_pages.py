@@ -6,11 +6,9 @@ from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bot.answers.index import THRESHOLD, Index
 from bot.answers.looking import look_up
-from core.agents import Role
 from desk.answers.pages import LONGEST, told
 from desk.campaigns.editing.editor import Editor, Opened
 from desk.campaigns.editing.folder import Draft, Folder, editable
@@ -23,16 +21,8 @@ class AnswerFilePages(Editor):
     """The files of a topic, one a language. Answers come into force whole: what others changed is said before."""
 
     kind: ClassVar[Kind] = Kind.ANSWERS
+    begins: ClassVar[str] = "/new-answers"
     added_below: ClassVar[str] = "answers/"
-
-    def routes(self) -> list[Route]:
-        """Paths below ``/desk``."""
-        shown, here = self._guard.page, "/answers/{name}/edit"
-        return [
-            Route("/new-answers", shown(self._begin, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._show, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._asked, Role.MARKETER), methods=["POST"]),
-        ]
 
     def _answering(self, do: str) -> Callable[[Request, Opened], Awaitable[Response]] | None:
         return {"ask": self._ask}.get(do) or super()._answering(do)

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from campaigns.reading.names import name as checked_name
 from core.actors import Actor
+from core.agents import Role
 from core.clock import Clock
 from core.errors import OtklikError, Refused, StoreUnavailable
 from desk.access.sessions import SignedIn
@@ -27,7 +29,7 @@ from desk.campaigns.editing.workbench import Loaded, Workbench
 from desk.campaigns.editing.writing import vocabulary
 from desk.campaigns.figures import Figures
 from desk.campaigns.words import Words
-from desk.guard import Guard, reader_of
+from desk.guard import Guard, Page, reader_of
 from desk.rendering import HEADERS, Reader, page, rendered
 from storage.store import Store
 
@@ -56,12 +58,30 @@ class Editor(ABC):
     """For marketers and above. Without a workbench nobody writes anything."""
 
     kind: ClassVar[Kind]
+    begins: ClassVar[str]
+    """The path that leads from a name to its editor."""
     added_below: ClassVar[str] = "templates/"
     """The folder of the files that may be opened besides."""
 
     def __init__(self, store: Store, clock: Clock, guard: Guard, bench: Workbench | None) -> None:
         self._store, self._clock, self._guard, self._bench = store, clock, guard, bench
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+
+    def routes(self) -> list[Route]:
+        """Paths below ``/desk``; each kind adds its own."""
+        return [
+            self._route("GET", self.begins, self._begin),
+            self._route("GET", self._here, self._show),
+            self._route("POST", self._here, self._asked),
+        ]
+
+    def _route(self, method: str, path: str, answered: Page) -> Route:
+        return Route(path, self._guard.page(answered, Role.MARKETER), methods=[method])
+
+    @property
+    def _here(self) -> str:
+        """The editor's own path."""
+        return f"/{ROOMS[self.kind]}/{{name}}/edit"
 
     @abstractmethod
     async def _files(self, request: Request, subject: Subject, *, new: bool) -> Form:

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.flows.live import flow_hash
-from core.agents import Role
 from core.catalogue import LANGUAGES, language_of
 from core.errors import Refused
 from core.installed import channel_names
@@ -59,16 +58,14 @@ class FlowPages(Editor):
     """A flow's file with the templates that it names."""
 
     kind: ClassVar[Kind] = Kind.FLOW
+    begins: ClassVar[str] = "/new-flow"
 
     def routes(self) -> list[Route]:
         """Paths below ``/desk``."""
-        shown, here = self._guard.page, "/flows/{name}/edit"
         return [
-            Route("/flows", shown(self._list, Role.MARKETER), methods=["GET"]),
-            Route("/new-flow", shown(self._begin, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._show, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._asked, Role.MARKETER), methods=["POST"]),
-            Route(f"{here}/words", shown(self._words, Role.MARKETER), methods=["GET"]),
+            *super().routes(),
+            self._route("GET", "/flows", self._list),
+            self._route("GET", f"{self._here}/words", self._words),
         ]
 
     def _answering(self, do: str) -> Callable[[Request, Opened], Awaitable[Response]] | None:

@@ -12,7 +12,6 @@ from campaigns.applying import version_hash
 from campaigns.previewing.making import make_preview
 from campaigns.previewing.page import page as preview_page
 from core.actors import Actor
-from core.agents import Role
 from core.clock import Clock
 from core.errors import Refused
 from core.wakeup import Wakeup
@@ -41,6 +40,7 @@ class EditorPages(Editor):
     """A campaign's file with its templates."""
 
     kind: ClassVar[Kind] = Kind.CAMPAIGN
+    begins: ClassVar[str] = "/new-campaign"
 
     def __init__(self, store: Store, clock: Clock, wakeup: Wakeup, guard: Guard, bench: Workbench | None) -> None:
         super().__init__(store, clock, guard, bench)
@@ -49,14 +49,11 @@ class EditorPages(Editor):
 
     def routes(self) -> list[Route]:
         """Paths below ``/desk``."""
-        shown, here = self._guard.page, "/campaigns/{name}/edit"
         return [
-            Route("/new-campaign", shown(self._begin, Role.MARKETER), methods=["GET"]),
-            Route("/customer-names", shown(self._customers, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._show, Role.MARKETER), methods=["GET"]),
-            Route(here, shown(self._asked, Role.MARKETER), methods=["POST"]),
-            Route(f"{here}/words", shown(self._words, Role.MARKETER), methods=["GET"]),
-            Route(f"{here}/preview", shown(self._preview, Role.MARKETER), methods=["POST"]),
+            *super().routes(),
+            self._route("GET", "/customer-names", self._customers),
+            self._route("GET", f"{self._here}/words", self._words),
+            self._route("POST", f"{self._here}/preview", self._preview),
         ]
 
     def _answering(self, do: str) -> Callable[[Request, Opened], Awaitable[Response]] | None:
