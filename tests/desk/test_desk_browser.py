@@ -17,6 +17,7 @@ async def test_a_chat_from_both_sides(stage: Stage, browser: Any) -> None:
         await page.locator(f"#line-{id_}").get_by_text("Vera").wait_for()
         await page.locator(f"#line-{id_} a").click()
         await page.locator(".entry.customer").get_by_text("Is it there?").wait_for()
+        await page.wait_for_load_state()  # with its scripts: keys mean something
         await taken(stage, page)
         await page.locator(".head").get_by_text("Ann Stone").wait_for()
         await page.locator(".composer textarea").fill("Yes, on the third shelf.")

@@ -150,6 +150,7 @@ async def test_a_flow_is_talked_to_beside_its_text_and_saved(desk: Desk) -> None
     _, folder, opened = desk
     page = await opened("/flows")
     await page.locator(".campaign-card a").first.click()
+    await page.locator(".gutter span").first.wait_for()  # its script runs: keys mean something
     await page.locator("#problems .good").wait_for()
     await page.keyboard.press("F9")
     await page.locator(".talk li").get_by_text("What is it about?").wait_for()
