@@ -252,6 +252,12 @@ class Stage:
         moving = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING)
         return states.total() == customers and not any(states[state] for state in moving)
 
+    async def is_reported(self) -> bool:
+        """Whether every attempt has an outcome: a worker that slept tells its own late, after the reaper's guess."""
+        attempts = table(Attempt)
+        async with self.store.read() as connection:
+            return not await connection.scalar(select(func.count()).where(attempts.c.outcome.is_(None)))
+
     async def verdict(self, customers: int) -> "Verdict":
         """Compare the provider's ledger with the store."""
         self.sandbox.read()

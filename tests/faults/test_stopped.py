@@ -31,6 +31,9 @@ async def test_stopped_for_three_leases(tmp_path: Path, postgres_url: str) -> No
             await until(lambda: time.monotonic() > since + 3 * LEASE, "three leases to pass")  # noqa: B023
             stopped.signal(signal.SIGCONT)
         await until(lambda: stage.at_rest(CUSTOMERS), "the campaign's end", 120)
+        # the other worker may have ended the campaign while this one slept: it has yet to tell what became of its own
+        await until(stage.is_reported, "the last outcome of whom was stopped")
+        await until(lambda: stage.at_rest(CUSTOMERS), "what was given back", 120)
         verdict = await stage.verdict(CUSTOMERS)
         print(f"\n{TIMES} stops: {verdict.accepted} accepted, {verdict.unknown} unknown")  # noqa: T201
         verdict.check()
