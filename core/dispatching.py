@@ -13,7 +13,8 @@ from core.values import value
 class Claim:
     """A message that a worker holds under ``fence``. What it says is still to be composed.
 
-    ``content`` is the ready text of a conversation message, None for a campaign's (its template speaks).
+    ``content`` is the ready text of a conversation message, None for a campaign's (its template speaks). ``repeats`` is
+    the message of unknown fate that an operator sends again by this one; mostly empty.
     """
 
     message_id: str
@@ -31,6 +32,7 @@ class Claim:
     send_at: datetime | None = None
     content: dict[str, Any] | None = None
     window_from: datetime | None = None
+    repeats: str = ""
 
 
 @value(frozen=True, slots=True)

@@ -90,9 +90,10 @@ class OutboundMessage:
     ``id`` is ours and names the message for good (Message-ID, tracking tokens). ``reply_to`` is the signed
     plus-address. ``unsubscribe_url`` is the RFC 8058 one-click address. ``spans`` are how ``text`` looks where a
     channel can show it. ``keyboard`` says whether the buttons stand under the message or in the place of the keyboard.
-    ``replaces`` is the provider's id of an earlier message that this one takes the place of. ``prepared`` is what the
-    channel's adapter makes of it, where that was done beforehand (``channels.adapter.Prepares``): ``html`` is
-    empty then.
+    ``replaces`` is the provider's id of an earlier message that this one takes the place of. ``repeats`` is our id of
+    one that nobody knows the fate of and that this one says again: a mail has that one's Message-ID then, so that
+    mailboxes which tell mails by it show one of the two. ``prepared`` is what the channel's adapter makes of it, where
+    that was done beforehand (``channels.adapter.Prepares``): ``html`` is empty then.
     """
 
     id: str
@@ -113,6 +114,7 @@ class OutboundMessage:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     to_name: str = ""
+    repeats: str = ""
     prepared: bytes = b""
 
 

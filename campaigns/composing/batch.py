@@ -206,6 +206,7 @@ class Batch:
             attachments=said.attachments,
             template=ProviderTemplate(rendered.template_id, dict(rendered.template_variables)) if approved else None,
             reply_to=links.reply_to(id_) if channel == EMAIL else "",
+            repeats=claim.repeats,
             unsubscribe_url=links.unsubscribe(id_) if marketing and channel == EMAIL else "",
         )
 

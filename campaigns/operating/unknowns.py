@@ -15,6 +15,7 @@ from core.machines.message import ACCEPT, REJECT, MessageState
 from storage.outbox.columns import table
 from storage.outbox.holds import hold_again, release, spend
 from storage.outbox.journeys import note, wake_after
+from storage.outbox.resends import RESEND, is_resend
 from storage.statements import lock_customers
 from storage.tables import Audit, Campaign, Customer, Enrolment, Identity, Message
 
@@ -143,7 +144,7 @@ async def _plan_again(connection: AsyncConnection, row: Row[Any], now: datetime)
         select(func.count()).where(
             _MESSAGES.c.enrolment_id == enrolment.id,
             _MESSAGES.c.step == message["step"],
-            _MESSAGES.c.leg.like("resend-%"),
+            is_resend(_MESSAGES),
         )
     )
     new = new_id()
@@ -152,7 +153,7 @@ async def _plan_again(connection: AsyncConnection, row: Row[Any], now: datetime)
         {
             **message,
             "id": new,
-            "leg": f"resend-{(resends or 0) + 1}",
+            "leg": f"{RESEND}{(resends or 0) + 1}",
             "state": MessageState.PLANNED,
             "reason": "",
             "send_at": now,

@@ -22,6 +22,7 @@ from core.text import clipped
 from storage.outbox.columns import table
 from storage.outbox.holds import spend
 from storage.outbox.journeys import lock_journeys, wake_after
+from storage.outbox.resends import their_resends
 from storage.statements import chunks, insert_into, lock_customers
 from storage.tables import Message, ReceiptRow
 from storage.types import Instant
@@ -40,11 +41,7 @@ async def record_reports(connection: AsyncConnection, reports: Sequence[Delivery
         by_provider, ours = await _known(connection, part)
         rows = []
         for report in part:
-            message_id = (
-                report.message_id
-                if report.message_id in ours
-                else by_provider.get((report.account, report.provider_id))
-            )
+            message_id = ours.get(report.message_id) or by_provider.get((report.account, report.provider_id))
             rows.append(
                 {
                     "id": new_id(),
@@ -126,11 +123,11 @@ def _said(message_id: str, status: MessageState, code: str, at: datetime) -> Sai
 
 async def _known(
     connection: AsyncConnection, reports: Sequence[DeliveryReport]
-) -> tuple[dict[tuple[str, str], str], set[str]]:
-    """Our message ids by (account, provider id), and which of the ids in the reports are ours."""
+) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    """Our message ids by (account, provider id), and by the ids in the reports; a resend goes by the first one's."""
     pairs = {(report.account, report.provider_id) for report in reports if report.provider_id}
     ids = {report.message_id for report in reports if report.message_id}
-    by_provider = {}
+    by_provider: dict[tuple[str, str], str] = {}
     if pairs:
         found = await connection.execute(
             select(_MESSAGES.c.account, _MESSAGES.c.provider_id, _MESSAGES.c.id).where(
@@ -141,10 +138,10 @@ async def _known(
         )
         by_provider = {(row.account, row.provider_id): row.id for row in found}
     if not ids:
-        return by_provider, set()
+        return by_provider, {}
     is_ours = and_(_MESSAGES.c.id.in_(ids), _MESSAGES.c.direction == "out")
     ours = await connection.scalars(select(_MESSAGES.c.id).where(is_ours))
-    return by_provider, set(ours)
+    return by_provider, {id_: id_ for id_ in ours} | await their_resends(connection, ids)
 
 
 async def _apply(connection: AsyncConnection, said: Sequence[Said], now: datetime) -> int:

@@ -71,7 +71,9 @@ class EmailAdapter(ReceivesRawMail):
         self._pool.open(await asyncio.to_thread(tls_context, self._settings))
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        """Send one mail; ``provider_id`` is its Message-ID, ``detail`` the server's answer to it.
+        """Send one mail; ``detail`` is the server's answer to it, ``provider_id`` its own id at our domain.
+
+        That is its Message-ID, unless it repeats a mail and has that one's.
 
         When it is cancelled the connection is dropped, and whether the mail left is not known to the caller.
 

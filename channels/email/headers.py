@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from core.ids import ID_LENGTH
 
+OWN_ID = b"X-Otklik-Message"
+"""Names a mail that repeats another under that one's Message-ID."""
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
@@ -96,7 +98,7 @@ def mailbox(address: str, name: str = "") -> bytes:
 
 
 def message_id(id_: str, domain: str) -> str:
-    """The Message-ID of our message ``id_``, in its angle brackets; the same again when it is sent again."""
+    """The Message-ID of our message ``id_``, in its angle brackets."""
     return f"<{id_}@{domain}>"
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from html import escape
 
 from channels.email.headers import (
+    OWN_ID,
     content_id,
     file_name,
     mailbox,
@@ -73,9 +74,11 @@ class Composer:
             b"\r\nDate: ",
             _date(int(now.timestamp())),
             b"\r\nMessage-ID: ",
-            message_id(message.id, self.domain).encode(),
+            message_id(message.repeats or message.id, self.domain).encode(),
             b"\r\n",
         ]
+        if message.repeats:  # which of the two it is
+            out += (OWN_ID, b": ", message.id.encode(), b"\r\n")
         if reply_to := message.reply_to or self._reply_address:
             out += (b"Reply-To: ", _checked(reply_to, "", PermanentKind.REJECTED), b"\r\n")
         if message.in_reply_to or message.references:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from email.message import Message
 
 from channels.email.bounces import Recipients, recipients_in_prose
-from channels.email.headers import is_address, message_id, our_id
+from channels.email.headers import OWN_ID, is_address, message_id, our_id
 from channels.email.replies import permanent_kind
 from channels.email.structure import Mail, Part, read_fields
 from core.addresses import email_address
@@ -31,7 +31,7 @@ _COMPLAINTS = frozenset({"abuse", "fraud", "virus", "opt-out", "opt-out-list", "
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _BASIC = re.compile(r"\b(5\d\d)[ -]")
 _OUR_MESSAGE_ID = re.compile(rf"message-id:\s{{0,9}}<([0-9a-v]{{{ID_LENGTH}}})@([a-z0-9._-]{{1,255}})>", re.IGNORECASE)
-_ENVELOPE_ID = re.compile(rf"[0-9a-v]{{{ID_LENGTH}}}")
+_OUR_ID = re.compile(rf"[0-9a-v]{{{ID_LENGTH}}}")
 _OUR_TOKEN = re.compile(rf"\+([0-9a-v]{{{ID_LENGTH}}})[0-9a-v]{{{TAG_LENGTH}}}@", re.IGNORECASE)
 _RECIPIENTS = ("delivered-to", "x-original-to", "x-envelope-to", "envelope-to", "to")
 _UNDELIVERED = re.compile(
@@ -56,7 +56,7 @@ def delivery_reports(mail: Mail, account: str, key: str) -> list[DeliveryReport]
     blocks = _blocks(status)
     ours, provider_id = _original(mail)
     envelope = next((_value(block, "original-envelope-id") for block in blocks if "original-envelope-id" in block), "")
-    if not ours and _ENVELOPE_ID.fullmatch(envelope):
+    if _OUR_ID.fullmatch(envelope):  # names one mail, where two may have one Message-ID
         ours = envelope
     ours = ours or _bounced_to(mail)
     reports = []
@@ -217,6 +217,9 @@ def _returned_field(mail: Mail, name: str) -> str:
 
 def _original(mail: Mail) -> tuple[str, str]:
     """(our id, Message-ID) of the mail that is reported on; both empty if it is not shaped like ours."""
+    own = _returned_field(mail, OWN_ID.decode().lower())
+    if _OUR_ID.fullmatch(own):
+        return own, ""
     for candidate in (
         _returned_field(mail, "message-id"),
         mail.field("in-reply-to"),

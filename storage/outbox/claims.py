@@ -14,6 +14,7 @@ from core.messages import Address
 from storage.given import IDS, given_ids
 from storage.outbox.columns import is_planned, send_columns, table
 from storage.outbox.gates import DispatchGate
+from storage.outbox.resends import RESEND, what_they_repeat
 from storage.statements import lease_clock
 from storage.tables import Message
 from storage.types import Id, Instant
@@ -67,6 +68,7 @@ async def claim(
             if part and len(theirs) == part:
                 have_more.append(campaign)
         turn = have_more
+    repeated = await what_they_repeat(connection, [row.id for row in rows if row.leg.startswith(RESEND)])
     return [
         Claim(
             message_id=id_,
@@ -84,6 +86,7 @@ async def claim(
             send_at=send_at,
             content=content,
             window_from=window_from,
+            repeats=repeated.get(id_, ""),
         )
         for (
             id_, fence, customer_id, identity_id, purpose, campaign_id, enrolment_id, version, step, leg, template,

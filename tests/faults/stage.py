@@ -114,6 +114,11 @@ class Sandbox:
             if entry["accepted"]:
                 self.accepted[entry["otklik_id"]] += 1
 
+    def entries(self, *message_ids: str) -> list[dict[str, Any]]:
+        """What the ledger holds of these messages."""
+        found = [json.loads(line) for line in self._path.read_text().splitlines()]
+        return [entry for entry in found if entry["otklik_id"] in message_ids]
+
     async def post(self, path: str, body: Any) -> Any:
         async with aiohttp.ClientSession() as session:
             async with session.post(f"{self.child.announced['http']}{path}", json=body) as response:

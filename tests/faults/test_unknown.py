@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from campaigns.responding.receipts import record_reports
+from core.clock import machine_now
 from core.machines.enrolment import EnrolmentState
 from core.machines.message import MessageState
+from core.messages import DeliveryReport
 from storage.outbox.columns import table
 from storage.tables import Audit, Enrolment, Message
 from tests.faults.polling import until
@@ -34,6 +37,12 @@ async def _legs(stage: Stage, enrolment_id: str) -> dict[str, tuple[str, Message
     async with stage.store.read() as connection:
         rows = await connection.execute(messages.select().where(messages.c.enrolment_id == enrolment_id))
         return {row.leg: (row.id, row.state) for row in rows}
+
+
+async def _report(stage: Stage, message_id: str, status: MessageState) -> None:
+    report = DeliveryReport("email", "", status, key="a bounce", failure="mailbox_full", message_id=message_id)
+    async with stage.store.write() as connection:
+        await record_reports(connection, [report], machine_now())
 
 
 async def test_accepted_and_dropped(store_url: str, tmp_path: Path) -> None:
@@ -70,6 +79,13 @@ async def test_accepted_and_dropped(store_url: str, tmp_path: Path) -> None:
         again = await until(left_again, "the new leg to leave")
         stage.sandbox.read()
         assert (stage.sandbox.accepted[resent], stage.sandbox.accepted[again]) == (1, 1)
+        # the provider names a mail by its Message-ID, and knows the second as the first
+        assert len({entry["provider_id"] for entry in stage.sandbox.entries(resent, again)}) == 1
+        await _report(stage, resent, MessageState.FAILED)
+        assert await _legs(stage, journey) == {
+            "main": (resent, MessageState.REJECTED),
+            "resend-1": (again, MessageState.FAILED),
+        }
 
         status, _ = await stage.workers.command("unknown", "settle", sent, others[0], "--as", "sent")
         assert status == 1, "what is settled is not settled again"

@@ -248,6 +248,18 @@ def test_delivery_status_that_returns_nothing_but_the_envelope_id():
     assert (report.message_id, report.provider_id) == (ID, "")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"envelope": f"Original-Envelope-Id: {'1' * 26}\n"},
+        {"returned": f"X-Otklik-Message: {'1' * 26}\nMessage-ID: <{ID}@example.org>\n\nHello"},
+    ],
+)
+def test_a_report_on_a_mail_that_was_said_again_names_the_right_one(told):
+    [report] = parse(dsn(**told), "email")
+    assert report.message_id == "1" * 26
+
+
 def test_a_report_on_anothers_mail_is_kept_as_a_machines():
     [event] = parse(dsn(returned="Message-ID: <other@example.com>\n"), "email")
     assert isinstance(event, InboundMessage)

@@ -154,6 +154,14 @@ def test_the_headers_of_a_marketing_mail():
     assert mail["Auto-Submitted"] is None
 
 
+def test_a_mail_that_is_said_again_is_the_same_to_a_mailbox():
+    first, again = "0" * 26, "1" * 26
+    mail = message_from_bytes(compose(id=again, repeats=first))
+    assert mail["Message-ID"] == message_from_bytes(compose(id=first))["Message-ID"]
+    assert mail["X-Otklik-Message"] == again
+    assert message_from_bytes(compose(id=first))["X-Otklik-Message"] is None
+
+
 def test_one_click_stands_only_beside_a_web_address():
     mail = message_from_bytes(compose(unsubscribe_mailto="mailto:out@example.org"))
     assert mail["List-Unsubscribe"] == "<mailto:out@example.org>"
