@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from core.clock import from_micros, to_micros
 
+DESK_GROUP = "desk_group"
+"""In the place of the channel: what stands so is no account but a group of staff, named by its chat id."""
 Trouble = Literal["", "fault", "away"]
 """Nothing; the account is refused (a person must act); nobody takes a connection (it is tried again by itself)."""
 

@@ -359,7 +359,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             slots=SharedSlots(store) if store.dialect == "postgresql" else None,
             scale=settings.rate_scale,
         )
-        service.topics.extend(topic_desks(store, clock, wakeup, accounts, rates))
+        service.topics.extend(topic_desks(store, clock, wakeup, accounts, rates, service.signs))
         companion = bulk_companion(configuration, links, accounts)
         if companion is not None:
             stack.push_async_callback(companion.close)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from bot.topics.mirroring import TopicDesk
 from channels.dispatch import ChannelDispatcher
 from channels.resting import Told
 from core.standing import Standing
@@ -11,12 +12,13 @@ from storage.store import Store
 
 
 class SignsOfLife:
-    """One worker's. ``deaf`` is kept by who fetches: by account, why nothing can be fetched."""
+    """One worker's. ``deaf`` is kept by who fetches: by account, why nothing can be fetched. ``desks`` have groups."""
 
     def __init__(
         self, store: Store, worker: str, accounts: Iterable[Account], dispatchers: Sequence[ChannelDispatcher]
     ) -> None:
         self.deaf: dict[str, str] = {}
+        self.desks: list[TopicDesk] = []
         self._store = store
         self._worker = worker
         self._accounts = accounts
@@ -24,8 +26,10 @@ class SignsOfLife:
 
     async def give(self) -> None:
         """Write them down for the other processes, the desk's and the command line's among them."""
+        standings = [self._standing(account) for account in self._accounts]
+        standings += [refusal for desk in self.desks for refusal in desk.refusals]
         async with self._store.write() as connection:
-            await beat(connection, self._worker, [self._standing(account) for account in self._accounts])
+            await beat(connection, self._worker, standings)
 
     def _standing(self, account: Account) -> Standing:
         rate = account.adapter.capabilities.rate

@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.wakeup import Wakeup
 from desk.canned.replies import offered
 from otklik.accounts import Account
+from otklik.standing import SignsOfLife
 from storage.store import Store
 
 
@@ -26,19 +27,20 @@ class Works(Protocol):
 
 
 def topic_desks(
-    store: Store, clock: Clock, wakeup: Wakeup, accounts: Iterable[Account], rates: RateGate
+    store: Store, clock: Clock, wakeup: Wakeup, accounts: Iterable[Account], rates: RateGate, signs: SignsOfLife
 ) -> list[Works]:
     """Who mirrors conversations into the groups, and who carries out what staff write there.
 
-    Nobody where no group is set.
+    Nobody where no group is set. ``signs`` tell of groups that refuse.
     """
     bots = [account.adapter for account in accounts if isinstance(account.adapter, TelegramAdapter)]
-    mirrors: list[Works] = [
+    mirrors = [
         TopicDesk(store, clock, bot.forum(), sorted(bot.desk_groups), partial(rates.turn, bot.account))
         for bot in bots
         if bot.desk_groups
     ]
     if not mirrors:
         return []
+    signs.desks += mirrors
     staff = StaffInTopics(store, clock, wakeup, offered, {bot.account: bot for bot in bots})
     return [*mirrors, CommandRunner(store, clock, {STAFF_WROTE: staff})]

@@ -31,6 +31,8 @@ from core.ids import id_floor
 from core.machines.conversation import ConversationState
 from core.messages import WEBCHAT, Attachment, Span
 from core.naming import called
+from core.standing import DESK_GROUP, Standing, Trouble
+from core.text import clipped
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -74,7 +76,12 @@ class TopicDesk:
         self._turn = turn
         self._now = now
         self._rest: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._refusals: dict[str, Standing] = {}
+
+    @property
+    def refusals(self) -> Sequence[Standing]:
+        """The groups that take nothing until somebody sees to them."""
+        return [one for one in self._refusals.values() if one.trouble]
 
     async def run_once(self) -> int:
         """One call for every topic that needs one, as far as its group takes it now; gives how many were made.
@@ -126,12 +133,15 @@ class TopicDesk:
             return True
         except (SendFailure, ChannelFault) as failure:
             self._rest[chat] = self._now() + _pause(failure)
-            if chat not in self._told:
+            before = self._refusals.get(chat)
+            if before is None:
                 log.warning("the desk's group does not take it", chat=chat, error=str(failure))
-            self._told.add(chat)
+            since = before.since if before is not None else machine_now()
+            trouble: Trouble = "fault" if _asks_for_a_person(failure) else ""
+            self._refusals[chat] = Standing(chat, DESK_GROUP, trouble, clipped(str(failure), 200), since)
             return False
         if made:
-            self._told.discard(chat)
+            self._refusals.pop(chat, None)
         return made
 
     async def _call(self, row: Any, held: Any, locale: str) -> bool:
@@ -253,9 +263,13 @@ class TopicDesk:
         return wait <= 0
 
 
+def _asks_for_a_person(failure: SendFailure | ChannelFault) -> bool:
+    return isinstance(failure, ChannelFault | PermanentFailure)
+
+
 def _pause(failure: SendFailure | ChannelFault) -> float:
     """Seconds for which the group is left alone."""
-    if isinstance(failure, ChannelFault | PermanentFailure):
+    if _asks_for_a_person(failure):
         return FAULT_SECONDS
     if isinstance(failure, TransientFailure) and failure.retry_after is not None:
         return min(LONGEST_PAUSE, max(1.0, float(failure.retry_after)))

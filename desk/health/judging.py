@@ -62,6 +62,8 @@ def _work(health: Health, now: datetime) -> Iterator[Finding]:
     ):
         if _late(queue, now, patience):
             yield Finding(name, values=_of(queue, now))
+    for group in health.groups:
+        yield Finding("group", values={"chat": group.account, "why": group.why, "at": group.since or now})
     for kind, number, error in health.failing:
         yield Finding("failing", bad=False, values={"kind": kind, "number": number, "why": error})
     if health.unknown.depth:

@@ -13,7 +13,7 @@ from campaigns.gates import DISPATCH_GATES
 from campaigns.operating.emergency import EmergencyStop, standing_stop
 from core.ids import id_floor
 from core.outcomes import OutcomeKind
-from core.standing import Standing
+from core.standing import DESK_GROUP, Standing
 from storage.heartbeats import Sign, signs
 from storage.outbox.claims import BULK, REPLIES
 from storage.outbox.columns import inline, is_planned, is_stored, send_columns, table
@@ -83,13 +83,14 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Everything at one moment."""
+    """Everything at one moment. ``groups`` are those of staff that take nothing (``account`` is the chat)."""
 
     workers: Sequence[Sign]
     channels: Sequence[Channel]
     inbound: Queue
     journeys: Queue
     commands: Queue
+    groups: Sequence[Standing] = ()
     failing: Sequence[tuple[str, int, str]] = ()
     unknown: Queue = Queue()
     quarantined: int = 0
@@ -115,6 +116,7 @@ async def read_health(connection: AsyncConnection, now: datetime, machine_now: d
     for sign in workers:
         for one in sign.standings if sign.age <= ALIVE_SECONDS else ():
             told.setdefault(one.account, []).append(one)
+    groups = {account: told.pop(account) for account in list(told) if told[account][0].channel == DESK_GROUP}
     sends = await _lately(connection, machine_now)
     names = {account: sends[account].channel for account in sends} | {
         account: standings[0].channel for account, standings in told.items()
@@ -141,6 +143,7 @@ async def read_health(connection: AsyncConnection, now: datetime, machine_now: d
         inbound=await _queue(connection, stored),
         journeys=await _queue(connection, _counted(due, _ENROLMENTS.c.due_at)),
         commands=await _queue(connection, _counted(commands, _COMMANDS.c.id)),
+        groups=[standings[0] for standings in groups.values()],
         failing=await _failing(connection),
         unknown=await _queue(connection, _counted(unknown, _MESSAGES.c.id)),
         quarantined=int(number or 0),

@@ -194,23 +194,28 @@ async def test_a_line_of_unknown_fate_is_said_again_rather_than_lost(staffed: St
 
 
 @pytest.mark.parametrize(
-    ("failure", "seconds"),
-    [(TransientFailure("too many", retry_after=30.0), 30.0), (PermanentFailure(PermanentKind.BLOCKED, "kicked"), 60.0)],
+    ("failure", "seconds", "told"),
+    [
+        (TransientFailure("too many", retry_after=30.0), 30.0, []),
+        (PermanentFailure(PermanentKind.BLOCKED, "kicked"), 60.0, ["kicked"]),
+    ],
 )
 async def test_a_group_that_refuses_is_left_alone_for_a_while(
-    staffed: Staffed, failure: Exception, seconds: float
+    staffed: Staffed, failure: Exception, seconds: float, told: list[str]
 ) -> None:
     id_ = await opened(staffed)
     staffed.group.fails = [failure]
     await staffed.customer_writes(id_, "Hello?")
     await staffed.in_step()
     calls = staffed.group.calls
+    assert [one.why for one in staffed.topics.refusals] == told, "somebody has to see to it"
     staffed.time += seconds - 1
     await staffed.in_step()
     assert staffed.group.calls == calls
     staffed.time += 2
     await staffed.in_step()
     assert "Hello?" in staffed.group.text()
+    assert not staffed.topics.refusals
 
 
 async def test_what_comes_while_the_group_must_wait_goes_together(staffed: Staffed) -> None:

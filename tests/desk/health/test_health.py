@@ -21,7 +21,7 @@ from core.machines.message import MessageState
 from core.messages import EMAIL, TELEGRAM
 from core.outcomes import OutcomeKind
 from core.purposes import Purpose
-from core.standing import Standing
+from core.standing import DESK_GROUP, Standing
 from core.wakeup import LocalWakeup
 from desk.access import sessions
 from desk.access.agents import add_agent
@@ -91,6 +91,13 @@ async def test_one_worker_in_trouble_is_enough(store: Store) -> None:
     assert await names(store) == ["away", "deaf"]
     [channel] = (await health_of(store)).channels
     assert channel.troubled == Standing("email", EMAIL, "away", "connection refused", NOW, deaf="cannot sign in")
+
+
+async def test_a_group_of_staff_that_takes_nothing(store: Store) -> None:
+    await worker(store, Standing("telegram", TELEGRAM), Standing("-1002", DESK_GROUP, "fault", "not a forum", NOW))
+    health = await health_of(store)
+    assert [one.account for one in health.channels] == ["telegram"], "a group is no channel"
+    assert findings_of(health, NOW) == [Finding("group", values={"chat": "-1002", "why": "not a forum", "at": NOW})]
 
 
 async def test_what_waits_is_judged_by_how_long(store: Store) -> None:
