@@ -32,6 +32,7 @@ from storage.statements import lock_customers
 from storage.tables import AddressProof, Audit, Customer, Identity, Message, Suppression
 
 LIFE = timedelta(minutes=10)
+_MINUTES = LIFE // timedelta(minutes=1)
 TRIES = 5
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AN_HOUR, A_DAY, BY_CUSTOMER = 3, 6, 5
@@ -242,7 +243,7 @@ def _letter(
     proof_id: str, to: Row[Any, Any], address: Address, code: str, locale: str, context: Context
 ) -> dict[str, Any]:
     """The message with the code, under the proof's own id; it stands in nobody's conversation."""
-    said = {"code": code, "brand": context.config.brand.name, "minutes": int(LIFE.total_seconds() // 60)}
+    said = {"code": code, "brand": context.config.brand.name, "count": _MINUTES}
     content = {"text": catalogue.text(locale, "proof.text", **said)}
     if address.channel == EMAIL:
         content["subject"] = catalogue.text(locale, "proof.subject", brand=context.config.brand.name)
@@ -259,5 +260,4 @@ def _hashed(signer: Signer, proof_id: str, code: str) -> str:
 
 
 def _say(context: Context, locale: str, outcome: str) -> str:
-    minutes = int(LIFE.total_seconds() // 60)
-    return catalogue.text(locale, f"proof.{outcome}", brand=context.config.brand.name, minutes=minutes)
+    return catalogue.text(locale, f"proof.{outcome}", brand=context.config.brand.name, count=_MINUTES)

@@ -51,7 +51,10 @@ class Reader:
         """Why something was refused, in their language; as it was raised where the catalogue has no words for it."""
         try:
             given = getattr(error, "values", {}).items()
-            values = {name: self.number(value) if isinstance(value, int) else value for name, value in given}
+            values = {
+                name: self.number(value) if isinstance(value, int) and name != "count" else value
+                for name, value in given
+            }
             return self.say(f"refused_{getattr(error, 'name', '')}", **values)
         except KeyError:
             return str(error)

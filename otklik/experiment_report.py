@@ -80,7 +80,7 @@ class _Shown:
         kind = "amount" if self._is_money else "customers"
         parts = {"estimate": brought.estimate, "low": brought.low, "high": brought.high}
         in_all = {key: self._money(value) if self._is_money else self._number(value) for key, value in parts.items()}
-        return said, relative, self.say(f"brought.{kind}", **in_all)
+        return said, relative, self.say(f"brought.{kind}", count=round(brought.estimate), **in_all)
 
     def verdict(self) -> list[str]:
         result = self._result
@@ -95,8 +95,8 @@ class _Shown:
         lines = [f"[bold green]{said}[/]" if key == "winner" else said]
         if key in ("early", "few") and result.needed is not None:
             fewest = min(arm.entered for arm in result.arms)
-            numbers = {"needed": self._number(result.needed), "entered": self._number(fewest)}
-            lines.append(self.say("needed", lift=self._percent(result.lift, "0%"), **numbers))
+            lift = self._percent(result.lift, "0%")
+            lines.append(self.say("needed", count=result.needed, lift=lift, entered=self._number(fewest)))
         return lines
 
     def chance(self, p: float | None) -> str:

@@ -18,7 +18,7 @@ from campaigns.forecast.planning import CampaignPlan, WorkspacePlan
 from campaigns.limits.budgets import OWN, Limit
 from campaigns.periods import zone_named
 from core.machines.campaign import CampaignState
-from otklik.planning_words import Words
+from otklik.planning_words import Words, rounded
 
 _MARKS = {
     "add": "[green]+[/]", "added": "[green]+[/]", "start": "[green]▶[/]", "change": "[yellow]~[/]",
@@ -106,10 +106,10 @@ class _Page:
         self._line(f"\n{escape(said)} [dim]({escape(self._words.listed(steps))})[/]")
         if not flying.older:
             return
-        moved = flying.older - flying.stay
-        said = self._say(f"edits.{flying.edits}", older=number(flying.older), moved=number(moved))
+        moved = flying.older - flying.stay if flying.edits == "migrate" else flying.older
+        said = self._say(f"edits.{flying.edits}", count=moved)
         if flying.edits == "migrate" and flying.stay:
-            said = self._words.listed([said, self._say("edits.stay", stay=number(flying.stay))], apart=True)
+            said = self._words.listed([said, self._say("edits.stay", count=flying.stay)], apart=True)
         self._line(f"  {escape(said)}")
 
     def _audience(self, audience: Audience) -> None:
@@ -119,7 +119,7 @@ class _Page:
         self._line(f"\n{escape(said)}")
         for name in ("barred", "unlisted"):
             if count := getattr(audience, name):
-                self._line(f"  [dim]{escape(self._say(f'audience.{name}', number=number(count)))}[/]")
+                self._line(f"  [dim]{escape(self._say(f'audience.{name}', count=count))}[/]")
         if not audience.reach:
             return
         about = "" if audience.exact else "≈ "
@@ -131,17 +131,17 @@ class _Page:
         self._console.print(table)
 
     def _entrance(self, plan: CampaignPlan) -> None:
-        entering, number = plan.entrance, self._words.number
+        entering = plan.entrance
         if entering.why:
             self._line(f"\n{escape(self._say(f'enters.{entering.why}'))}")
             return
         if entering.stream:
             basis = self._say(f"basis.{plan.body.definition.start.kind}")
-            weekly = number(entering.total / WEEKS, mean=True)
-            self._line(f"\n{escape(self._say('enters.stream', number=weekly, basis=basis))}")
+            weekly = rounded(entering.total / WEEKS, mean=True)
+            self._line(f"\n{escape(self._say('enters.stream', count=weekly, basis=basis))}")
         elif entering.at is not None and entering.ends_at is not None:
             at = self._words.instant(entering.at)
-            self._line(f"\n{escape(self._say('enters.wave', at=at, number=number(entering.total)))}")
+            self._line(f"\n{escape(self._say('enters.wave', at=at, count=rounded(entering.total)))}")
             if plan.body.definition.pace is not None and entering.ends_at > entering.at:
                 self._line(f"  {escape(self._say('enters.pace', at=self._words.instant(entering.ends_at)))}")
         if set(plan.arms) - {""}:
@@ -222,7 +222,7 @@ class _Page:
             return
         number = self._words.number
         key = "displaced.weekly" if weekly else "displaced"
-        said = self._say(key, number=number(found.fewer, mean=weekly))
+        said = self._say(key, count=rounded(found.fewer, mean=weekly))
         by = f" [dim]({escape(self._words.listed(found.by))})[/]" if found.by else ""
         self._line(f"\n{escape(said)}{by}")
         for verdict, reason, count in found.gates:
@@ -271,7 +271,7 @@ class _Page:
                 said = escape(said)
             self._line(f"\n{said}")
         for offer, left in plan.short.items():
-            self._line(f"[yellow]{escape(self._say('codes.short', offer=offer, number=self._words.number(left)))}[/]")
+            self._line(f"[yellow]{escape(self._say('codes.short', offer=offer, count=left))}[/]")
 
     def together(self) -> None:
         """What several campaigns need of a budget that they share."""
@@ -291,8 +291,7 @@ class _Page:
         )  # fmt: skip
         self._line(f"\n[dim]{escape(self._say('assumed', rates=rates))}[/]")
         if not plan.exact:
-            entrants = self._words.number(len(plan.entrance.entrants))
-            self._line(f"[dim]{escape(self._say('sample', number=entrants))}[/]")
+            self._line(f"[dim]{escape(self._say('sample', count=len(plan.entrance.entrants)))}[/]")
 
     # ── lines and tables ─────────────────────────────────────────────────────
 

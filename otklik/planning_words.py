@@ -15,6 +15,11 @@ _RIGHT_TO_LEFT, _LEFT_TO_RIGHT, _END = "\u2067", "\u2066", "\u2069"
 """Isolates: a terminal that orders bidirectional text would otherwise mix up numbers with what stands beside them."""
 
 
+def rounded(value: float, *, mean: bool = False) -> float:
+    """As it is shown: whole; a ``mean`` that is small keeps a digit more."""
+    return round(value, 1) if mean and value < _FEW else round(value)
+
+
 class Words:
     """Says things of a plan in one language; instants are on the clock of ``zone``, money in ``currency``."""
 
@@ -31,9 +36,8 @@ class Words:
         """A whole number; a ``mean`` that is small keeps a digit more."""
         from babel.numbers import format_decimal
 
-        form = "#,##0.#" if mean and value < _FEW else "#,##0"
-        rounded = round(value, 1) if mean else round(value)
-        return self._digits(format_decimal(rounded, form, locale=self._lang, numbering_system="default"))
+        told = format_decimal(rounded(value, mean=mean), "#,##0.#", locale=self._lang, numbering_system="default")
+        return self._digits(told)
 
     def money(self, micros: float) -> str:
         """An amount in the workspace's currency."""

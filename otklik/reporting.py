@@ -29,7 +29,7 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
         return text(lang, key, **values)
 
     console.print()
-    console.rule(f"[bold]{escape(say('report.title', name=report.name, entered=report.entered))}", align="left")
+    console.rule(f"[bold]{escape(say('report.title', name=report.name, count=report.entered))}", align="left")
     for since, until in report.pauses:
         key = "report.paused" if until is None else "report.was_paused"
         console.print(f"[yellow]{escape(say(key, since=_minute(since), until=_minute(until or since)))}[/]")

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
+from campaigns.simulation.talked import FlowFigures
+from campaigns.simulation.telling import told_of_flow
 from core.catalogue import listed, text
 from core.money import Money
 
@@ -34,6 +36,8 @@ def print_simulation(console: Console, found: SimulationFigures, lang: str) -> N
     _timeline(console, found, lang)
     for one in found.campaigns:
         _campaign(console, one, found.currency, lang)
+    for flow in found.flows:
+        _flow(console, flow, found.currency, lang)
 
 
 def _timeline(console: Console, found: SimulationFigures, lang: str) -> None:
@@ -85,7 +89,7 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
     def say(key: str, **values: object) -> str:
         return text(lang, f"simulate.{key}", **values)
 
-    said = say("campaign", entered=f"{one.entered:,}", cost=Money(one.micros, currency))
+    said = say("campaign", count=one.entered, cost=Money(one.micros, currency))
     console.print(f"\n[bold]{escape(one.name)}[/]: {escape(said)}")
     if one.unplayed:
         console.print(escape(say("unplayed", flows=listed(lang, one.unplayed))))
@@ -122,6 +126,23 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
     _pairs(console, say("arms"), arms)
 
 
+def _flow(console: Console, one: FlowFigures, currency: str, lang: str) -> None:
+    def money(micros: int) -> str:
+        return str(Money(micros, currency)) if micros else ""
+
+    entered = text(lang, "simulate.flow.entered")
+    title = text(lang, "simulate.flow", flow=f"[bold]{escape(one.flow)}[/]")
+    cost = f" · {text(lang, 'simulate.cost')} {escape(money(one.micros))}" if one.micros else ""
+    console.print(f"\n{title}: {escape(entered)} {one.entered:,}{cost}")
+    for section in told_of_flow(one, lang, money):
+        rows = []
+        for line in section.lines:
+            more = f" · {line.more}" if line.more else ""
+            rows.append((line.label, f"{_number(line.number)}{escape(more)}"))
+        _pairs(console, section.title, rows)
+    console.print(f"[dim]{escape(text(lang, 'simulate.flow.assumed'))}[/]")
+
+
 def _pairs(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
     if not rows:
         return
@@ -130,7 +151,8 @@ def _pairs(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> Non
     table.add_column(justify="right", overflow="fold")
     for label, number in rows:
         table.add_row(f"  {escape(label)}", number)
-    console.print(f"[dim]{title}[/]")
+    if title:
+        console.print(f"[dim]{escape(title)}[/]")
     console.print(table)
 
 

@@ -48,11 +48,11 @@ def advice(channel: str, rendered: Rendered, message: OutboundMessage, locale: s
 
 def _of_letter(rendered: Rendered, message: OutboundMessage, lang: str) -> Iterator[str]:
     if len(rendered.subject) > SUBJECT_ON_A_PHONE:
-        yield say(lang, "note.subject", number=len(rendered.subject), limit=SUBJECT_ON_A_PHONE)
+        yield say(lang, "note.subject", count=len(rendered.subject), limit=SUBJECT_ON_A_PHONE)
     if not rendered.preview:
         yield say(lang, "note.no_preview")
     elif len(rendered.preview) > PREVIEW_LINE:
-        yield say(lang, "note.preview", number=len(rendered.preview), limit=PREVIEW_LINE)
+        yield say(lang, "note.preview", count=len(rendered.preview), limit=PREVIEW_LINE)
     size = len(message.html.encode())
     if size > CLIPPED_BYTES:
         yield say(lang, "note.clipped", number=size // 1000, limit=CLIPPED_BYTES // 1000)

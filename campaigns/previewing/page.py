@@ -64,13 +64,13 @@ def facts(shown: Shown, lang: str) -> Iterator[tuple[str, str]]:
     """(name, value) of what is known of a message, for a table in ``lang``."""
     yield say(lang, "fact.text"), f"templates/{shown.path}"
     if shown.sms is not None:
-        counted = {"number": shown.sms.units, "encoding": shown.sms.encoding, "parts": shown.sms.parts}
+        counted = {"count": shown.sms.units, "encoding": shown.sms.encoding, "parts": shown.sms.parts}
         yield say(lang, "fact.length"), say(lang, "units.parts" if shown.sms.parts > 1 else "units", **counted)
     elif shown.speech.channel == EMAIL and shown.message is not None and shown.html:
         size = round(len(shown.message.html.encode()) / 1000)
         yield say(lang, "fact.size"), say(lang, "kilobytes", number=size)
     else:
-        yield say(lang, "fact.length"), say(lang, "characters", number=len(shown.text))
+        yield say(lang, "fact.length"), say(lang, "characters", count=len(shown.text))
     for file in shown.message.attachments if shown.message is not None else ():
         kilobytes = say(lang, "kilobytes", number=max(1, round(file.size / 1000)))
         yield say(lang, "fact.picture" if file.content_id else "fact.file"), f"{file.name}, {kilobytes}"

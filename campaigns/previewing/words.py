@@ -6,8 +6,11 @@ _DIGITS = {"fa": str.maketrans("0123456789.", "۰۱۲۳۴۵۶۷۸۹٫"), "ru": s
 
 
 def say(lang: str, key: str, **values: object) -> str:
-    """The text ``preview.KEY``; numbers are written as the language writes them."""
-    told = {name: number(lang, value) if isinstance(value, int | float) else value for name, value in values.items()}
+    """The text ``preview.KEY``; numbers are written as the language writes them, ``count`` chooses its form."""
+    told = {
+        name: number(lang, value) if isinstance(value, int | float) and name != "count" else value
+        for name, value in values.items()
+    }
     return text(lang, f"preview.{key}", **told)
 
 

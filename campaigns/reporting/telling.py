@@ -31,7 +31,7 @@ def _told_as(line: Line) -> str:
     return line.kind
 
 
-def _told(line: Line, lang: str) -> dict[str, str]:
+def _told(line: Line, lang: str) -> dict[str, object]:
     """What the sentence speaks of. What somebody wrote is not ours to put in other words."""
     detail = line.detail
     if line.kind == "CustomerChanged":
@@ -45,5 +45,6 @@ def _told(line: Line, lang: str) -> dict[str, str]:
         "step": line.step if leg in ("", "main", DROPPED) else f"{line.step} ({leg})",
         "channel": line.channel,
         "detail": detail,
+        **({"count": int(detail)} if line.kind == "PointsGiven" and detail.isdigit() else {}),
         "until": f"{line.until:%Y-%m-%d %H:%M}" if line.until is not None else "",
     }

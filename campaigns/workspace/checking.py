@@ -19,6 +19,7 @@ from campaigns.workspace.campaign import ReadCampaign
 from campaigns.workspace.languages import missing_languages
 from campaigns.workspace.occasions import check_occasions
 from campaigns.workspace.paths import covered, earliest, unreachable
+from core.counting import counted
 from core.messages import EMAIL
 from core.money import parse_micros
 from core.purposes import NEEDS_CONSENT
@@ -102,7 +103,8 @@ class _Check:
             if isinstance(step, SendStep) and goal is not None and goal.within is not None:
                 comes = soonest.get(step.id, timedelta())
                 if comes > goal.within.rough:
-                    days = f"{comes.days} days" if comes.days > 1 else f"{comes.total_seconds() / 3600:.0f} hours"
+                    hours = round(comes.total_seconds() / 3600)
+                    days = f"{comes.days} days" if comes.days > 1 else counted(hours, "hour")
                     said = f"step {step.id!r} comes {days} after entry, when the goal ({goal.within}) no longer counts"
                     self._warn(self._line(step.id), f"{said}; lengthen goal: within, or shorten the waits")
 
@@ -174,7 +176,8 @@ class _Check:
         promised = min(soonest[step.id] for step in sends)
         late = next((step for step in sends if soonest[step.id] - promised > shortest.rough), None)
         if late is not None:
-            said = f"step {late.id!r} comes {(soonest[late.id] - promised).days} days after the offer was promised"
+            days = counted((soonest[late.id] - promised).days, "day")
+            said = f"step {late.id!r} comes {days} after the offer was promised"
             hint = "lengthen valid: in offers.yaml, or shorten the waits"
             self._warn(self._line(late.id), f"{said}, when {name!r} ({shortest}) is over; {hint}")
 

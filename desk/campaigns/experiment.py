@@ -120,8 +120,9 @@ class _Sayer:
         whole = self.money if self.is_money else self.figures.whole
         parts = {"estimate": whole(brought.estimate), "low": whole(brought.low), "high": whole(brought.high)}
         kind = "amount" if self.is_money else "customers"
+        brought_in = self.say(f"brought.{kind}", count=round(brought.estimate), **parts)
         good = (apart.low > 0) if apart.excludes_zero else None
-        return LiftShown(self.name(lift.arm), difference, said, self.say(f"brought.{kind}", **parts), good)
+        return LiftShown(self.name(lift.arm), difference, said, brought_in, good)
 
     def verdict(self) -> Sequence[str]:
         result, figures = self.result, self.figures
@@ -133,10 +134,8 @@ class _Sayer:
         winner, chance = self.name(result.winner), self.chance(result.p)
         lines = [self.say(result.verdict, date=date, arm=winner, p=chance, weights=shares or "–")]
         if result.verdict in ("early", "few") and result.needed is not None:
-            numbers = {
-                "needed": figures.whole(result.needed), "entered": figures.whole(min(a.entered for a in result.arms)),
-            }  # fmt: skip
-            lines.append(self.say("needed", lift=figures.share(result.lift, "0%"), **numbers))
+            fewest, lift = figures.whole(min(arm.entered for arm in result.arms)), figures.share(result.lift, "0%")
+            lines.append(self.say("needed", count=result.needed, lift=lift, entered=fewest))
         return lines
 
     def chance(self, p: float | None) -> str:

@@ -112,7 +112,7 @@ async def plan_tests(
     claims = [trial.claim for trial in trials if trial.claim is not None]
     if len(claims) > MOST_MESSAGES:
         words = f"these would be {len(claims)} messages, {MOST_MESSAGES} at most; choose a step"
-        raise Refused(words, name="many_messages", number=len(claims), most=MOST_MESSAGES)
+        raise Refused(words, name="many_messages", count=len(claims), most=MOST_MESSAGES)
     kinds = {file.blob: file.media_type for file in content.body.files.values()}
     kept = {hash_: content.contents[hash_] for hash_ in kinds.keys() & content.contents}
     await keep_contents(store, kept, kinds, now)

@@ -26,6 +26,7 @@ from core.money import Money
 from desk.campaigns.coming import Coming
 from desk.campaigns.figures import Figures
 from desk.campaigns.month import Month
+from desk.campaigns.steering import Effect, Lever
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Words:
             case WebhookStep():
                 return step.url
             case GiveStep():
-                return step.voucher or self.say("points", number=self.figures.whole(step.points))
+                return step.voucher or self.say("points", count=step.points)
             case EndStep():
                 return step.reason
             case _:
@@ -137,6 +138,12 @@ class Words:
             return self.say("at_most", what=said, cost=cost) if cost else said
         said = self.say("sends_now" if one.due else "sends", at=at, number=number, channel=self.channel(one.what))
         return self.say("about", what=said, cost=cost) if cost else said
+
+    def effect(self, lever: str, effect: Effect, hours: float) -> str:
+        """What pulling it would do: to whom, and to how many messages."""
+        names = ("audience", "journeys") if lever == Lever.START else ("journeys", "messages")
+        told = {name: self.say(f"effect_{lever}_{name}", count=getattr(effect, name)) for name in names}
+        return self.say(f"effect_{lever}", length=self.figures.hours(hours), **told)
 
     def cost(self, sums: Sequence[Money]) -> str:
         """Sums of money, one a currency."""

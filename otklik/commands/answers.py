@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.counting import counted
 from otklik.commands.folder import workspace_folder
 from otklik.commands.plainly import plainly
 
@@ -78,7 +79,7 @@ def unanswered(
     with plainly():
         found = run_async(_unanswered(days, language, limit))
     if not found:
-        typer.echo(f"Nothing was left unanswered in the last {days} days.")
+        typer.echo(f"Nothing was left unanswered in the last {counted(days, 'day')}.")
         return
     from rich.console import Console
     from rich.table import Table
@@ -104,7 +105,7 @@ def list_(*, days: Days = 90) -> None:
     with plainly():
         found = run_async(_tallies(days))
     if not found:
-        typer.echo(f"No answer was given in the last {days} days.")
+        typer.echo(f"No answer was given in the last {counted(days, 'day')}.")
         return
     from rich.console import Console
     from rich.table import Table

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def backup(
             raise Refused(f"{file} is there already; name another file, or say --force")
         manifest = run_async(_backup(file, console))
     size = file.stat().st_size / 1_000_000
-    console.print(f"{manifest.rows:,} rows of {len(manifest.tables)} tables, {size:,.1f} MB: {file}", soft_wrap=True)
+    console.print(f"{_extent(manifest)}, {size:,.1f} MB: {file}", soft_wrap=True)
     console.print("Secrets are not in it: keep .env (and the data folder's secret) in another safe place.")
 
 
@@ -69,7 +70,7 @@ def restore(
             _say_whole(console, file)
             return
         manifest, restored, settled = run_async(_restore(file, console, replace=replace, hold=hold))
-    console.print(f"restored {restored.rows:,} rows, as they were at {manifest.created_at} (UTC)")
+    console.print(f"restored {counted(restored.rows, 'row')}, as they were at {manifest.created_at} (UTC)")
     _say_settled(console, settled, hold=hold, replaced=replace)
 
 
@@ -86,6 +87,10 @@ async def _backup(file: Path, console: "Console") -> "Manifest":
             return await snapshot(store, file, release=RELEASE, now=now, on_progress=bar)
 
 
+def _extent(manifest: "Manifest") -> str:
+    return f"{counted(manifest.rows, 'row')} of {counted(len(manifest.tables), 'table')}"
+
+
 def _say_whole(console: "Console", file: Path) -> None:
     from storage.backup import ArchiveReader
 
@@ -93,7 +98,7 @@ def _say_whole(console: "Console", file: Path) -> None:
         archive.verify()
         manifest = archive.manifest
     console.print(
-        f"{file} is whole: {manifest.rows:,} rows of {len(manifest.tables)} tables, made {manifest.created_at} by "
+        f"{file} is whole: {_extent(manifest)}, made {manifest.created_at} by "
         f"Otklik {manifest.release} on {manifest.dialect}, schema {manifest.revision}",
         soft_wrap=True,
     )
@@ -128,18 +133,22 @@ async def _restore(
 
 def _say_settled(console: "Console", settled: "Settled", *, hold: bool, replaced: bool) -> None:
     facts = [
-        (settled.unknown, "messages were on their way then: unknown now, see `otklik unknown list`"),
-        (settled.replies_dropped, "replies that were planned then are dropped: they left seconds later"),
-        (settled.suppressions_kept, "addresses that the replaced store must never write to are kept so"),
-        (settled.erased_again, "customers who were erased since are erased again"),
-        (settled.withdrawals_kept, "consents that were withdrawn since stay withdrawn"),
-    ]
-    for number, sentence in facts:
+        (settled.unknown, "message was", "messages were", "on the way then: unknown now, see `otklik unknown list`"),
+        (settled.replies_dropped, "reply that was planned then is", "replies that were planned then are",
+         "dropped: they left seconds later"),
+        (settled.suppressions_kept, "address that the replaced store must never write to is",
+         "addresses that the replaced store must never write to are", "kept so"),
+        (settled.erased_again, "customer who was erased since is", "customers who were erased since are",
+         "erased again"),
+        (settled.withdrawals_kept, "consent that was withdrawn since stays", "consents that were withdrawn since stay",
+         "withdrawn"),
+    ]  # fmt: skip
+    for number, one, several, what in facts:
         if number:
-            console.print(f"  {number:,} {sentence}", soft_wrap=True)
+            console.print(f"  {counted(number, one, several)} {what}", soft_wrap=True)
     console.print(
-        f"{settled.waiting:,} messages are planned; {settled.overdue:,} of them fell due since and may have been sent "
-        "after the backup was made.",
+        f"{counted(settled.waiting, 'message is', 'messages are')} planned; {settled.overdue:,} of them fell due since "
+        "and may have been sent after the backup was made.",
         soft_wrap=True,
     )
     if hold:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.counting import counted
 from otklik.commands.folder import workspace_folder
 from otklik.commands.plainly import plainly
 
@@ -92,7 +93,6 @@ def _play(
 ) -> None:
     """Play the tests and tell each; exit code 1 if one fails."""
     from otklik.commands.plainly import plainly
-    from otklik.commands.problems import counted
     from otklik.running import configure_logs, run_async
 
     configure_logs("error")
@@ -165,7 +165,6 @@ def _say(problems: "Sequence[Problem]", warnings: "Sequence[Problem]") -> None:
 
 def _contents(whole: "Whole") -> str:
     from campaigns.templates.sources import file_parts
-    from otklik.commands.problems import counted
 
     workspace = whole.workspace
     texts = [path for body in workspace.campaigns.values() for path in body.templates if not path.startswith("@")]

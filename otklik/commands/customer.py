@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def export(
             out.write_text(content + "\n", encoding="utf-8")
         except OSError as error:
             raise Refused(f"{out}: cannot be written: {error.strerror or error}") from None
-    typer.echo(f"{sum(map(len, held['held'].values())):,} rows: {out}")
+    typer.echo(f"{counted(sum(map(len, held['held'].values())), 'row')}: {out}")
 
 
 @app.command()
@@ -78,14 +79,18 @@ def erase(
     with plainly():
         name, rows = run_async(_about(customer))
         if not yes:
-            typer.confirm(f"Erase {name} with {rows:,} rows, for good?", abort=True)
+            typer.confirm(f"Erase {name} with {counted(rows, 'row')}, for good?", abort=True)
         done = run_async(_erase(customer))
     typer.echo(
-        f"Erased. {done.addresses} addresses stay as hashes that are never written to; {done.journeys_ended} journeys "
-        f"ended, {done.messages_cancelled} planned messages cancelled."
+        f"Erased. {counted(done.addresses, 'address stays as a hash', 'addresses stay as hashes')}, never to be "
+        f"written to; {counted(done.journeys_ended, 'journey')} ended, "
+        f"{counted(done.messages_cancelled, 'planned message')} cancelled."
     )
     if done.unknown:
-        typer.echo(f"{done.unknown} sends to them are unknown and stay so: nobody can be asked about them any more.")
+        typer.echo(
+            f"{counted(done.unknown, 'send is unknown and stays', 'sends are unknown and stay')} so: nobody can be "
+            "asked about that any more."
+        )
 
 
 async def _card(wanted: str) -> "CustomerCard":
@@ -178,12 +183,13 @@ def _print(console: "Console", card: "CustomerCard") -> None:
         (one["campaign"], f"{one['entered_at']:%Y-%m-%d %H:%M}", str(one["state"].value), one["reason"], one["step"])
         for one in card.enrolments
     ])  # fmt: skip
-    _table(console, f"last of {card.counts['events']:,} events", ("when (UTC)", "event", "amount"), [
+    _table(console, f"last of {counted(card.counts['events'], 'event')}", ("when (UTC)", "event", "amount"), [
         (f"{one['at']:%Y-%m-%d %H:%M}", one["name"],
          "" if one["amount_micros"] is None else f"{one['amount_micros'] / 1_000_000:,.2f} {one['currency']}")
         for one in card.events
     ])  # fmt: skip
-    _table(console, f"last of {card.counts['messages']:,} messages", ("when (UTC)", "", "channel", "state", "text"), [
+    messages = counted(card.counts["messages"], "message")
+    _table(console, f"last of {messages}", ("when (UTC)", "", "channel", "state", "text"), [
         (f"{one['sent_at'] or one['created_at']:%Y-%m-%d %H:%M}", "→" if one["direction"] == "out" else "←",
          one["channel"], str(one["state"].value), (one["subject"] or " ".join(one["body"].split()))[:60])
         for one in card.messages

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -211,11 +212,13 @@ async def _events(file: Path, told: dict[str, Any], own: dict[str, Any], *, curr
         ended = await sweep_goals(store, now)
         started, left_out = await start_by_imported(store, options.source_name, began, now)
     if ended:
-        console.print(f"{ended:,} customers on a campaign have reached its goal by these events.")
+        console.print(f"{counted(ended, 'customer')} on a campaign reached its goal by these events.")
     if started:
-        console.print(f"{started:,} customers have entered a campaign that these events start.")
+        console.print(f"{counted(started, 'customer')} entered a campaign that these events start.")
     if left_out:
-        console.print(f"{left_out:,} starts of campaigns were left out: their events are more than an hour old.")
+        console.print(
+            f"Starts of campaigns that were left out, because their events are more than an hour old: {left_out:,}."
+        )
     _show_summary(console, "events", summary)
 
 
@@ -317,7 +320,8 @@ def _show_summary(console: "Console", kind: str, summary: "ImportSummary") -> No
         console.print(channels)
         if suppressed:
             console.print(
-                f"{suppressed:,} addresses are on the list of those never to be written to (erased, complained)."
+                f"{counted(suppressed, 'address is', 'addresses are')} on the list of those never to be written to "
+                "(erased, complained)."
             )
     else:
         console.print("The store holds no addresses yet: import customers with an email or phone column.")

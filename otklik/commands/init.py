@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from core.counting import counted
 from core.errors import Refused
 from otklik.commands.plainly import plainly
 
@@ -54,7 +55,7 @@ def init(
             env = _write_env(Path(".env"), folder)
         except OSError as error:
             raise Refused(f"cannot write {error.filename or folder}: {error.strerror or error}") from None
-    typer.echo(f"wrote {count} files to {folder}")
+    typer.echo(f"wrote {counted(count, 'file')} to {folder}")
     typer.echo("wrote .env with a new secret" if env else "left .env as it is")
     typer.echo(f"next: edit {folder / 'otklik.yaml'}, then  otklik check {folder}  and  otklik apply {folder}")
     if recipe:

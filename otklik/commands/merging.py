@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def unmerge(
         typer.echo(f"Not put back: {count:,} in {place} ({why}).")
     if done.journeys_stay_ended:
         typer.echo(
-            f"{done.journeys_stay_ended} journeys that the merge ended stay ended; their messages were cancelled."
+            counted(
+                done.journeys_stay_ended, "journey that the merge ended stays", "journeys that the merge ended stay"
+            )
+            + " ended; their messages were cancelled."
         )
 
 

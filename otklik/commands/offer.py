@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -34,13 +35,15 @@ def import_(offer: Name, file: File) -> None:
     state = states[offer]
     promised = {name: other for name, other in states.items() if other.offer is not None}
     hint = _near(offer, promised) or ": name it in offers.yaml and a campaign, then: otklik apply"
-    typer.echo(f"{outcome.new:,} new codes for {offer}; {state.free:,} of {state.codes:,} are free")
+    typer.echo(f"{counted(outcome.new, 'new code')} for {offer}; free now: {state.free:,} of {state.codes:,}")
     if outcome.repeated:
-        typer.echo(f"{outcome.repeated:,} were there already or stand twice in {file.name}")
+        typer.echo(f"there already, or twice in {file.name}: {outcome.repeated:,}")
     for problem in outcome.problems:
         typer.secho(f"{file.name}: {problem}", err=True, fg=typer.colors.YELLOW)
     if outcome.refused > len(outcome.problems):
-        typer.secho(f"… {outcome.refused:,} lines were refused in all", err=True, fg=typer.colors.YELLOW)
+        typer.secho(
+            f"… {counted(outcome.refused, 'line was', 'lines were')} refused in all", err=True, fg=typer.colors.YELLOW
+        )
     if state.offer is None:
         typer.echo(f"No applied campaign promises {offer} yet{hint}")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def pause(campaign: Name) -> None:
     with plainly():
         done = run_async(_pause(campaign))
     typer.echo(
-        f"Paused: {done.journeys:,} journeys stand still, {done.messages:,} planned messages wait. "
+        f"Paused: {counted(done.journeys, 'journey stands', 'journeys stand')} still, "
+        f"{counted(done.messages, 'planned message waits', 'planned messages wait')}. "
         f"Go on: otklik resume {campaign}"
     )
 
@@ -59,9 +61,11 @@ def resume(
         done = run_async(_resume(campaign, catch_up.value, hours))
     paused = f"Resumed after {_words(done.length.total_seconds())}"
     if catch_up is CatchUpChoice.DROP:
-        typer.echo(f"{paused}: {done.dropped:,} messages whose time has passed are not sent.")
+        dropped = counted(done.dropped, "message whose time has passed is", "messages whose time has passed are")
+        typer.echo(f"{paused}: {dropped} not sent.")
     else:
-        typer.echo(f"{paused}: {done.journeys:,} journeys and {done.messages:,} planned messages come later by that.")
+        journeys, messages = counted(done.journeys, "journey"), counted(done.messages, "planned message")
+        typer.echo(f"{paused}: {journeys} and {messages} come later by that.")
 
 
 def stop(
@@ -79,7 +83,7 @@ def stop(
         if not yes:
             typer.confirm(f"Stop {campaign} for good? (`otklik pause {campaign}` only lets it stand still)", abort=True)
         ended = run_async(_stop(campaign))
-    typer.echo(f"Stopped: {ended:,} journeys ended.")
+    typer.echo(f"Stopped: {counted(ended, 'journey')} ended.")
 
 
 async def _pause(name: str) -> "Paused":
@@ -131,4 +135,4 @@ def _words(seconds: float) -> str:
     for size, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} seconds"
+    return counted(round(seconds), "second")

@@ -48,7 +48,7 @@ def preview(
     if where is None:
         print_preview(Console(highlight=False), made)
         return
-    typer.echo(say(lang, "written", number=len(made.messages), customer=made.customer, file=where))
+    typer.echo(say(lang, "written", count=len(made.messages), customer=made.customer, file=where))
     if show:
         typer.launch(where.resolve().as_uri())
 

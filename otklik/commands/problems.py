@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from core.counting import counted
 from core.reading.problems import Problem
 
 if TYPE_CHECKING:
@@ -36,11 +37,6 @@ def by_file(problems: Iterable[Problem], warnings: Iterable[Problem], width: int
             mark = ("warning: ", "yellow") if warned else ""
             table.add_row(str(problem.line or ""), Text.assemble(mark, said, (semicolon + hint, "green")))
         yield Padding(table, (0, 0, 1, 0))
-
-
-def counted(number: int, word: str) -> str:
-    """``1 problem``, ``2 problems``."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def summary(problems: int, warnings: int) -> str:

@@ -2,6 +2,7 @@
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 app = typer.Typer(name="search", help="Look after the index behind the desk's search.", no_args_is_help=True)
@@ -19,7 +20,7 @@ def rebuild() -> None:
 
     with plainly():
         messages = run_async(_rebuild())
-    typer.echo(f"{messages:,} messages can be found")
+    typer.echo(f"{counted(messages, 'message')} can be found")
 
 
 @app.callback()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.counting import counted
 from otklik.commands.plainly import plainly
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ async def _show(name: str, *, sql: bool, explain: bool, sample: int) -> list[str
         people = (
             await connection.execute(select(*columns).where(customers.c.id.in_(chosen)).order_by(customers.c.id))
         ).all()
-        lines = [f"{name}: {size:,} customers"]
+        lines = [f"{name}: {counted(size, 'customer')}"]
         if segments[name].description:
             lines.append(segments[name].description)
         lines.append(await _written_down(connection, name))

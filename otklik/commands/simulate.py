@@ -139,9 +139,9 @@ class _Run:
         """What was done, in a line."""
         from core.catalogue import text
 
-        return text(
-            lang, "simulate.took", decided=f"{self._decided:,}", sent=f"{self._sent:,}", seconds=f"{seconds:.1f}"
-        )
+        decisions = text(lang, "simulate.took.decisions", count=self._decided)
+        messages = text(lang, "simulate.took.messages", count=self._sent)
+        return text(lang, "simulate.took", decisions=decisions, messages=messages, seconds=f"{seconds:.1f}")
 
     async def play(self) -> "tuple[SimulationFigures, list[Story], float]":
         """Play it; the figures, the stories of the customer who is asked for, and how many seconds it took."""

@@ -99,7 +99,7 @@ async def _prepare(
             segments = await stored_segments(connection)
         zone = zone_named(stage.workspace.config.zone)
         refreshed = await refresh_segment(stage.store, AUDIENCE, segments, now=options.now, zone=zone)
-        said["size"] = refreshed.size
+        said["count"] = refreshed.size
     with show.stage("worker"):
         await open_group(stage, staff, director, options.lang)
         await stage.start_worker(options.now)
@@ -107,7 +107,7 @@ async def _prepare(
     if not options.once:
         show.desk(stage.worker_url, staff)
     with show.stage("planned") as said:
-        said["number"] = await _first_wave(stage)
+        said["count"] = await _first_wave(stage)
     dormant = {
         customer.external_id: {
             "consent": customer.consent_at is not None,
@@ -153,7 +153,7 @@ async def _run(show: Show, stage: Stage, staff: Staff, director: Director) -> Sc
 
     with show.calendar(LENGTH.days):
         last = await director.play(stage.start + LENGTH, scene_by_scene)
-    show.console.print(f"  [green]✓[/] {show.say('answered', number=answered)}")
+    show.console.print(f"  [green]✓[/] {show.say('answered', count=answered)}")
     return last
 
 
@@ -174,7 +174,7 @@ async def _judge(
     )
     show.console.print()
     if verdict.agrees:
-        numbers = {"accepted": verdict.accepted, "duplicates": verdict.duplicates, "unknown": verdict.unknown}
+        numbers = {"count": verdict.accepted, "duplicates": verdict.duplicates, "unknown": verdict.unknown}
         show.console.print(f"[bold green]✓[/] {show.say('agree', **numbers)}")
     else:
         show.console.print(f"[bold red]✗[/] {show.say('disagree')}")
@@ -182,7 +182,7 @@ async def _judge(
             show.console.print(f"  [red]·[/] {problem}")
     if cast.open:
         show.console.print(f"[yellow]·[/] {show.say('open', parts=show.listed(f'part.{name}' for name in cast.open))}")
-    show.console.print(f"[green]✓[/] {show.say('waiting', number=await waiting(stage.store))}")
+    show.console.print(f"[green]✓[/] {show.say('waiting', count=await waiting(stage.store))}")
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     peaks = {"own": own, "worker": _peak(stage.worker), "sandbox": _peak(stage.sandbox)}
     show.console.print(f"[dim]{show.say('memory', **peaks)}[/]")

@@ -57,7 +57,7 @@ class Show:
         """The moving calendar while the campaign plays."""
         began = time.perf_counter()
         if self.console.is_terminal:
-            with self.console.status(self.say("playing", days=days)) as status:
+            with self.console.status(self.say("playing", count=days)) as status:
                 self._status = status
                 yield
                 self._status = None

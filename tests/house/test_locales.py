@@ -52,6 +52,20 @@ ONE_WORD = {
 }
 """What has one name: by what it is, the language, the word for it, and words that were once used for the same."""
 
+FORMS = {"en": 2, "ru": 3, "fa": 2}
+"""How many forms a text with a number has."""
+_COUNTED = "number|count|size|days|hours|minutes|rows|sent|left|total|parts|older|moved|needed|entered|estimate"
+UNCOUNTED = {
+    "en": rf"\{{({_COUNTED})\}} (?!is\b|has\b)([a-z-]+s|people)\b",
+    "ru": (
+        rf"\{{({_COUNTED})\}} [а-яё]*(ов|ев|ей|ий|ок|ек|нут|ней|ать|дн\.|мин\.|раз|человек)(?![а-яё])"
+        rf"|[а-яё](ов|ев|ей): \{{({_COUNTED})\}}"
+    ),
+}
+"""A number with its noun in a text that has no plurals. Persian nouns stay as they are after a number."""
+EXCEPT = {"experiment.points"}
+"""Percentage points always have a decimal. A limit of ours is no such number: it is known when the text is written."""
+
 
 def _texts(locale: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     """By id, the file and the texts (several where there are plurals)."""
@@ -93,6 +107,29 @@ def test_every_text_is_in_every_language_and_in_the_same_file(locale: str) -> No
     assert places(locale) == places("en")
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_file_says_how_its_language_counts(locale: str) -> None:
+    with (ROOT / "core" / "locale" / locale / "desk.po").open("rb") as file:
+        rule = read_po(file).plural_forms
+    for path in (ROOT / "core" / "locale" / locale).glob("*.po"):
+        assert f'"Plural-Forms: {rule}\\n"' in path.read_text(encoding="utf-8"), f"{path.name}: give it the header"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_counted_text_has_all_forms_of_its_language(locale: str) -> None:
+    counted = {id_ for id_, (_, said) in TEXTS["en"].items() if len(said) > 1}
+    found = {id_: len(said) for id_, (_, said) in TEXTS[locale].items() if len(said) > 1}
+    assert counted
+    assert found == dict.fromkeys(counted, FORMS[locale])
+
+
+@pytest.mark.parametrize("locale", UNCOUNTED)
+def test_a_number_beside_its_noun_has_plurals(locale: str) -> None:
+    plain = {id_: said[0] for id_, (_, said) in TEXTS[locale].items() if len(said) == 1}
+    found = {id_ for id_, said in plain.items() if re.search(UNCOUNTED[locale], said)}
+    assert {id_: plain[id_] for id_ in found - EXCEPT} == {}
+
+
 @pytest.mark.parametrize("what", ODD)
 def test_no_text_has(what: str) -> None:
     locales, pattern = ODD[what]
@@ -121,6 +158,14 @@ def test_one_thing_has_one_word(thing: str) -> None:
 )
 def test_an_odd_one_is_seen(what: str, text: str) -> None:
     assert re.search(ODD[what][1], text)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [("en", "sent {number} messages"), ("en", "{size} people"), ("ru", "{days} дн."), ("ru", "Клиентов: {number}")],
+)
+def test_a_number_without_plurals_is_seen(locale: str, text: str) -> None:
+    assert re.search(UNCOUNTED[locale], text)
 
 
 @pytest.mark.parametrize("text", ["می‌رود", "کتاب‌های تازه", "رسمی است", "{name}\u200cها"])

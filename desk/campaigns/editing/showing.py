@@ -105,7 +105,7 @@ class _PlanSayer:
         key = "audience" if audience.segment else "audience.all"
         lines = [self._say(key, segment=audience.segment, **numbers)]
         lines += [
-            self._say(f"audience.{name}", number=self._whole(count))
+            self._say(f"audience.{name}", count=count)
             for name in ("barred", "unlisted")
             if (count := getattr(audience, name))
         ]
@@ -115,15 +115,14 @@ class _PlanSayer:
             lines.append(self._say(f"enters.{entering.why}"))
         elif entering.stream:
             basis = self._say(f"basis.{plan.body.definition.start.kind}")
-            weekly = self._figures.decimal(entering.total / 4, "#,##0.#")
-            lines.append(self._say("enters.stream", number=weekly, basis=basis))
+            lines.append(self._say("enters.stream", count=round(entering.total / 4, 1), basis=basis))
         elif entering.at is not None:
-            lines.append(self._say("enters.wave", at=self._at(entering.at), number=self._whole(entering.total)))
+            lines.append(self._say("enters.wave", at=self._at(entering.at), count=round(entering.total)))
         if flying.number:
             lines.append(self._say("flying", number=self._whole(flying.number)))
         if flying.older:
-            moved = self._whole(flying.older - flying.stay)
-            lines.append(self._say(f"edits.{flying.edits}", older=self._whole(flying.older), moved=moved))
+            moved = flying.older - flying.stay if flying.edits == "migrate" else flying.older
+            lines.append(self._say(f"edits.{flying.edits}", count=moved))
         return lines
 
     def _reach(self, plan: CampaignPlan) -> list[tuple[str, str, str]]:
@@ -193,7 +192,7 @@ def play_shown(played: SimulationFigures, figures: Figures, days: int) -> dict[s
         for gate, ones in groupby(sorted(campaign.gates, key=lambda one: one.gate), key=lambda one: one.gate)
     ]
     return {
-        "kind": "played", "days": figures.whole(days), "customers": figures.whole(played.customers),
+        "kind": "played", "days": days, "customers": figures.whole(played.customers),
         "entered": figures.whole(campaign.entered), "cost": listed(figures.language, map(figures.money, money)),
         "sent": figures.whole(sum(step.sent for step in campaign.steps)), "outcomes": campaign.outcomes,
         "steps": [

@@ -65,5 +65,7 @@ def _in_words(message: str, locale: str) -> str | None:
             return said and text(locale, f"check.{ending}", said=said, words=cut[ending])
     for name, form in _COMPILED:
         if match := form.fullmatch(message):
-            return text(locale, f"check.{name}", **match.groupdict(""))
+            values = match.groupdict("")
+            counted = {"count": int(values.pop("number").replace(",", ""))} if "number" in values else {}
+            return text(locale, f"check.{name}", **values, **counted)
     return None

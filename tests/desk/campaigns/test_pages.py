@@ -110,7 +110,7 @@ async def test_a_lever_is_asked_about_then_pulled_and_written_down(running: Runn
     async with store.read() as connection:
         open_ones = await connection.scalar(select(func.count()).where(_ENROLMENTS.c.closed_at.is_(None)))
     asked = plain((await client.get("/desk/campaigns/winback/pause")).text)
-    assert f"who stand still: {open_ones}." in asked
+    assert f"{open_ones} customers on the way stand still." in asked
     assert await state() is CampaignState.ACTIVE, "asking moves nothing"
     assert (await client.post("/desk/campaigns/winback/pause")).headers["location"] == "/desk/campaigns/winback"
     assert await state() is CampaignState.PAUSED
