@@ -91,7 +91,7 @@ class _Page:
     def _campaign(self, one: CampaignFigures) -> Iterable[str]:
         say = self._say
         yield f"<h2>{escape(one.name)}</h2>"
-        said = say("campaign", entered=self._number(one.entered), cost=self._money(one.micros))
+        said = say("campaign", count=one.entered, cost=self._money(one.micros))
         yield f'<p class="dim">{escape(said)}</p>'
         if one.unplayed:
             yield f"<p>{escape(say('unplayed', flows=listed(self._lang, one.unplayed)))}</p>"
