@@ -12,6 +12,7 @@ from campaigns.simulation.talked import FlowFigures
 from campaigns.simulation.telling import told_of_flow
 from core.catalogue import listed, text
 from core.money import Money
+from core.naming import channel_named
 
 MOST_DAYS = 45
 """Beyond that the days are weeks."""
@@ -49,7 +50,7 @@ def _timeline(console: Console, found: SimulationFigures, lang: str) -> None:
     table.add_column(text(lang, "simulate.day"), no_wrap=True, min_width=10)
     table.add_column(text(lang, "simulate.entered"), justify="right", overflow="fold")
     for name in found.channels:
-        table.add_column(name, justify="right", min_width=5)
+        table.add_column(channel_named(lang, name), justify="right", min_width=5)
     for kind in kinds:
         table.add_column(text(lang, f"response.{kind}"), justify="right", overflow="fold")
     table.add_column(text(lang, "simulate.cost"), justify="right", overflow="fold")
@@ -103,7 +104,9 @@ def _campaign(console: Console, one: CampaignFigures, currency: str, lang: str) 
     for step in one.steps:
         title = step.step if step.leg == "main" else f"{step.step} ({step.leg})"
         numbers = [_number(getattr(step, name)) for name in shown]
-        steps.add_row(title, f"[bold]{step.channel}[/]", *numbers, str(Money(step.micros, currency)))
+        steps.add_row(
+            title, f"[bold]{channel_named(lang, step.channel)}[/]", *numbers, str(Money(step.micros, currency))
+        )
     if one.steps:
         console.print(steps)
     rows = []

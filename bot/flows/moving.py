@@ -3,7 +3,8 @@
 The customer is locked. A run that a campaign's message opened tells its journey when it is over.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +42,30 @@ TO_THE_END = frozenset({FlowRunState.FINISHED, FlowRunState.HANDED_OVER})
 """How a run ends of which everything was asked, or a person has the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One decision about a run, with where the run stood before and what moved it. ``facts`` are those it looked at."""
+
+    run_id: str
+    place: Place
+    body: FlowBody
+    before: Run
+    signal: Signal
+    facts: Facts
+    decision: Decision
+
+
+Watch = Callable[[Moved], None]
+"""Told of every decision before it is carried out."""
+
+
 class Runner:
     """One customer's run in one transaction."""
 
     def __init__(
         self, connection: AsyncConnection, place: Place, config: WorkspaceConfig, now: datetime, answers: Answers,
         tongue: str = "", purpose: Purpose = Purpose.CONVERSATION, proofs: Proofs | None = None,
+        watch: Watch | None = None,
     ) -> None:  # fmt: skip
         self._connection = connection
         self._place = place
@@ -56,6 +75,7 @@ class Runner:
         self._tongue = tongue
         self._purpose = purpose
         self._proofs = proofs
+        self._watch = watch
 
     async def begin(
         self, name: str, version: str, body: FlowBody, signal: Begun | Opened, message_id: str | None = None
@@ -92,7 +112,10 @@ class Runner:
             if not signals:
                 break
             facts = await self._facts(body)
-            decision = _decided(body, run, signals.pop(0), facts, self._now)
+            signal = signals.pop(0)
+            decision = _decided(body, run, signal, facts, self._now)
+            if self._watch is not None:
+                self._watch(Moved(run_id, self._place, body, run, signal, facts, decision))
             run, done = decision.run, done or bool(decision.effects)
             signals += await at_turn(carrier, run.turn).carry_out(decision.effects)
         await self._connection.execute(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.flows.carrying import Answers, Place, no_answers
 from bot.flows.effects import Begun, Opened
 from bot.flows.live import flow_bodies
-from bot.flows.moving import Runner, close_run, open_run
+from bot.flows.moving import Runner, Watch, close_run, open_run
 from bot.flows.places import conversation_for, place_of
 from campaigns.live import workspace_config
 from campaigns.running.commands import Finish, OpenCommand
@@ -48,6 +48,12 @@ async def opened_just_now(connection: AsyncConnection, customer_ids: Collection[
     return (await connection.execute(wanted.order_by(_MESSAGES.c.sent_at), {IDS: sorted(set(customer_ids))})).all()
 
 
+async def to_be_opened(connection: AsyncConnection, message_ids: Collection[str]) -> Sequence[Any]:
+    """Those of the messages that are out, open a flow, and have no run of it."""
+    wanted = _opening().where(given_ids(_MESSAGES.c.id))
+    return (await connection.execute(wanted, {IDS: sorted(set(message_ids))})).all()
+
+
 def _opening() -> Any:
     """Messages that are out, open a flow, and have no run of it."""
     begun = exists(select(_RUNS.c.id).where(_RUNS.c.message_id == _MESSAGES.c.id))
@@ -59,7 +65,9 @@ def _opening() -> Any:
     )  # fmt: skip
 
 
-async def begin_opened(connection: AsyncConnection, message: Any, now: datetime, answers: Answers) -> bool:
+async def begin_opened(
+    connection: AsyncConnection, message: Any, now: datetime, answers: Answers, watch: Watch | None = None
+) -> bool:
     """Begin the flow behind a campaign's message; False where a person has the customer, or they left the campaign.
 
     Whatever other flow runs is over: this one asked last. The customer is locked.
@@ -82,7 +90,7 @@ async def begin_opened(connection: AsyncConnection, message: Any, now: datetime,
     if running is not None:
         await close_run(connection, running, now)
     place = Place(message.customer_id, message.identity_id, message.channel, *conversation)
-    runner = Runner(connection, place, await workspace_config(connection), now, answers)
+    runner = Runner(connection, place, await workspace_config(connection), now, answers, watch=watch)
     await runner.begin(step.flow.name, step.flow.version, body, Opened(), message.id)
     return True
 
@@ -100,8 +108,7 @@ class CampaignFlows:
         async with self._store.write() as connection:
             await lock_customers(connection, [str(told["customer_id"])], shared=False)
             if told.get("message_id"):
-                opened = _opening().where(_MESSAGES.c.id == told["message_id"])
-                for message in (await connection.execute(opened)).all():
+                for message in await to_be_opened(connection, [str(told["message_id"])]):
                     await begin_opened(connection, message, now, self._answers)
             else:
                 await self._begin_here(connection, str(told["customer_id"]), str(told["version"]), now)

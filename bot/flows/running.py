@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.context import Context
 from bot.flows.builtin import built_in
-from bot.flows.carrying import Answers, Place, no_answers
+from bot.flows.carrying import Answers, Place, Proofs, no_answers
 from bot.flows.definition import FlowBody
 from bot.flows.effects import Begun, Proved, Signal, TimedOut
 from bot.flows.live import flow_hash, live_flows
-from bot.flows.moving import Runner, close_run, open_run
+from bot.flows.moving import Runner, Watch, close_run, open_run
 from bot.flows.opened import begin_opened, opened_just_now
 from bot.flows.understanding import Heard
 from bot.keywords import script_language
@@ -145,7 +145,14 @@ async def running(connection: AsyncConnection, customer_ids: Collection[str], no
 
 
 async def resume(
-    connection: AsyncConnection, run_id: str, signal: Signal, now: datetime, *, answers: Answers = no_answers
+    connection: AsyncConnection,
+    run_id: str,
+    signal: Signal,
+    now: datetime,
+    *,
+    answers: Answers = no_answers,
+    proofs: Proofs | None = None,
+    watch: Watch | None = None,
 ) -> bool:
     """Move a run by something else than a message; False where it is over, or somebody else has the conversation."""
     customer_id = await connection.scalar(select(_RUNS.c.customer_id).where(_RUNS.c.id == run_id))
@@ -169,7 +176,8 @@ async def resume(
         return False
     config = await workspace_config(connection)
     place = Place(row.customer_id, row.identity_id, row.channel, conversation.id, conversation.token)
-    await Runner(connection, place, config, now, answers, str(conversation.language)).go_on(row, signal)
+    tongue = str(conversation.language)
+    await Runner(connection, place, config, now, answers, tongue, proofs=proofs, watch=watch).go_on(row, signal)
     return True
 
 

@@ -8,7 +8,7 @@ them against each other). Events, reports and opt-outs go through the functions 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,6 +49,9 @@ from storage.outbox.columns import table
 from storage.statements import insert_missing
 from storage.tables import Enrolment, Event, Message, Response
 
+if TYPE_CHECKING:
+    from campaigns.simulation.talks import Talks
+
 _EVENTS, _MESSAGES, _ENROLMENTS, _RESPONSES = table(Event), table(Message), table(Enrolment), table(Response)
 SOURCE = "simulation"
 
@@ -62,8 +65,14 @@ class Act(NamedTuple):
     key: str
 
 
-async def act(connection: AsyncConnection, acts: Sequence[Act], config: WorkspaceConfig, now: datetime) -> None:
-    """Let all of these happen at ``now``, in the caller's transaction.
+async def act(
+    connection: AsyncConnection,
+    acts: Sequence[Act],
+    config: WorkspaceConfig,
+    now: datetime,
+    talks: "Talks | None" = None,
+) -> None:
+    """Let all of these happen at ``now``, in the caller's transaction; replies are heard by ``talks``, if any.
 
     First what came of their messages, then what they did in the shop: an answer that ends a journey and an order at the
     same instant are rare enough to go in this order always.
@@ -77,6 +86,10 @@ async def act(connection: AsyncConnection, acts: Sequence[Act], config: Workspac
     await write_in(connection, [(one.customer_id, one.message.channel if one.message else "") for one in wrote], now)
     await _click(connection, by_kind[CLICK], now)
     await _reply(connection, by_kind[REPLY], config, now)
+    if talks is None:
+        await _go_through(connection, by_kind[REPLY], now)
+    else:
+        await talks.heard(connection, by_kind[REPLY], now)
     for one in (*by_kind[OPT_OUT], *by_kind[COMPLAINT]):
         await _opt_out(connection, one, now)
     await _shop(connection, by_kind["event"], config, now)
@@ -181,12 +194,17 @@ async def _reply(connection: AsyncConnection, acts: Sequence[Act], config: Works
     for channel, ids in sorted(by_channel.items()):
         for id_ in await close_enrolments(connection, ids, ANSWER, reason=REPLY, now=now, detail=channel):
             closed[wanted[id_].key].append(id_)
-    for one in acts:  # who answers a flow's first words is taken to go through it to the end
+    await _log(connection, acts, now, closed)
+
+
+async def _go_through(connection: AsyncConnection, acts: Sequence[Act], now: datetime) -> None:
+    """Where nobody plays flows: who answers one's first words is taken to go through it to the end."""
+    known = await definitions(connection, {one.message.version for one in acts if one.message is not None})
+    for one in acts:
         definition = known.get(one.message.version) if one.message is not None else None
         step = definition.send_step(one.message.step) if definition is not None and one.message is not None else None
         if one.message is not None and step is not None and step.flow is not None:
             await flow_ended(connection, one.message.id, now, finished=True)
-    await _log(connection, acts, now, closed)
 
 
 async def _opt_out(connection: AsyncConnection, one: Act, now: datetime) -> None:

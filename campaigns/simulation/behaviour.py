@@ -14,11 +14,15 @@ from core.clock import EPOCH
 REPLY, CLICK, OPEN, ORDER = "reply", "click", "open", "order"
 AUTO_REPLY, OPT_OUT, COMPLAINT, BOUNCE = "auto_reply", "opt_out", "complaint", "bounce"
 KINDS = (REPLY, CLICK, OPEN, ORDER, AUTO_REPLY, OPT_OUT, COMPLAINT, BOUNCE)
+ANSWER = "answer"
+"""What a customer says within a flow: its delay stands among the others'."""
 EVENT = "event:"
 """``event:NAME`` is a deed, too: the customer does that in the shop."""
 SLOT = timedelta(hours=1)
 OFFSET = timedelta(minutes=7)
 """Customers act on a grid, a few minutes past it: none meets a deadline by accident."""
+TALK_SLOT = timedelta(minutes=5)
+"""The grid of what is said within a flow, where an hour would be as long as a whole talk."""
 ANY = "*"
 """Every channel."""
 _WORD = 2.0**32
@@ -26,11 +30,15 @@ _WORD = 2.0**32
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a customer does. ``amount`` is of an order or event, in whole units of the workspace's currency."""
+    """What a customer does. ``amount`` is of an order or event, in whole units of the workspace's currency.
+
+    ``says`` is what a reply says to a flow; empty: what is assumed of the question.
+    """
 
     kind: str
     amount: float | None = None
     properties: Mapping[str, object] = field(default_factory=dict)
+    says: str = ""
 
     @property
     def event(self) -> str:
@@ -59,6 +67,7 @@ DELAYS: Mapping[str, Delay] = {
     OPT_OUT: Delay(timedelta(minutes=1), timedelta(hours=6)),
     COMPLAINT: Delay(timedelta(minutes=5), timedelta(days=1)),
     BOUNCE: Delay(timedelta(), timedelta(minutes=30)),
+    ANSWER: Delay(timedelta(minutes=1), timedelta(minutes=20)),
 }
 _OTHER = Delay(timedelta(minutes=10), timedelta(days=2))
 Rates = Mapping[str, Mapping[str, float]]
@@ -102,6 +111,19 @@ class Chats:
 
 
 @dataclass(frozen=True, slots=True)
+class Talking:
+    """How customers go through a flow: of the questions behind its first words the share that is never answered
+    (``abandon``, ``abandons`` by question), the share of each answer by question, and the share of calls by step
+    that fail. What the shares of answers leave of the whole is the other answers'.
+    """
+
+    abandon: float = 0.1
+    abandons: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fails: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Made-up customers: the share that has an address on a channel, and of those the share that agreed."""
 
@@ -115,7 +137,7 @@ class Reach:
 class Behaviour:
     """Everything that customers do. ``segments`` are asked in order: the first that a customer is in has its rates
     before ``rates``. ``amount`` bounds what an order is worth. ``scripts`` are by external id, and replace rates.
-    ``chats`` is what the desk does."""
+    ``chats`` is what the desk does, ``flows`` how customers go through each (:data:`ANY`: the others)."""
 
     rates: Rates = field(default_factory=lambda: USUAL)
     segments: Sequence[tuple[str, Rates]] = ()
@@ -125,6 +147,16 @@ class Behaviour:
     scripts: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     reach: Reach = Reach()
     chats: Chats = Chats()
+    flows: Mapping[str, Talking] = field(default_factory=dict)
+
+    def talking(self, flow: str) -> Talking:
+        """How customers go through that flow."""
+        return self.flows.get(flow) or self.flows.get(ANY) or Talking()
+
+    def answers_at(self, asked_at: datetime, chance: float) -> datetime:
+        """When a question of a flow is answered that was asked at ``asked_at``."""
+        since = asked_at + self.delays.get(ANSWER, DELAYS[ANSWER]).at(chance) - EPOCH
+        return EPOCH + -(-since // TALK_SLOT) * TALK_SLOT
 
     def after(self, seed: int, key: str, channel: str, segment: str = "") -> Iterator[tuple[timedelta, Deed]]:
         """What comes of a message on ``channel``: (delay, deed). ``key`` names the customer and the message."""
@@ -165,6 +197,11 @@ class Behaviour:
     def _amount(self, chance: float) -> float:
         low, high = self.amount
         return round(low + (high - low) * chance, 2)
+
+
+def chances(seed: int, key: str) -> Sequence[float]:
+    """Sixteen chances (0 to below 1) that ``key`` names."""
+    return [word / _WORD for word in _words(f"{seed}:{key}")]
 
 
 def _words(text: str) -> Sequence[int]:

@@ -31,6 +31,17 @@ AT_ONCE = 2000
 _MESSAGES, _CUSTOMERS, _CAMPAIGNS, _ENROLMENTS = table(Message), table(Customer), table(Campaign), table(Enrolment)
 _ENDING = {"cancel": CANCEL, "skip": SKIP}
 HOLDING = "hold"
+_ARRIVED = (
+    select(
+        _MESSAGES.c.id, _MESSAGES.c.customer_id, _CUSTOMERS.c.external_id, _MESSAGES.c.enrolment_id,
+        _MESSAGES.c.campaign_id, _CAMPAIGNS.c.name, _ENROLMENTS.c.round, _MESSAGES.c.version, _MESSAGES.c.step,
+        _MESSAGES.c.leg, _MESSAGES.c.channel,
+    )
+    .join(_CUSTOMERS, _CUSTOMERS.c.id == _MESSAGES.c.customer_id)
+    .join(_CAMPAIGNS, _CAMPAIGNS.c.id == _MESSAGES.c.campaign_id)
+    .join(_ENROLMENTS, _ENROLMENTS.c.id == _MESSAGES.c.enrolment_id)
+    .where(given_ids(_MESSAGES.c.id))
+)  # fmt: skip
 
 
 class Arrived(NamedTuple):
@@ -57,6 +68,12 @@ class Arrived(NamedTuple):
     def key(self) -> str:
         """The customer and the message, by names that another run has too."""
         return f"{self.who}:{self.campaign}:{self.round}:{self.step}:{self.leg}"
+
+
+async def arrived_as(connection: AsyncConnection, message_ids: Sequence[str]) -> Sequence[Arrived]:
+    """Campaigns' messages that were accepted before."""
+    rows = await connection.execute(_ARRIVED, {IDS: sorted(message_ids)})
+    return [Arrived(*row) for row in rows]
 
 
 async def deliver(store: Store, now: datetime, rendering: Rendering | None = None) -> Sequence[Arrived]:

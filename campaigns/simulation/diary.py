@@ -1,4 +1,4 @@
-"""The diary of a simulation: what customers and agents will do, by the instant at which they do it."""
+"""The diary of a simulation: what customers and agents will do, or fail to do, by the instant."""
 
 import heapq
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from campaigns.simulation.acting import Act
 from campaigns.simulation.chats import ChatTurn
+from campaigns.simulation.talks import Overdue
 
-Entry = Act | ChatTurn
+Entry = Act | ChatTurn | Overdue
 
 
 @dataclass(slots=True)
@@ -36,8 +37,9 @@ class Diary:
         """Whether there is anything to take out."""
         return bool(self._times) and self._times[0] <= now
 
-    def take(self) -> tuple[Sequence[Act], Sequence[ChatTurn]]:
-        """Take out the first instant's: what customers do, and what agents do."""
+    def take(self) -> tuple[Sequence[Act], Sequence[ChatTurn], Sequence[Overdue]]:
+        """Take out the first instant's: what customers do, what agents do, and whom flows waited for in vain."""
         entries = self._entries.pop(heapq.heappop(self._times))
         acts = [one for one in entries if isinstance(one, Act)]
-        return acts, [one for one in entries if isinstance(one, ChatTurn)]
+        turns = [one for one in entries if isinstance(one, ChatTurn)]
+        return acts, turns, [one for one in entries if isinstance(one, Overdue)]

@@ -5,6 +5,8 @@ from html import escape
 
 from campaigns.simulation.pictures import stacked_bars
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
+from campaigns.simulation.talked import FlowFigures
+from campaigns.simulation.telling import told_of_flow
 from core.catalogue import language_of, listed, text
 from core.money import Money
 
@@ -56,7 +58,7 @@ class _Page:
             (self._say("customers"), self._number(found.customers)),
             (self._say("entered"), self._number(sum(one.entered for one in found.campaigns))),
             (self._say("sent"), self._number(sent)),
-            (self._say("cost"), self._money(sum(one.micros for one in found.campaigns))),
+            (self._say("cost"), self._money(found.micros)),
             *((self._kind(kind), self._number(number)) for kind, number in sorted(did.items())),
         ]
         days = _played(found.days)
@@ -79,6 +81,7 @@ class _Page:
             self._chart("what_they_did", labels, did_by),
             self._chart("spent_by_day", labels, {found.currency: spent} if any(spent) else {}),
             *(part for one in found.campaigns for part in self._campaign(one)),
+            *(part for one in found.flows for part in self._flow(one)),
             self._timeline(found.days),
         ]
         direction = "rtl" if self._rtl else "ltr"
@@ -130,6 +133,18 @@ class _Page:
                 rows.append([self.arm(arm.name, held_out=arm.held_out), self._number(arm.entered), *shares])
             yield self._table([say("arm"), say("entered"), say("answered"), say("reached")], rows, words=1)
 
+    def _flow(self, one: FlowFigures) -> Iterable[str]:
+        say = self._say
+        yield f"<h2>{escape(say('flow', flow=one.flow))}</h2>"
+        told = f"{say('flow.entered')} {self._number(one.entered)} · {say('cost')} {self._money(one.micros)}"
+        yield f'<p class="dim">{escape(told)}</p>'
+        for section in told_of_flow(one, self._lang, self._money):
+            if section.title:
+                yield f"<h3>{escape(section.title)}</h3>"
+            rows = [[line.label, self._number(line.number), line.more] for line in section.lines]
+            yield self._table([], rows, words=1)
+        yield f'<p class="dim">{escape(say("flow.assumed"))}</p>'
+
     def _timeline(self, days: Sequence[Day]) -> str:
         heads = [self._say("day"), self._say("entered"), *self._found.channels, self._say("cost")]
         rows = [
@@ -157,7 +172,8 @@ class _Page:
             )
 
         body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-        return f'<div class="scroll"><table><tr>{cells("th", heads)}</tr>{body}</table></div>'
+        head = f"<tr>{cells('th', heads)}</tr>" if heads else ""
+        return f'<div class="scroll"><table>{head}{body}</table></div>'
 
     def outcome(self, name: str) -> str:
         """An outcome's name, with its reason as it is."""

@@ -32,6 +32,7 @@ from campaigns.simulation.chats import ChatTurn, Desk, serve, standing
 from campaigns.simulation.delivery import Arrived, deliver
 from campaigns.simulation.diary import Diary
 from campaigns.simulation.rendering import Rendering
+from campaigns.simulation.talks import Talks
 from campaigns.starting.scheduler import Scheduler, end_finished
 from campaigns.versions import definitions
 from core.clock import EPOCH, VirtualClock
@@ -72,7 +73,8 @@ class _Flags:
 @dataclass(slots=True)
 class Play:
     """One simulation of ``store`` from its clock's instant on. ``grain`` lets the clock stand at its multiples only:
-    a paced wave of a hundred thousand falls due at a hundred thousand instants."""
+    a paced wave of a hundred thousand falls due at a hundred thousand instants. ``talks`` plays flows; where there is
+    nobody to do so, who replies to a flow's first words has gone through it."""
 
     store: Store
     clock: VirtualClock
@@ -81,6 +83,7 @@ class Play:
     grain: timedelta = timedelta()
     rendering: Rendering | None = None
     unserved: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    talks: Talks | None = None
     arrived: int = 0
     decided: int = 0
     instants: int = 0
@@ -99,7 +102,8 @@ class Play:
         runner = Runner(self.store, self.clock, self._flags, unserved=self.unserved, links=links)
         scheduler = Scheduler(self.store, self.clock)
         desk, answers = Desk(self.store, self.clock), AnswerActions(self.store, self.clock, self._flags)
-        commands = CommandRunner(self.store, self.clock, {ON_ANSWER: answers, HANDOFF: desk})
+        talking = self.talks.handlers if self.talks is not None else {}
+        commands = CommandRunner(self.store, self.clock, {ON_ANSWER: answers, HANDOFF: desk, **talking})
         await self._plan_ahead(until)
         await self._take_over_chats()
         while True:
@@ -212,7 +216,9 @@ class Play:
                 self._diary.write(at, Act(id_, deed, None, key))
 
     async def _follow(self, arrived: Sequence[Arrived], now: datetime) -> None:
-        """Draw what comes of these messages."""
+        """Draw what comes of these messages; what comes of a flow's is drawn when it is said."""
+        if self.talks is not None:
+            arrived = [one for one in arrived if one.campaign_id is not None or one.who in self.behaviour.scripts]
         segments = await self._segments_of(arrived, now)
         if self.behaviour.scripts:  # the nth on a channel is the same in each run
             arrived = sorted(arrived, key=lambda one: one.key)
@@ -257,14 +263,20 @@ class Play:
     async def _act(self, now: datetime) -> None:
         """Let those act whose time has come."""
         while self._diary.is_due(now):
-            acts, turns = self._diary.take()
+            acts, turns, overdue = self._diary.take()
             acts = await self._meant(acts, now)
+            if self.talks is not None:
+                acts = self.talks.meant(acts)
             for first in range(0, len(acts), ACTS_AT_ONCE):
                 async with self.store.write() as connection:
                     config = await workspace_config(connection)
-                    await act(connection, acts[first : first + ACTS_AT_ONCE], config, now)
+                    await act(connection, acts[first : first + ACTS_AT_ONCE], config, now, self.talks)
             if turns:
                 await self._serve(turns, now)
+            if overdue and self.talks is not None:
+                async with self.store.write() as connection:
+                    await self.talks.time_out(connection, overdue, now)
+            await self._talked(now)
 
     async def _meant(self, acts: Sequence[Act], now: datetime) -> Sequence[Act]:
         """Those of a habit that is a segment's are done by its members only."""
@@ -297,6 +309,16 @@ class Play:
                 .where(_COMMANDS.c.done_at.is_(None), _COMMANDS.c.kind.not_in(commands.handlers.keys()))
                 .values(done_at=now)
             )
+        await self._talked(now)
+
+    async def _talked(self, now: datetime) -> None:
+        """Write down what flows wait for, and let people care for those whom they handed over."""
+        if self.talks is None:
+            return
+        for at, entry in self.talks.take_planned():
+            self._diary.write(at, entry)
+            self._flags.notify(COMMANDS)  # a talk that went on may have asked for something
+        await self._hand_over(self.talks.take_handed_over(), now)
 
     async def _take_over_chats(self) -> None:
         """A copy of a real store may hold live chats: from now on they are our agents'. Flows that run are over."""

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from campaigns.periods import Period
 from campaigns.reading.fields import Fields
+from campaigns.simulation.assuming import Assumable, read_talking
 from campaigns.simulation.behaviour import (
+    ANSWER,
     ANY,
     DELAYS,
     EVENT,
     KINDS,
+    REPLY,
     USUAL,
     Behaviour,
     Chats,
@@ -28,8 +31,8 @@ from core.reading.problems import Problem, Problems, WorkspaceInvalid
 from core.reading.yaml import MAX_BYTES, Mapping, Node, Sequence, read_yaml
 
 
-def read_behaviour(path: Path, segments: Collection[str] | None = None) -> Behaviour:
-    """Read a file; ``segments`` are the names that exist.
+def read_behaviour(path: Path, segments: Collection[str] | None = None, flows: Assumable | None = None) -> Behaviour:
+    """Read a file; ``segments`` and ``flows`` are what exists.
 
     Raises:
         WorkspaceInvalid: with all problems.
@@ -40,12 +43,14 @@ def read_behaviour(path: Path, segments: Collection[str] | None = None) -> Behav
     except OSError as error:
         raise WorkspaceInvalid([Problem(str(path), 0, f"cannot be read: {error.strerror or error}")]) from None
     problems = Problems()
-    found = behaviour_of(read_yaml(content, path.name), path.name, problems, segments)
+    found = behaviour_of(read_yaml(content, path.name), path.name, problems, segments, flows)
     problems.raise_if_any()
     return found
 
 
-def behaviour_of(node: Node | None, file: str, problems: Problems, segments: Collection[str] | None) -> Behaviour:
+def behaviour_of(
+    node: Node | None, file: str, problems: Problems, segments: Collection[str] | None, flows: Assumable | None = None
+) -> Behaviour:
     """What the nodes say; problems are noted."""
     if node is None:
         return Behaviour()
@@ -63,15 +68,17 @@ def behaviour_of(node: Node | None, file: str, problems: Problems, segments: Col
     inner = fields.mapping("delays")
     for kind in inner.node.entries if inner else ():
         if inner is not None:
-            _known_deed(inner, kind)
+            if kind != ANSWER:
+                _known_deed(inner, kind)
             delays[kind] = inner.parsed(kind, _delay, _delay("10m..2d"))
     amount = fields.parsed("amount", _range, (10.0, 90.0))
     shopping = _shopping(fields, segments)
     scripts = _scripts(fields)
     reach = _reach(fields)
     chats = _chats(fields)
+    talking = read_talking(fields, flows)
     fields.finish()
-    return Behaviour(rates, tuple(by_segment), delays, amount, tuple(shopping), scripts, reach, chats)
+    return Behaviour(rates, tuple(by_segment), delays, amount, tuple(shopping), scripts, reach, chats, talking)
 
 
 def _rates(fields: Fields, key: str) -> Rates:
@@ -153,7 +160,10 @@ def _deed(item: Fields) -> Deed:
     properties = item.get("properties")
     if properties is not None and not isinstance(properties, Mapping):
         item.problem("properties", "'properties' must be keys with values")
-    return Deed(kind, amount, properties.plain() if isinstance(properties, Mapping) else {})
+    says = item.text("says")
+    if says and kind != REPLY:
+        item.problem("says", "only a reply says something to a flow; remove 'says'")
+    return Deed(kind, amount, properties.plain() if isinstance(properties, Mapping) else {}, says)
 
 
 def _reach(fields: Fields) -> Reach:

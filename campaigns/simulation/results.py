@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from campaigns.live import workspace_config
 from campaigns.periods import zone_named
 from campaigns.simulation.delivery import ACCOUNT
 from campaigns.simulation.rendering import REFUSED
+from campaigns.simulation.talked import FlowFigures, flow_figures, said_by_flow
+from campaigns.simulation.talks import Talks
 from campaigns.versions import definitions
 from campaigns.workspace.openings import started
 from core.clock import EPOCH
@@ -73,7 +75,7 @@ class Arm:
 class CampaignFigures:
     """One campaign. ``outcomes`` counts journeys by state and, where they exited, by reason (``exited: opted_out``);
     ``asked`` what others were asked for (handoff, task, webhook), ``refused`` messages that could not be rendered, by
-    the reason. ``unplayed`` are the flows that it starts: of their talks only the first words were played."""
+    the reason. ``unplayed`` are the flows that it starts, where only the first words of their talks were played."""
 
     name: str
     entered: int
@@ -105,7 +107,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class SimulationFigures:
-    """The whole of it. ``channels`` are those that were used, the most used first."""
+    """The whole of it. ``channels`` are those that were used, the most used first; ``flows`` are those that were
+    played, whose messages are in the days, too."""
 
     begins: datetime
     ends: datetime
@@ -116,6 +119,12 @@ class SimulationFigures:
     campaigns: Sequence[CampaignFigures]
     days: Sequence[Day]
     channels: Sequence[str]
+    flows: Sequence[FlowFigures] = ()
+
+    @property
+    def micros(self) -> int:
+        """What all of it cost."""
+        return sum(one.micros for one in self.campaigns) + sum(one.micros for one in self.flows)
 
 
 async def figures(
@@ -126,21 +135,25 @@ async def figures(
     customers: int,
     seed: int,
     names: Sequence[str] = (),
+    talks: Talks | None = None,
 ) -> SimulationFigures:
-    """The figures of everything since ``begins``; with ``names``, of these campaigns only."""
+    """The figures of everything since ``begins``; with ``names``, of these campaigns only. ``talks`` played flows."""
     config = await workspace_config(connection)
     rows = (await connection.execute(select(_CAMPAIGNS.c.id, _CAMPAIGNS.c.name, _CAMPAIGNS.c.version))).all()
     chosen = sorted((row for row in rows if not names or row.name in names), key=lambda row: row.name)
     ids = [row.id for row in chosen]
     campaigns = [await _campaign(connection, row.id, row.name, row.version, begins) for row in chosen]
+    if talks is not None:
+        campaigns = [replace(one, unplayed=()) for one in campaigns]
     days = await _days(connection, ids, begins, ends, config.zone)
     used: dict[str, int] = defaultdict(int)
     for day in days:
         for channel, number in day.sent.items():
             used[channel] += number
+    flows = await flow_figures(connection, begins, talks.tallies) if talks is not None else ()
     return SimulationFigures(
         begins=begins, ends=ends, zone=config.zone, currency=config.currency, customers=customers, seed=seed,
-        campaigns=campaigns, days=days, channels=sorted(used, key=lambda name: (-used[name], name)),
+        campaigns=campaigns, days=days, channels=sorted(used, key=lambda name: (-used[name], name)), flows=flows,
     )  # fmt: skip
 
 
@@ -200,7 +213,7 @@ async def _steps(connection: AsyncConnection, id_: str, begins: datetime) -> lis
         .group_by(*key)
     )
     answers = await connection.execute(
-        select(*key, _RESPONSES.c.kind, func.count().label("number"))
+        select(*key, _RESPONSES.c.kind, func.count(_MESSAGES.c.id.distinct()).label("number"))
         .join(_MESSAGES, _MESSAGES.c.id == _RESPONSES.c.message_id)
         .where(_RESPONSES.c.campaign_id == id_, _RESPONSES.c.kind.in_(_REPLIED), _RESPONSES.c.at >= begins)
         .group_by(*key, _RESPONSES.c.kind)
@@ -289,7 +302,8 @@ async def _days(
     micros: dict[date, int] = defaultdict(int)
     for row in await _by_hour(
         connection, _MESSAGES.c.sent_at, _MESSAGES.c.channel,
-        _MESSAGES.c.campaign_id.in_(ids), _MESSAGES.c.account == ACCOUNT, _MESSAGES.c.sent_at >= begins,
+        or_(_MESSAGES.c.campaign_id.in_(ids), said_by_flow), _MESSAGES.c.account == ACCOUNT,
+        _MESSAGES.c.sent_at >= begins,
         extra=_HOLDS,
     ):  # fmt: skip
         sent[day_of_hour(row.hour)][row.kind] += row.number

@@ -13,6 +13,7 @@ from otklik.commands.plainly import plainly
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bot.flows.loading import Flows
     from campaigns.reporting.story import Story
     from campaigns.simulation.behaviour import Behaviour
     from campaigns.simulation.playing import OnInstant
@@ -149,6 +150,7 @@ class _Run:
 
         from sqlalchemy import func, select
 
+        from bot.flows.simulated import SimulatedFlows
         from campaigns.reporting.story import find_customer, story
         from campaigns.simulation.playing import Play
         from campaigns.simulation.results import figures
@@ -158,14 +160,15 @@ class _Run:
         from storage.tables import Customer
 
         began = uptime()
-        workspace, behaviour = await asyncio.to_thread(self._read)
+        workspace, flows, behaviour = await asyncio.to_thread(self._read)
         until = self._begins + timedelta(days=self._days)
-        async with self._store(workspace, behaviour) as store:
+        async with self._store(workspace, flows, behaviour) as store:
             async with store.read() as connection:
                 number = int(await connection.scalar(select(func.count()).select_from(table(Customer))) or 0)
             grain = GRAIN if number > FEW else timedelta()
             clock = VirtualClock(self._begins)
-            play = Play(store, clock, behaviour, self._seed, grain, self._rendering(store, clock))
+            talks = SimulatedFlows(store, clock, behaviour, self._seed)
+            play = Play(store, clock, behaviour, self._seed, grain, self._rendering(store, clock), talks=talks)
             spare_collections()
             with _bar(self._begins, until) as on_instant:
                 await play.run(until, on_instant)
@@ -173,7 +176,9 @@ class _Run:
             names = sorted(workspace.campaigns)
             stories: list[Story] = []
             async with store.read() as connection:
-                found = await figures(connection, self._begins, until, customers=number, seed=self._seed, names=names)
+                found = await figures(
+                    connection, self._begins, until, customers=number, seed=self._seed, names=names, talks=talks
+                )
                 if self._repro:
                     customer_id = await find_customer(connection, self._repro)
                     stories = [one for name in names for one in await story(connection, customer_id, name)]
@@ -195,16 +200,18 @@ class _Run:
         )  # fmt: skip
         return Rendering(store, clock, addresses)
 
-    def _read(self) -> "tuple[Workspace, Behaviour]":
+    def _read(self) -> "tuple[Workspace, Flows, Behaviour]":
         from dataclasses import replace
 
+        from bot.flows.supposing import assumable
         from campaigns.simulation.behaviour import Behaviour
         from campaigns.simulation.reading import read_behaviour
         from core.errors import Refused
-        from otklik.workspace import load_campaigns
+        from otklik.workspace import load_whole
 
         where = workspace_folder(self._folder)
-        workspace = load_campaigns(where)
+        whole = load_whole(where)
+        workspace, flows = whole.workspace, whole.flows
         unknown = [name for name in self._names if name not in workspace.campaigns]
         if unknown:
             known = ", ".join(sorted(workspace.campaigns)) or "none"
@@ -218,12 +225,14 @@ class _Run:
         path = self._behaviour
         if path is None and (where / BEHAVIOUR).is_file():
             path = where / BEHAVIOUR
-        behaviour = Behaviour() if path is None else read_behaviour(path, workspace.segments)
-        return workspace, behaviour
+        talks = assumable({**flows.own, **flows.bodies})
+        behaviour = Behaviour() if path is None else read_behaviour(path, workspace.segments, talks)
+        return workspace, flows, behaviour
 
     @asynccontextmanager
-    async def _store(self, workspace: "Workspace", behaviour: "Behaviour") -> "AsyncIterator[Store]":
+    async def _store(self, workspace: "Workspace", flows: "Flows", behaviour: "Behaviour") -> "AsyncIterator[Store]":
         """The one store to play on, with everything applied to it."""
+        from bot.flows.applying import FlowsPart
         from campaigns.applying import apply
         from campaigns.simulation.people import populate
         from campaigns.simulation.scratch import copy_of, scratch_store
@@ -231,16 +240,16 @@ class _Run:
         from otklik.settings import load_settings
         from otklik.wiring import open_store
 
-        actor = Actor("operator", "simulation")
+        actor, parts = Actor("operator", "simulation"), [FlowsPart(flows)]
         if self._customers:
             async with scratch_store() as store:
                 await populate(store, self._customers, self._seed, workspace.config, behaviour.reach, self._begins)
-                await apply(store, workspace, actor, self._begins)
+                await apply(store, workspace, actor, self._begins, parts=parts)
                 yield store
             return
         configuration = load_settings()
         async with open_store(configuration) as real, copy_of(real, configuration.settings.database_url) as store:
-            await apply(store, workspace, actor, self._begins)
+            await apply(store, workspace, actor, self._begins, parts=parts)
             yield store
 
 
