@@ -65,10 +65,7 @@ class Reader:
 
     def channel(self, name: str) -> str:
         """A channel's name in their language; one that a plugin brought is named as it names itself."""
-        try:
-            return catalogue.text(self.locale, f"desk.channel_{name}")
-        except KeyError:
-            return name
+        return naming.channel_named(self.locale, name)
 
     def called(self, name: str, customer_id: str, *, visitor: bool = False) -> str:
         """A customer by name; one without by a mark that stays theirs, such as "visitor 3F2A" of the web chat."""

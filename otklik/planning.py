@@ -127,7 +127,11 @@ class _Page:
         table = self._table(self._say("channel"), self._say("reachable"), self._say("why_not"))
         for reach in audience.reach:
             why = " · ".join(f"{self._words.reason(reason)} {number(count)}" for reason, count in reach.missing.items())
-            table.add_row(f"  [bold]{reach.channel}[/]", about + number(reach.reachable), f"[dim]{escape(why)}[/]")
+            table.add_row(
+                f"  [bold]{self._words.channel(reach.channel)}[/]",
+                about + number(reach.reachable),
+                f"[dim]{escape(why)}[/]",
+            )
         self._console.print(table)
 
     def _entrance(self, plan: CampaignPlan) -> None:
@@ -168,7 +172,10 @@ class _Page:
         for line in found.sends:
             step = escape(self._words.leg(line.step, line.leg))
             table.add_row(
-                f"  {step}", f"[bold]{line.channel}[/]", self._mean(found, line.number), self._words.money(line.micros)
+                f"  {step}",
+                f"[bold]{self._words.channel(line.channel)}[/]",
+                self._mean(found, line.number),
+                self._words.money(line.micros),
             )
         places = 1 if found.weekly else 0
         total = self._mean(found, sum(round(line.number, places) for line in found.sends))
@@ -177,8 +184,9 @@ class _Page:
         for line in found.sends:
             files, size = carried(plan.body, line.step, line.leg, line.channel)
             if files:
+                step, channel = self._words.leg(line.step, line.leg), self._words.channel(line.channel)
                 said = self._say(
-                    "forecast.files", step=self._words.leg(line.step, line.leg), channel=line.channel,
+                    "forecast.files", step=step, channel=channel,
                     files=self._words.number(files), size=self._words.number(size / 1e6, mean=True),
                     total=self._words.number(line.number * size / 1e6, mean=True),
                 )  # fmt: skip
@@ -285,7 +293,7 @@ class _Page:
 
     def _assumed(self, plan: CampaignPlan) -> None:
         rates = " · ".join(
-            self._say(f"rate.{'own' if rate.known else 'assumed'}", channel=rate.channel,
+            self._say(f"rate.{'own' if rate.known else 'assumed'}", channel=self._words.channel(rate.channel),
                       share=self._words.share(rate.share))
             for rate in plan.rates.values()
         )  # fmt: skip

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from campaigns.reporting.reasons import reason_in_words
 from core.catalogue import language_of, listed, text
 from core.money import MICRO
+from core.naming import channel_named
 
 _FEW = 10
 _PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
@@ -66,6 +67,10 @@ class Words:
     def reason(self, reason: str) -> str:
         """What the engine noted, in words."""
         return self._isolated(reason_in_words(reason, self._lang))
+
+    def channel(self, channel: str) -> str:
+        """A channel by its name."""
+        return channel_named(self._lang, channel)
 
     def listed(self, items: Iterable[str], *, apart: bool = False) -> str:
         """Several beside each other; ``apart`` where they hold commas."""

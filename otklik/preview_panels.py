@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from campaigns.previewing.advice import base_direction
-from campaigns.previewing.page import facts, title_of
+from campaigns.previewing.page import facts
 from campaigns.previewing.shown import Preview, Shown
 from campaigns.previewing.words import say
 from core.catalogue import listed
 from core.messages import EMAIL
+from core.naming import channel_named
 
 PHONE_COLUMNS, LETTER_COLUMNS = 48, 76
 _BORDERS = 4
@@ -54,7 +55,7 @@ def _panel(console: Console, shown: Shown, lang: str) -> RenderableType:
         face = _isolated(button.label) + (" ↗" if button.url else "")
         inside.append(Panel(Text(face, justify="center"), style="cyan", padding=0))
     speech = shown.speech
-    words = [title_of(speech.channel)]
+    words = [channel_named(lang, speech.channel)]
     words += [say(lang, "best")] if speech.best else [say(lang, "otherwise")] if speech.leg == "otherwise" else []
     words += [say(lang, "window_open" if shown.window_open else "window_closed")] if shown.elsewhen else []
     words += [say(lang, "variant", name=speech.variant)] if speech.variant else []

@@ -15,6 +15,7 @@ from campaigns.reporting.story import Story
 from campaigns.reporting.telling import in_words
 from core.catalogue import listed, text
 from core.money import Money
+from core.naming import channel_named
 from otklik.tallying import print_tallies
 
 _NUMBERS = ("planned", "sent", "delivered", "read", "clicked", "replied", "failed", "unknown", "not_sent", "waiting")
@@ -44,7 +45,7 @@ def print_report(console: Console, report: CampaignReport, lang: str) -> None:
     for row in report.steps:
         leg = "" if row.leg == "main" else f" ({say('report.otherwise') if row.leg == 'otherwise' else row.leg})"
         numbers = [str(getattr(row, name)) if getattr(row, name) else "[dim]·[/]" for name in shown]
-        steps.add_row(f"{row.step}{leg}", f"[bold]{row.channel}[/]", *numbers)
+        steps.add_row(f"{row.step}{leg}", f"[bold]{channel_named(lang, row.channel)}[/]", *numbers)
     console.print(steps)
     _print_counts(
         console,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from core import catalogue
 from core.messages import Span
+from core.naming import channel_named
 from core.text import clipped
 
 Voice = Literal["customer", "agent", "bot", "note", "event"]
@@ -50,7 +51,7 @@ class Shown:
 
 def topic_name(name: str, channel: str, locale: str) -> str:
     """What a conversation's topic is called: the customer, and where they write from."""
-    title = catalogue.text(locale, f"desk.channel_{channel}") if _known(locale, channel) else channel
+    title = channel_named(locale, channel) if channel else ""
     return clipped(" · ".join(filter(None, (" ".join(name.split()), title))), NAME_LENGTH) or "?"
 
 
@@ -91,8 +92,7 @@ def _header(entry: Entry, locale: str) -> str:
     who = entry.who or (catalogue.text(locale, f"desk.topics_{entry.voice}") if entry.voice != "customer" else "")
     channel = ""
     if entry.channel and entry.voice != "note":
-        known = _known(locale, entry.channel)
-        channel = catalogue.text(locale, f"desk.channel_{entry.channel}") if known else entry.channel
+        channel = channel_named(locale, entry.channel)
     return f"{_MARKS[entry.voice]} " + " · ".join(filter(None, (who, channel, entry.subject)))
 
 
@@ -114,13 +114,6 @@ def _body(entry: Entry, locale: str) -> str:
     quote = f"↪ {entry.quote}" if entry.quote else ""
     said = f"✏️ {entry.text.strip()}" if entry.edited else entry.text.strip()
     return "\n".join(filter(None, (quote, said, *files))) or "…"
-
-
-def _known(locale: str, channel: str) -> bool:
-    try:
-        return bool(catalogue.text(locale, f"desk.channel_{channel}"))
-    except KeyError:
-        return False
 
 
 def _units(text: str) -> int:

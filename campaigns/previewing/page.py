@@ -17,24 +17,16 @@ from campaigns.previewing.advice import is_right_to_left
 from campaigns.previewing.shown import Preview, Shown
 from campaigns.previewing.words import number, say
 from core.catalogue import language_of
-from core.installed import installed, plugins
-from core.messages import EMAIL, SMS, TELEGRAM, WHATSAPP, Attachment
+from core.messages import EMAIL, Attachment
+from core.naming import channel_named
 
 FOLDER = Path(__file__).parent
-_TITLES = {EMAIL: "Email", SMS: "SMS", WHATSAPP: "WhatsApp", TELEGRAM: "Telegram"}
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)»”]")
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _ALWAYS, _NEVER = "(min-width:0)", "(max-width:0)"
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _NEW_TAB = '<base target="_blank">'
-
-
-def title_of(channel: str) -> str:
-    """A channel's name for people; a plugin says its own."""
-    if channel in plugins():
-        return installed(channel).title or channel
-    return _TITLES.get(channel, channel)
 
 
 def page(preview: Preview) -> str:
@@ -48,7 +40,7 @@ def page(preview: Preview) -> str:
             number=partial(number, preview.lang),
             rtl=is_right_to_left(preview.lang),
             steps=[(step, list(found)) for step, found in groupby(preview.messages, key=lambda one: one.speech.step)],
-            title_of=title_of,
+            title_of=partial(channel_named, preview.lang),
             style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
             linked=_linked,
             letter=_letter,

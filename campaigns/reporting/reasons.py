@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 from core.catalogue import listed, text
+from core.installed import channel_names
+from core.naming import channel_named
 
 Words = Callable[[re.Match[str], str], str]
 
@@ -27,7 +29,13 @@ def _plain(reason: str, lang: str) -> str | None:
 
 
 def _says(key: str) -> Words:
-    return lambda match, lang: text(lang, f"reason.{key}", **match.groupdict())
+    return lambda match, lang: text(lang, f"reason.{key}", **_named(match, lang))
+
+
+def _named(match: re.Match[str], lang: str) -> dict[str, str]:
+    """What a form found, channels by their names."""
+    found = match.groupdict()
+    return {key: channel_named(lang, said) if key in ("channel", "cheaper") else said for key, said in found.items()}
 
 
 def _several(match: re.Match[str], lang: str) -> str:
@@ -40,13 +48,13 @@ def _entered(match: re.Match[str], lang: str) -> str:
 
 def _scored(match: re.Match[str], lang: str) -> str:
     seen = _plain("never_tried", lang) if match["seen"] == "never tried" else reason_in_words(match["seen"], lang)
-    scored = text(lang, "reason.score", channel=match["channel"], score=match["score"], seen=seen, price=match["price"])
+    channel = channel_named(lang, match["channel"])
+    scored = text(lang, "reason.score", channel=channel, score=match["score"], seen=seen, price=match["price"])
     return text(lang, "reason.chosen", scored=scored) if match["chosen"] else scored
 
 
 def _cheaper(match: re.Match[str], lang: str) -> str:
-    why = reason_in_words(match["reason"], lang)
-    return text(lang, "reason.cheaper", reason=why, cheaper=match["cheaper"], channel=match["channel"])
+    return text(lang, "reason.cheaper", **{**_named(match, lang), "reason": reason_in_words(match["reason"], lang)})
 
 
 def _too_late(match: re.Match[str], lang: str) -> str:
@@ -54,7 +62,9 @@ def _too_late(match: re.Match[str], lang: str) -> str:
 
 
 def _there(match: re.Match[str], lang: str) -> str:
-    return f"{match['channel']}: {reason_in_words(match['reason'], lang)}"
+    if match["channel"] not in channel_names():
+        return match[0]
+    return f"{channel_named(lang, match['channel'])}: {reason_in_words(match['reason'], lang)}"
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Words], ...] = tuple(
@@ -77,6 +87,6 @@ _FORMS: tuple[tuple[re.Pattern[str], Words], ...] = tuple(
         (r"(?P<product>[\w-]+) is promised already, by (?P<offer>[\w-]+)", _says("promised_by")),
         (r"offer (?P<offer>[\w-]+) has no codes left", _says("no_codes")),
         (r"offer (?P<offer>[\w-]+) is not known", _says("unknown_offer")),
-        (r"(?P<channel>email|telegram|sms|whatsapp): (?P<reason>.+)", _there),
+        (r"(?P<channel>[a-z]\w*): (?P<reason>.+)", _there),
     )
 )

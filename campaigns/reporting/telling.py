@@ -4,6 +4,7 @@ from campaigns.engine.deciding import DROPPED
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.story import Absence, Line
 from core.catalogue import listed, text
+from core.naming import channel_named
 
 
 def absence_in_words(absence: Absence, lang: str) -> str:
@@ -43,7 +44,7 @@ def _told(line: Line, lang: str) -> dict[str, object]:
     leg = text(lang, "report.otherwise") if line.leg == "otherwise" else line.leg
     return {
         "step": line.step if leg in ("", "main", DROPPED) else f"{line.step} ({leg})",
-        "channel": line.channel,
+        "channel": channel_named(lang, line.channel) if line.channel else "",
         "detail": detail,
         **({"count": int(detail)} if line.kind == "PointsGiven" and detail.isdigit() else {}),
         "until": f"{line.until:%Y-%m-%d %H:%M}" if line.until is not None else "",

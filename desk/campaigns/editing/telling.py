@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from core.catalogue import DEFAULT, language_of, text
+from core.naming import channel_named
 
 _Q = r"""['"](?P<{}>.*?)['"]"""
 _KEY, _VALUE, _NAME = _Q.format("key"), _Q.format("value"), _Q.format("name")
@@ -66,6 +67,8 @@ def _in_words(message: str, locale: str) -> str | None:
     for name, form in _COMPILED:
         if match := form.fullmatch(message):
             values = match.groupdict("")
+            if "channel" in values:
+                values["channel"] = channel_named(locale, values["channel"])
             counted = {"count": int(values.pop("number").replace(",", ""))} if "number" in values else {}
             return text(locale, f"check.{name}", **values, **counted)
     return None

@@ -6,6 +6,7 @@ from campaigns.reporting.reasons import reason_in_words
 from campaigns.reporting.story import Line
 from campaigns.reporting.telling import in_words
 from core.catalogue import text
+from core.naming import channel_named
 from tests.conftest import NOW
 
 
@@ -17,7 +18,7 @@ def test_several_things_beside_each_other(lang: str, comma: str) -> None:
     assert text(lang, "reason.variant", name="warm") + comma in entered
     several = reason_in_words("no email address; no sms address", lang)
     assert ("؛ " if lang == "fa" else "; ").join(
-        text(lang, "reason.no_address", channel=channel) for channel in ("email", "sms")
+        text(lang, "reason.no_address", channel=channel_named(lang, channel)) for channel in ("email", "sms")
     ) == several
 
 
@@ -26,3 +27,24 @@ def test_a_step_that_was_dropped_in_a_pause_is_only_named(lang: str) -> None:
     said = in_words(Line(NOW, "WaitEnded", "second", "dropped"), lang)
     assert "second" in said
     assert "dropped" not in said
+
+
+@pytest.mark.parametrize(
+    ("lang", "reason", "said"),
+    [
+        ("en", "no whatsapp address", "WhatsApp: no address"),
+        ("ru", "no email address", "Почта: нет адреса"),
+        ("en", "budget: sms instead of whatsapp", "the budget is used up: SMS instead of WhatsApp"),
+        ("ru", "budget: email instead of sms", "бюджет исчерпан: Почта, а не SMS"),
+        ("en", "webchat: consent", "Web chat: no consent"),
+        ("fa", "sms: consent", "پیامک: رضایت ندارد"),
+        ("en", "carrier: consent", "carrier: consent"),
+        ("en", "no matrix address", "matrix: no address"),
+    ],
+)
+def test_channels_are_named_as_people_say_them(lang: str, reason: str, said: str) -> None:
+    assert reason_in_words(reason, lang) == said
+
+
+def test_stories_name_the_channel() -> None:
+    assert in_words(Line(NOW, "message.planned", "hello", channel="whatsapp"), "en") == "hello: WhatsApp is planned"
