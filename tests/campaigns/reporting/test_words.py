@@ -32,14 +32,14 @@ def test_a_step_that_was_dropped_in_a_pause_is_only_named(lang: str) -> None:
 @pytest.mark.parametrize(
     ("lang", "reason", "said"),
     [
-        ("en", "no whatsapp address", "WhatsApp: no address"),
+        ("en", "no whatsapp address", "no WhatsApp address"),
         ("ru", "no email address", "Почта: нет адреса"),
         ("en", "budget: sms instead of whatsapp", "the budget is used up: SMS instead of WhatsApp"),
         ("ru", "budget: email instead of sms", "бюджет исчерпан: Почта, а не SMS"),
         ("en", "webchat: consent", "Web chat: no consent"),
         ("fa", "sms: consent", "پیامک: رضایت ندارد"),
         ("en", "carrier: consent", "carrier: consent"),
-        ("en", "no matrix address", "matrix: no address"),
+        ("en", "no matrix address", "no matrix address"),
     ],
 )
 def test_channels_are_named_as_people_say_them(lang: str, reason: str, said: str) -> None:
