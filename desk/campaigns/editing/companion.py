@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.flows.loading import Flows
 from campaigns.applying import Change
 from campaigns.composing.links import Addresses
 from campaigns.forecast.figures import Figures
@@ -48,13 +49,14 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class PlayAsked:
-    """One campaign of ``workspace``, played for ``days`` with so many made-up customers."""
+    """One campaign of ``workspace``, played for ``days`` with so many made-up customers, and ``flows``."""
 
     workspace: Workspace
     name: str
     begins: datetime
     days: int
     customers: int
+    flows: Flows = field(default_factory=Flows)
 
 
 Asked = PlanAsked | PlayAsked
@@ -91,6 +93,8 @@ class Companion:
 
     async def _ask(self, asked: Asked) -> Answer:
         lean = replace(asked, workspace=replace(asked.workspace, contents={}, tests={}))
+        if isinstance(lean, PlayAsked):
+            lean = replace(lean, flows=replace(lean.flows, tests={}))
         try:
             async with asyncio.timeout(self._seconds), self._turn:
                 return await _answered(pickle.dumps(lean))

@@ -7,6 +7,8 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.flows.applying import FlowsPart
+from bot.flows.simulated import SimulatedFlows
 from campaigns.applying import apply
 from campaigns.composing.links import MessageLinks
 from campaigns.forecast.figures import figures
@@ -49,11 +51,14 @@ async def _play(asked: PlayAsked) -> SimulationFigures:
     behaviour, until = Behaviour(), asked.begins + timedelta(days=asked.days)
     async with scratch_store() as store:
         await populate(store, asked.customers, SEED, config, behaviour.reach, asked.begins)
-        await apply(store, workspace, Actor("operator", "simulation"), asked.begins)
-        await Play(store, VirtualClock(asked.begins), behaviour, SEED).run(until)
+        parts = [FlowsPart(asked.flows)]
+        await apply(store, workspace, Actor("operator", "simulation"), asked.begins, parts=parts)
+        clock = VirtualClock(asked.begins)
+        talks = SimulatedFlows(store, clock, behaviour, SEED)
+        await Play(store, clock, behaviour, SEED, talks=talks).run(until)
         async with store.read() as connection:
             return await played(
-                connection, asked.begins, until, customers=asked.customers, seed=SEED, names=[asked.name]
+                connection, asked.begins, until, customers=asked.customers, seed=SEED, names=[asked.name], talks=talks
             )
 
 

@@ -80,7 +80,9 @@ class EditorPages(Editor):
         _, loaded = self._ready(opened)
         form = opened.form
         days, customers = form.number("days", *DAYS), form.number("customers", *CUSTOMERS)
-        played = await self._companion.play(PlayAsked(loaded.workspace, opened.name, opened.now, days, customers))
+        played = await self._companion.play(
+            PlayAsked(loaded.workspace, opened.name, opened.now, days, customers, loaded.flows)
+        )
         return await self._page(request, opened, play_shown(played, Figures(await self._reader(opened.me)), days))
 
     async def _test(self, request: Request, opened: Opened) -> Response:

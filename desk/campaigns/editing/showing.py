@@ -12,6 +12,8 @@ from campaigns.forecast.planning import CampaignPlan
 from campaigns.limits.budgets import OWN
 from campaigns.reporting.reasons import reason_in_words
 from campaigns.simulation.results import SimulationFigures
+from campaigns.simulation.talked import FlowFigures
+from campaigns.simulation.telling import FEW, Section, told_of_flow
 from campaigns.workspace.loader import SEGMENTS
 from core.catalogue import listed, text
 from core.machines.campaign import CampaignState
@@ -185,7 +187,8 @@ class _PlanSayer:
 def play_shown(played: SimulationFigures, figures: Figures, days: int) -> dict[str, Any]:
     """What became of made-up customers: sums, steps, and a bar a day."""
     campaign = played.campaigns[0]
-    money = [Money(campaign.micros, played.currency)] if campaign.micros else []
+    money = [Money(played.micros, played.currency)] if played.micros else []
+    said = sum(one.sent for flow in played.flows for one in flow.spoken)
     most = max((sum(day.sent.values()) for day in played.days), default=0)
     gates = [
         (reason_in_words(gate, figures.language), figures.whole(sum(one.number for one in ones)))
@@ -194,15 +197,28 @@ def play_shown(played: SimulationFigures, figures: Figures, days: int) -> dict[s
     return {
         "kind": "played", "days": days, "customers": figures.whole(played.customers),
         "entered": figures.whole(campaign.entered), "cost": listed(figures.language, map(figures.money, money)),
-        "sent": figures.whole(sum(step.sent for step in campaign.steps)), "outcomes": campaign.outcomes,
+        "sent": figures.whole(said + sum(step.sent for step in campaign.steps)), "outcomes": campaign.outcomes,
         "steps": [
             (step.step, step.leg, step.channel, figures.whole(step.sent), figures.whole(step.replied),
              figures.money(Money(step.micros, played.currency)))
             for step in campaign.steps
         ],
-        "gates": gates, "unplayed": listed(figures.language, campaign.unplayed),
+        "gates": gates, "flows": [_flow(one, played.currency, figures) for one in played.flows],
         "responses": campaign.responses, "bars": _bars(played, figures, most), "most": most,
     }  # fmt: skip
+
+
+def _flow(one: FlowFigures, currency: str, figures: Figures) -> tuple[str, str, Sequence[Section]]:
+    """A flow's name, how many entered it, and everything that came of it."""
+
+    def money(micros: int) -> str:
+        return figures.money(Money(micros, currency)) if micros else ""
+
+    def share(part: float) -> str:
+        return figures.share(part, "0%" if part >= FEW else "0.0%")
+
+    told = told_of_flow(one, figures.language, money, figures.reader.channel, share)
+    return one.flow, figures.whole(one.entered), told
 
 
 def _bars(played: SimulationFigures, figures: Figures, most: int) -> Sequence[tuple[float, float, str]]:
