@@ -47,11 +47,24 @@ _FORMS: Mapping[str, str] = {
     "empty_heading": r"the heading is empty; .+",
     "before_question": r"words before the first question; .+",
     "asked_already": r"""['"](?P<name>.*?)['"] is asked in (?P<file>\S+) already; .+""",
+    "unknown_field": rf"unknown field {_NAME}",
+    "unknown_channel": rf"unknown channel {_NAME}",
+    "no_variant": rf"there is no variant {_NAME}(?:; add it: .+)?",
+    "same_variants": r"the variants (?P<words>.+) differ in nothing; .+",
+    "no_awaited": rf"{_VALUE} is no answer(?:; .+)?",
+    "no_condition": rf"{_VALUE} begins no condition(?:; begin it .+)?",
+    "no_conditions": rf"{_KEY} takes a list of conditions; .+",
+    "no_end": r"the wait may never end: .+",
+    "no_quota": rf"(?:(?P<key>\w+): )?{_VALUE} is not a quota; .+",
+    "after_goal": rf"step {_NAME} comes .+ after entry, when the goal \((?P<goal>.+)\) no longer counts; .+",
+    "no_language": r"(?P<file>\S+) has no (?P<channel>\w+) text in (?P<words>.+); "
+    r"those readers get the one in (?P<other>\S+)",
+    "many_sms": r"(?P<parts>\d+) SMS for an example customer \(.+\); .+",
     "is_cut": r"the answer has (?P<number>[\d,]+) characters; SMS and WhatsApp carry .+",
 }
 _COMPILED = tuple((name, re.compile(form, re.DOTALL)) for name, form in _FORMS.items())
 _MEANT = re.compile(r"(?s)(?P<said>.*?); did you mean '(?P<meant>.*)'\?")
-_KNOWN = re.compile(r"(?s)(?P<said>.*?) \((?:known|one of):? (?P<known>.*)\)")
+_KNOWN = re.compile(r"(?s)(?P<said>.*?) \((?:known|one of|variants):? (?P<known>.*)\)")
 
 
 def problem_in_words(message: str, locale: str) -> str | None:

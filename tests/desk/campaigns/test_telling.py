@@ -10,7 +10,7 @@ from desk.campaigns.editing.telling import _FORMS, problem_in_words
 from otklik.workspace import load_whole
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "winback"
-C, F, A = "campaigns/winback.yaml", "flows/support.yaml", "answers/shop.md"
+C, F, A, S = "campaigns/winback.yaml", "flows/support.yaml", "answers/shop.md", "segments.yaml"
 SEND = "  - send: email\n    id: letter\n"
 LONG = "word " * 400
 MISTAKES: dict[str, list[tuple[str, str | None, str]]] = {
@@ -48,6 +48,19 @@ MISTAKES: dict[str, list[tuple[str, str | None, str]]] = {
     "empty_heading": [(A, "## When are you open? {#hours}", "## ")],
     "before_question": [(A, "", "Hello.\n")],
     "asked_already": [(A, "", "## When are you open? {#other}\n\nNever.\n\n")],
+    "unknown_field": [(S, "field: country", "field: countri")],
+    "unknown_channel": [(C, "send: whatsapp", "send: whatsap")],
+    "no_variant": [(C, "steps:\n", "experiment: {variants: [a, b]}\nsteps:\n"),
+                   (C, "    id: letter\n", "    id: letter\n    when: {variant: c}\n")],
+    "same_variants": [(C, "steps:\n", "experiment: {variants: [a, b]}\nsteps:\n")],
+    "no_awaited": [(C, "until: [reply, click", "until: [reply, clicks")],
+    "no_condition": [(S, "event: order\n    last", "evnt: order\n    last")],
+    "no_conditions": [(S, "event: order\n    last: {above: 1y}", "all: x")],
+    "no_end": [(C, SEND, f"  - wait: {{until: {{event: order}}}}\n{SEND}")],
+    "no_quota": [(C, SEND, f"  - task: call\n    max: 20 per day\n{SEND}")],
+    "after_goal": [(C, "wait: 3d", "wait: 40d")],
+    "no_language": [("templates/winback/sms.ru.txt", None, "")],
+    "many_sms": [("templates/winback/sms.txt", "", LONG[:900])],
     "is_cut": [(A, "", f"## Why?\n\n{LONG}\n\n")],
 }  # fmt: skip
 """By form: a file with what is written in the place of what; "" of the old: in front, None: the file is removed."""
@@ -79,7 +92,7 @@ def test_a_mistake_is_told_in_the_readers_language(form: str, tmp_path: Path) ->
 def _form(message: str) -> str:
     import re
 
-    bare = re.sub(r"(?s) \((?:known|one of):? .*\)$", "", message).partition("; did you mean")[0]
+    bare = re.sub(r"(?s) \((?:known|one of|variants):? .*\)$", "", message).partition("; did you mean")[0]
     return next((name for name, form in _FORMS.items() if re.fullmatch(form, bare, re.DOTALL)), "")
 
 
