@@ -1,6 +1,7 @@
 """A simulation's figures at the terminal, in the reader's language."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
@@ -137,7 +138,7 @@ def _flow(console: Console, one: FlowFigures, currency: str, lang: str) -> None:
     title = text(lang, "simulate.flow", flow=f"[bold]{escape(one.flow)}[/]")
     cost = f" · {text(lang, 'simulate.cost')} {escape(money(one.micros))}" if one.micros else ""
     console.print(f"\n{title}: {escape(entered)} {one.entered:,}{cost}")
-    for section in told_of_flow(one, lang, money):
+    for section in told_of_flow(one, lang, money, partial(channel_named, lang)):
         rows = []
         for line in section.lines:
             more = f" · {line.more}" if line.more else ""

@@ -1,6 +1,7 @@
 """The HTML report of a simulation: one file without outside assets, for phones too, dark where the reader is."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
 
 from campaigns.simulation.pictures import stacked_bars
@@ -9,6 +10,7 @@ from campaigns.simulation.talked import FlowFigures
 from campaigns.simulation.telling import told_of_flow
 from core.catalogue import language_of, listed, text
 from core.money import Money
+from core.naming import channel_named
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1d2733;--dim:#5b6875;--line:#dde3ea;--card:#f6f8fa;
@@ -67,7 +69,7 @@ class _Page:
             "span", begins=f"{found.begins:%Y-%m-%d %H:%M}", ends=f"{found.ends:%Y-%m-%d}", zone=found.zone,
             seed=found.seed,
         )  # fmt: skip
-        sent_by = {name: [day.sent.get(name, 0) for day in days] for name in found.channels}
+        sent_by = {channel_named(self._lang, name): [day.sent.get(name, 0) for day in days] for name in found.channels}
         kinds = [kind for kind in sorted(did) if kind != "open"]
         did_by = {self._kind(kind): [day.did.get(kind, 0) for day in days] for kind in kinds}
         spent = [day.micros / 1e6 for day in days]
@@ -101,7 +103,8 @@ class _Page:
         heads = ["step", "channel", "planned", "sent", "replied", "clicked", "failed", "not_sent", "waiting", "cost"]
         rows = [
             [
-                f"{step.step} ({step.leg})" if step.leg != "main" else step.step, step.channel,
+                f"{step.step} ({step.leg})" if step.leg != "main" else step.step,
+                channel_named(self._lang, step.channel),
                 *(self._number(getattr(step, name)) for name in heads[2:-1]), self._money(step.micros),
             ]
             for step in one.steps
@@ -138,7 +141,7 @@ class _Page:
         yield f"<h2>{escape(say('flow', flow=one.flow))}</h2>"
         told = f"{say('flow.entered')} {self._number(one.entered)} · {say('cost')} {self._money(one.micros)}"
         yield f'<p class="dim">{escape(told)}</p>'
-        for section in told_of_flow(one, self._lang, self._money):
+        for section in told_of_flow(one, self._lang, self._money, partial(channel_named, self._lang)):
             if section.title:
                 yield f"<h3>{escape(section.title)}</h3>"
             rows = [[line.label, self._number(line.number), line.more] for line in section.lines]
@@ -146,7 +149,8 @@ class _Page:
         yield f'<p class="dim">{escape(say("flow.assumed"))}</p>'
 
     def _timeline(self, days: Sequence[Day]) -> str:
-        heads = [self._say("day"), self._say("entered"), *self._found.channels, self._say("cost")]
+        channels = [channel_named(self._lang, name) for name in self._found.channels]
+        heads = [self._say("day"), self._say("entered"), *channels, self._say("cost")]
         rows = [
             [
                 day.day.isoformat(), self._number(day.entered),
