@@ -26,8 +26,8 @@ from typing import Any
 
 from desk_live import SECRET, Live
 from desk_store import FREQUENT, build
-from emails import Stores
 from sides import ROOT, begin, free_port
+from stores import Stores
 
 SEARCHES = (
     ("a rare name", "фамилия4321"), ("a part of a name", "милия43"), ("a name of thousands", "вера"),

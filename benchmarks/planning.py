@@ -16,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emails import Stores, prepare
+from emails import people
+from stores import Stores, prepare, write_workspace
 
 CAMPAIGN = """
 campaign: letters
@@ -35,6 +35,12 @@ steps:
   - {send: email, id: last, wait: 30d}
 """
 LETTER = "---\nsubject: Your place\n---\n<html><body><p>We kept it.</p><p>{{ links.unsubscribe }}</p></body></html>\n"
+FILES = {
+    "segments.yaml": "everyone:\n  where: {field: city, in: [Riga]}\n",
+    "campaigns/letters.yaml": CAMPAIGN,
+    "templates/letter/email.html": LETTER,
+    "templates/letter/telegram.txt": "We kept your place.\n",
+}
 HZ = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,25 +50,6 @@ class Taken(NamedTuple):
     seconds: float
     cpu: float
     server: float
-
-
-def write_workspace(folder: Path) -> Path:
-    """One campaign, in a zone where it is about noon, so that no run meets the end of sending hours."""
-    offset = 12 - datetime.now(UTC).hour
-    zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
-    files = {
-        "otklik.yaml": "brand: {name: Lantern Books, postal_address: 14 Harbour Lane, url: https://lantern.example.com}\n"
-        f"zone: {zone}\nlocale: en\ncurrency: USD\ncaps: [3/week]\n",
-        "segments.yaml": "everyone:\n  where: {field: city, in: [Riga]}\n",
-        "campaigns/letters.yaml": CAMPAIGN,
-        "templates/letter/email.html": LETTER,
-        "templates/letter/telegram.txt": "We kept your place.\n",
-    }
-    for name, content in files.items():
-        path = folder / "shop" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    return folder / "shop"
 
 
 @contextmanager
@@ -188,7 +175,8 @@ def compare(folder: Path, told: argparse.Namespace, server: str) -> None:
     taken: dict[str, list[Taken]] = {"ours": [], "raw": []}
     try:
         stores.make()
-        run_async(prepare(write_workspace(folder), stores.prepared, told.journeys, chats=True))
+        shop = write_workspace(folder, FILES, "caps: [3/week]\n")
+        run_async(prepare(shop, stores.prepared, people(told.journeys, chats=True)))
         batches = run_async(recorded(stores.fresh(), told.batch))
         print(f"{told.journeys:,} due journeys, {told.batch:,} a batch, {stores.kind}", flush=True)
         for number in range(1, told.rounds + 1):

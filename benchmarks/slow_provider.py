@@ -14,18 +14,17 @@ import asyncio
 import json
 import os
 import statistics
+import sys
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from botapi import serve
-from emails import Stores
-from sides import Taken, begin, free_port, in_process, parser
-from telegram_sending import LETTER, SESSIONS, TOKEN, running_server
-from telegram_sending import write_workspace as write_letters
-from twilio_sending import FILES, SENDER, SID
-from twilio_sending import TOKEN as TWILIO_TOKEN
+import telegram_sending
+import twilio_sending
+from providers import running_api
+from sending import recorded
+from sides import Taken, begin, free_port, in_process, listening, parser
+from stores import Stores, plan, prepare, write_workspace
+from telegram_sending import SESSIONS
 
 KINDS = ("alone", "slow", "silent", "refusing")
 SLOW_SECONDS = 10.0
@@ -34,84 +33,32 @@ CAMPAIGN = (
 )
 
 
-def write_workspace(folder: Path) -> Path:
-    """A letter by Telegram for those in Riga, one by SMS for those in Oslo."""
-    shop = write_letters(folder)
-    files = {
-        "segments.yaml": "chats:\n  where: {field: city, in: [Riga]}\nphones:\n  where: {field: city, in: [Oslo]}\n",
-        "campaigns/letters.yaml": CAMPAIGN.format(name="letters", audience="chats", channel="telegram"),
-        "campaigns/texts.yaml": CAMPAIGN.format(name="texts", audience="phones", channel="sms"),
-        "templates/letter/telegram.txt": LETTER,
-        "templates/letter/sms.txt": FILES["templates/letter/sms.txt"],
-    }
-    for name, text in files.items():
-        (shop / name).write_text(text)
-    return shop
+FILES = {
+    "segments.yaml": "chats:\n  where: {field: city, in: [Riga]}\nphones:\n  where: {field: city, in: [Oslo]}\n",
+    "campaigns/letters.yaml": CAMPAIGN.format(name="letters", audience="chats", channel="telegram"),
+    "campaigns/texts.yaml": CAMPAIGN.format(name="texts", audience="phones", channel="sms"),
+    "templates/letter/telegram.txt": telegram_sending.LETTER,
+    "templates/letter/sms.txt": twilio_sending.LETTER,
+}
 
 
-async def prepare(folder: Path, url: str, messages: int) -> None:
-    """A store with everything planned and nothing sent."""
-    from campaigns.applying import apply
-    from campaigns.running.runner import Runner
-    from campaigns.starting.scheduler import Scheduler
-    from campaigns.workspace.loader import load_workspace
-    from core.actors import Actor
-    from core.clock import SystemClock, machine_now
-    from core.wakeup import LocalWakeup
-    from storage.imports import ConsentGrant, CustomerOptions, import_customers
-    from storage.migrate import upgrade
-    from storage.store import Store
-
+async def make(folder: Path, url: str, messages: int) -> None:
+    """A store with everything planned and nothing sent: letters by Telegram, a tenth as many by SMS."""
     chats = [f"c{n},Reader{n},{1000 + n},,Riga" for n in range(messages)]
     phones = [f"p{n},Reader{n},,+1202555{n:04d},Oslo" for n in range(messages // 10)]
-    people = folder / "people.csv"
-    people.write_text("\n".join(["id,first name,telegram,phone,city", *chats, *phones]) + "\n")
-    async with await Store.open(url) as store:
-        await upgrade(store)
-        grant = ConsentGrant("marketing", "a benchmark", "yes, write to me")
-        scope = TOKEN.partition(":")[0]
-        await import_customers(store, people, CustomerOptions(consent=grant, telegram_scope=scope))
-        now = machine_now() - timedelta(seconds=1)
-        await apply(store, load_workspace(write_workspace(folder)), Actor("operator", "benchmark"), now)
-        entered = await Scheduler(store, SystemClock()).tick()
-        assert entered == len(chats) + len(phones), f"{entered} entered"
-        runner = Runner(store, SystemClock(), LocalWakeup())
-        while await runner.run_once():
-            pass
+    people = ["id,first name,telegram,phone,city", *chats, *phones]
+    await prepare(write_workspace(folder, FILES), url, people, telegram_sending.SCOPE)
+    await plan(url)
 
 
-async def lane(messages: int) -> Taken:
+async def lane(url: str, messages: int) -> Taken:
     """From the service's start until the last Telegram outcome is committed."""
-    from otklik.running import spare_collections
-    from otklik.service import running_service
-    from otklik.settings import load_settings
     from storage.store import Store
 
-    configuration = load_settings(None)
-    async with (
-        await Store.open(configuration.settings.database_url) as store,
-        running_service(configuration, store) as service,
-    ):
-        record, all_recorded, recorded = service.outbox.record, asyncio.Event(), 0
-
-        async def counted(ended: Any) -> None:
-            nonlocal recorded
-            await record(ended)
-            recorded += sum(end.outcome.kind == "accepted" and ":" in end.outcome.provider_id for end in ended)
-            if recorded >= messages:
-                all_recorded.set()
-
-        service.outbox.record = counted  # type: ignore[method-assign]
-        spare_collections()
-        begun = Taken.now()
-        running = asyncio.create_task(service.run())
-        waiting = asyncio.create_task(all_recorded.wait())
-        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=600)
-        taken = begun.since()
-        assert waiting.done(), f"{recorded} of {messages}"
-        running.cancel()
-        await asyncio.wait([running])
-    return taken
+    async with await Store.open(url) as store:
+        return await recorded(
+            store, messages, lambda end: end.outcome.kind == "accepted" and ":" in end.outcome.provider_id
+        )
 
 
 async def slow(port: int, seconds: float | None) -> None:
@@ -135,23 +82,15 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
     twilio = {"slow": free_port(), "silent": free_port(), "refusing": free_port()}
 
     def run(part: str, url: str) -> Taken:
-        settings = {
-            "OTKLIK_DATABASE_URL": url, "OTKLIK_TELEGRAM_TOKEN": TOKEN, "OTKLIK_TELEGRAM_MODE": "webhook",
-            "OTKLIK_TELEGRAM_BASE_URL": f"http://127.0.0.1:{port}", "OTKLIK_TELEGRAM_WEBHOOK_SECRET": "benchmark",
-            "OTKLIK_TELEGRAM_SESSIONS": str(SESSIONS), "OTKLIK_TELEGRAM_RATE": "0", "OTKLIK_TELEGRAM_CHAT_RATE": "0",
-        }  # fmt: skip
+        settings = {"OTKLIK_DATABASE_URL": url, **telegram_sending.settings(told, port)}
         if part in twilio:
-            settings |= {
-                "OTKLIK_TWILIO_ACCOUNT_SID": SID, "OTKLIK_TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "OTKLIK_TWILIO_RATE": "0",
-                "OTKLIK_TWILIO_BASE_URL": f"http://127.0.0.1:{twilio[part]}", "OTKLIK_SMS_SENDER": SENDER,
-                "OTKLIK_TWILIO_SESSIONS": str(SESSIONS),
-            }  # fmt: skip
+            settings |= twilio_sending.settings(told, twilio[part])
         return in_process(__file__, part, folder, told, port, settings)
 
-    ports = [str(port), str(twilio["slow"]), str(twilio["silent"])]
+    command = [sys.executable, __file__, "--part", "server", str(twilio["slow"]), str(twilio["silent"])]
     taken: dict[str, list[Taken]] = {kind: [] for kind in KINDS}
     try:
-        with running_server(port, __file__, *ports):
+        with running_api("telegram", port), listening(command, twilio["silent"]):
             stores.make()
             run("prepare", stores.prepared)
             print(
@@ -172,7 +111,7 @@ def compare(folder: Path, told: argparse.Namespace) -> None:
 
 
 async def servers(ports: list[int]) -> None:
-    await asyncio.gather(serve(ports[0]), slow(ports[1], SLOW_SECONDS), slow(ports[2], None))
+    await asyncio.gather(slow(ports[0], SLOW_SECONDS), slow(ports[1], None))
 
 
 def run_part(told: argparse.Namespace) -> None:
@@ -180,14 +119,15 @@ def run_part(told: argparse.Namespace) -> None:
     from otklik.running import configure_logs, run_async
 
     configure_logs("error")
+    url = os.environ.get("OTKLIK_DATABASE_URL", "")
     match told.part:
         case "server":
             with suppress(asyncio.CancelledError):
                 run_async(servers(told.ports))
         case "prepare":
-            asyncio.run(prepare(told.folder, os.environ["OTKLIK_DATABASE_URL"], told.messages))
+            asyncio.run(make(told.folder, url, told.messages))
         case _:
-            print(json.dumps(run_async(lane(told.messages))))
+            print(json.dumps(run_async(lane(url, told.messages))))
 
 
 def main() -> None:

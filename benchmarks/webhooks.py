@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from emails import Stores
 from sides import ROOT, Taken, begin, free_port, listening
+from stores import Stores
 
 CONNECTIONS = (40, 100, 200)
 SECRET = "a-benchmark"  # noqa: S105 - of this benchmark
