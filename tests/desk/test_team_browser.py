@@ -108,12 +108,12 @@ async def test_a_second_factor_from_picture_to_recovery(stage: Stage, browser: A
         assert other.url.endswith("/desk/sign-in")
         await enter(other, stage, "vera@example.com", PASSWORD, code=code_of(key))
         await other.goto(f"{stage.url}/desk/me")
-        await other.get_by_text("Recovery codes left: 10").wait_for()
+        await other.get_by_text("10 recovery codes are left").wait_for()
         await other.get_by_role("banner").get_by_role("button", name="Sign out").click()
         await other.wait_for_selector("[name=password]")
         await enter(other, stage, "vera@example.com", PASSWORD, code=codes[0].upper())
         await other.goto(f"{stage.url}/desk/me")
-        await other.get_by_text("Recovery codes left: 9").wait_for()
+        await other.get_by_text("9 recovery codes are left").wait_for()
         off = other.locator("form[action$='/off']")
         for password, said in ((PASSWORD + "s", "This is not your password"), (PASSWORD, "The second factor is off")):
             if not await off.is_visible():
