@@ -64,7 +64,10 @@ def _too_late(match: re.Match[str], lang: str) -> str:
 def _there(match: re.Match[str], lang: str) -> str:
     if match["channel"] not in channel_names():
         return match[0]
-    return f"{channel_named(lang, match['channel'])}: {reason_in_words(match['reason'], lang)}"
+    told = reason_in_words(match["reason"], lang)
+    if match["channel"] in match["reason"].split():  # it names the channel itself
+        return told
+    return f"{channel_named(lang, match['channel'])}: {told}"
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Words], ...] = tuple(

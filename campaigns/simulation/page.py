@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 
+from campaigns.reporting.reasons import reason_in_words
 from campaigns.simulation.pictures import stacked_bars
 from campaigns.simulation.results import CampaignFigures, Day, SimulationFigures
 from campaigns.simulation.talked import FlowFigures
 from campaigns.simulation.telling import told_of_flow
-from core.catalogue import language_of, listed, text
+from campaigns.templates.localised import local_digits
+from core.catalogue import language_of, listed, text, written
 from core.money import Money
 from core.naming import channel_named
 
@@ -118,7 +120,10 @@ class _Page:
         )
         if one.gates:
             yield f"<h3>{escape(say('gates'))}</h3>"
-            rows = [[self._gate(g.gate), say(f"verdict.{g.verdict}"), self._number(g.number)] for g in one.gates[:30]]
+            rows = [
+                [reason_in_words(gate.gate, self._lang), say(f"verdict.{gate.verdict}"), self._number(gate.number)]
+                for gate in one.gates[:30]
+            ]
             yield self._table([say("gate"), say("verdict"), say("times")], rows, words=2)
         if one.asked:
             yield f"<h3>{escape(say('asked'))}</h3>"
@@ -144,7 +149,9 @@ class _Page:
         for section in told_of_flow(one, self._lang, self._money, partial(channel_named, self._lang)):
             if section.title:
                 yield f"<h3>{escape(section.title)}</h3>"
-            rows = [[line.label, self._number(line.number), line.more] for line in section.lines]
+            rows = [
+                [line.label, self._number(line.number), local_digits(line.more, self._lang)] for line in section.lines
+            ]
             yield self._table([], rows, words=1)
         yield f'<p class="dim">{escape(say("flow.assumed"))}</p>'
 
@@ -189,12 +196,6 @@ class _Page:
         """An arm's name."""
         return " · ".join(part for part in (name, self._say("held_out") if held_out else "") if part) or "–"
 
-    def _gate(self, name: str) -> str:
-        try:
-            return text(self._lang, f"reason.{name}")
-        except KeyError:
-            return name
-
     def _kind(self, kind: str) -> str:
         return text(self._lang, f"response.{kind}")
 
@@ -202,9 +203,7 @@ class _Page:
         return text(self._lang, f"simulate.{key}", **values)
 
     def _number(self, number: int) -> str:
-        from babel.numbers import format_decimal
-
-        return str(format_decimal(number, locale=self._lang)) if number else "·"
+        return written(self._lang, number) if number else "·"
 
     def _money(self, micros: int) -> str:
-        return str(Money(micros, self._found.currency)) if micros else "·"
+        return local_digits(str(Money(micros, self._found.currency)), self._lang) if micros else "·"

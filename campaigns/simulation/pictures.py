@@ -29,7 +29,7 @@ def stacked_bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *
         at = len(labels) - 1 - place if rtl else place
         x = _LEFT + at * step
         y = float(_TOP + plot_height)
-        shown = (f"{name}: {values[place]:,.0f}" for name, values in series.items() if values[place])
+        shown = (f"{name}: {_exact(values[place])}" for name, values in series.items() if values[place])
         said = listed("fa" if rtl else "en", shown)
         parts.append(f"<g><title>{escape(f'{label} · {said}' if said else label)}</title>")
         for number, values in enumerate(series.values()):
@@ -49,13 +49,17 @@ def stacked_bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *
 
 
 def _nice(value: float) -> float:
-    """The next round number that is divisible by four."""
-    size = 4.0
+    """The next round number, four of whose parts are round as well: whole ones for a count."""
+    size = 4.0 if float(value).is_integer() else 0.004
     while True:
         for factor in (1, 2, 2.5, 5):
             if size * factor >= value:
                 return size * factor
         size *= 10
+
+
+def _exact(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
 def _short(value: float) -> str:

@@ -138,11 +138,13 @@ class _Run:
 
     def said(self, seconds: float, lang: str) -> str:
         """What was done, in a line."""
-        from core.catalogue import text
+        from core.catalogue import text, written
 
         decisions = text(lang, "simulate.took.decisions", count=self._decided)
         messages = text(lang, "simulate.took.messages", count=self._sent)
-        return text(lang, "simulate.took", decisions=decisions, messages=messages, seconds=f"{seconds:.1f}")
+        return text(
+            lang, "simulate.took", decisions=decisions, messages=messages, seconds=written(lang, round(seconds, 1))
+        )
 
     async def play(self) -> "tuple[SimulationFigures, list[Story], float]":
         """Play it; the figures, the stories of the customer who is asked for, and how many seconds it took."""

@@ -37,6 +37,7 @@ def test_a_step_that_was_dropped_in_a_pause_is_only_named(lang: str) -> None:
         ("en", "budget: sms instead of whatsapp", "the budget is used up: SMS instead of WhatsApp"),
         ("ru", "budget: email instead of sms", "бюджет исчерпан: Почта, а не SMS"),
         ("en", "webchat: consent", "Web chat: no consent"),
+        ("ru", "email: no email address", "Почта: нет адреса"),
         ("fa", "sms: consent", "پیامک: رضایت ندارد"),
         ("en", "carrier: consent", "carrier: consent"),
         ("en", "no matrix address", "no matrix address"),
