@@ -38,4 +38,4 @@ async def test_a_plan_tells_it(store: Store, tmp_path: Path) -> None:
     console = Console(record=True, width=120)
     print_plan(console, plan, "en")
     told = console.export_text()
-    assert "send-email, email: files with each message: 2, 1.5 MB" in told
+    assert "send-email, Email: files with each message: 2, 1.5 MB" in told
