@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from campaigns.periods import zone_named
-from campaigns.templates.localised import local_digits
+from campaigns.templates.localised import local_date, local_digits
 from core import catalogue, naming
 from core.clock import machine_now
 
@@ -103,6 +103,8 @@ class Reader:
         from babel.dates import format_skeleton
 
         local = instant.astimezone(zone_named(self.zone))
+        if self.direction == "rtl":  # another calendar, whose months have no short names
+            return local_date(local.date(), self.locale, "day")
         return self.number(format_skeleton("MMMd", local, locale=self.locale.replace("-", "_")))
 
 
@@ -110,7 +112,10 @@ class Reader:
 def _exact(instant: datetime, locale: str, zone: str) -> str:
     from babel.dates import format_datetime
 
-    return str(format_datetime(instant.astimezone(zone_named(zone)), "medium", locale=locale.replace("-", "_")))
+    local = instant.astimezone(zone_named(zone))
+    if catalogue.language_of(locale) == "fa":
+        return f"{local_date(local.date(), locale)}، {local_digits(f'{local:%H:%M:%S}', locale)}"
+    return str(format_datetime(local, "medium", locale=locale.replace("-", "_")))
 
 
 def rendered(template: str, reader: Reader, **values: Any) -> str:

@@ -7,7 +7,7 @@ the channel's matter, not the filter's.
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import pass_context
 from jinja2.exceptions import SecurityError
@@ -139,9 +139,9 @@ def _babel_locale(locale: str) -> str:
     return "en"
 
 
-def local_date(day: date, locale: str) -> str:
-    """A day as a reader of ``locale`` writes it."""
-    return _date(day, "long", "", locale)
+def local_date(day: date, locale: str, style: Literal["long", "day"] = "long") -> str:
+    """A day as a reader of ``locale`` writes it, in their calendar; ``day`` leaves the year out."""
+    return _date(day, style, "", locale)
 
 
 def local_digits(text: str, locale: str) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core import catalogue
+from desk.campaigns.words import isolated
 from desk.health.judging import Finding
 from desk.health.reading import MOST, Queue
 from desk.rendering import Reader
@@ -56,4 +57,6 @@ class HealthWords:
             return self._reader.exact(value)
         if isinstance(value, int | float):
             return self.count(int(value)) if float(value).is_integer() else self._reader.number(f"{value:.2g}")
-        return self._reader.channel(str(value)) if key == "channel" else value
+        if key == "channel":
+            return self._reader.channel(str(value))
+        return isolated(str(value)) if self._reader.direction == "rtl" else value

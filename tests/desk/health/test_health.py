@@ -1,6 +1,6 @@
 """Health: what is read of the store, what of it needs a person, and how that is told, on both databases."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,14 @@ async def test_a_group_of_staff_that_takes_nothing(store: Store) -> None:
     health = await health_of(store)
     assert [one.account for one in health.channels] == ["telegram"], "a group is no channel"
     assert findings_of(health, NOW) == [Finding("group", values={"chat": "-1002", "why": "not a forum", "at": NOW})]
+
+
+def test_persian_reads_its_own_calendar_and_others_words_in_their_own_direction() -> None:
+    found = Finding("group", values={"chat": "-1002", "why": "not a forum", "at": datetime(2026, 11, 22, tzinfo=UTC)})
+    told = HealthWords(Reader("fa", "UTC")).finding(found)
+    assert "\u2068-1002\u2069" in told
+    assert "\u2068not a forum\u2069" in told
+    assert "۱ آذر ۱۴۰۵" in told
 
 
 async def test_what_waits_is_judged_by_how_long(store: Store) -> None:
