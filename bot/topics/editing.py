@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.handoff import ownership
 from bot.handoff.answering import Draft
 from core import catalogue
 from core.agents import WROTE
@@ -48,6 +49,7 @@ async def edited(
     Raises:
         StillLeaving: to be tried again.
     """
+    await ownership.held(connection, conversation_id)  # customers are locked before their messages, as everywhere
     token, text = f"{WROTE}{agent}:{key}", storable(text.strip())
     mine = or_(_MESSAGES.c.client_token == token, _MESSAGES.c.client_token.startswith(f"{token}~", autoescape=True))
     here = select(_MESSAGES).where(_MESSAGES.c.conversation_id == conversation_id, mine)

@@ -6,7 +6,7 @@ may be called again after a crash, and says by the command's id that it is the s
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -59,16 +59,34 @@ class CommandRunner:
         self._store = store
         self._clock = clock
         self.handlers = handlers
+        self._held: list[str] = []
+        self._held_until: datetime | None = None
 
     async def run_once(self) -> int:
-        """Carry out what is open now; gives how many commands were tried."""
+        """Carry out what is open now; gives how many commands were tried.
+
+        Raises:
+            StoreUnavailable: what was taken and is not done is open again at the next call.
+        """
+        if self._held:
+            await self._give_back()
         taken = await self._take()
+        self._held = [command.id for command in taken]
         for command in taken:
             await self._carry_out(command)
+            self._held.remove(command.id)
         return len(taken)
+
+    async def _give_back(self) -> None:
+        """Without this they would wait for others as long as a handler may take."""
+        mine = _COMMANDS.c.id.in_(self._held), _COMMANDS.c.retry_at == self._held_until  # else it is another's by now
+        async with self._store.write() as connection:
+            await connection.execute(update(_COMMANDS).where(*mine).values(retry_at=None))
+        self._held = []
 
     async def _take(self) -> list[OpenCommand]:
         now = machine_now()
+        self._held_until = now + HANDLING
         open_now = (
             select(_COMMANDS.c.id, _COMMANDS.c.kind, _COMMANDS.c.payload, _COMMANDS.c.tries)
             .where(
@@ -89,7 +107,7 @@ class CommandRunner:
             await connection.execute(
                 update(_COMMANDS)
                 .where(_COMMANDS.c.id.in_([row.id for row in rows]))
-                .values(tries=_COMMANDS.c.tries + 1, retry_at=now + HANDLING)
+                .values(tries=_COMMANDS.c.tries + 1, retry_at=self._held_until)
             )
         return [OpenCommand(row.id, row.kind, row.payload, row.tries + 1) for row in rows]
 

@@ -34,10 +34,12 @@ from campaigns.responding.events import events_arrived
 from campaigns.running.answering import ON_ANSWER, AnswerActions
 from campaigns.running.calling import WebhookCaller
 from campaigns.running.closing import close_enrolments
-from campaigns.running.commands import CommandRunner
+from campaigns.running.commands import CommandRunner, Finish, OpenCommand
 from campaigns.running.runner import Runner
 from campaigns.running.waiting import release_held
 from core.clock import VirtualClock
+from core.errors import TransactionLost
+from core.ids import new_id
 from core.machines.campaign import CampaignState
 from core.machines.conversation import ConversationState
 from core.machines.enrolment import ANSWER, EnrolmentState
@@ -119,6 +121,28 @@ async def test_steps_that_are_done_at_once(shop: Shop) -> None:
     assert (message.step, message.template) == ("mail", "t")
     (enrolment,) = await shop.rows(Enrolment)
     assert (enrolment.step, enrolment.message_id, enrolment.step_at) == ("mail", message.id, NOW)
+
+
+async def test_a_command_that_lost_its_transaction_is_carried_out_at_once(shop: Shop) -> None:
+    lost, done = [TransactionLost("a deadlock")], []
+
+    async def handler(command: OpenCommand, finish: Finish) -> None:
+        if lost:
+            raise lost.pop()
+        done.append(command.payload["n"])
+        async with shop.store.write() as connection:
+            await finish(connection)
+
+    made = {"kind": "test", "created_at": NOW, "tries": 0, "error": ""}
+    async with shop.store.write() as connection:
+        for number in range(3):
+            await connection.execute(table(Command).insert(), {**made, "id": new_id(), "payload": {"n": number}})
+    runner = CommandRunner(shop.store, shop.clock, {"test": handler})
+    with pytest.raises(TransactionLost):
+        await runner.run_once()
+    assert await runner.run_once() == 3, "neither it nor those behind it wait for a handler's time to be over"
+    assert done == [0, 1, 2]
+    assert await runner.run_once() == 0
 
 
 async def test_a_quota_is_kept_over_batches_and_days(shop: Shop) -> None:
