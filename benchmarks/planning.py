@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emails import people
-from stores import Stores, prepare, write_workspace
+from stores import Stores, check_counts, prepare, write_workspace
 
 CAMPAIGN = """
 campaign: letters
@@ -105,18 +105,13 @@ async def ours(url: str, journeys: int, batch: int) -> Taken:
 
 
 async def _check(store: Any, journeys: int) -> None:
-    from sqlalchemy import text
-
     counts = {
         "SELECT count(*) FROM messages WHERE state = 'planned'": journeys,
         "SELECT count(*) FROM holds WHERE state = 'held'": journeys,
         "SELECT count(*) FROM enrolment_history WHERE event = 'MessagePlanned'": journeys,
         "SELECT count(*) FROM enrolments WHERE revision > 0 AND step = 'letter'": journeys,
     }
-    async with store.read() as connection:
-        for sql, wanted in counts.items():
-            found = await connection.scalar(text(sql))
-            assert found == wanted, f"{sql}: {found} instead of {wanted}"
+    await check_counts(store, counts)
 
 
 Batches = list[list[tuple[Any, list[dict[str, Any]]]]]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sides import SIDES, Taken, begin, free_port, in_process, take_turns, tell
-from stores import Stores, plan, prepare, write_workspace
+from stores import Stores, check_counts, plan, prepare, write_workspace
 
 if TYPE_CHECKING:
     from core.dispatching import Ended
@@ -182,8 +182,6 @@ async def recorded(store: Any, messages: int, counts: "Callable[[Ended], bool]")
 
 async def _check(store: Any, messages: int) -> None:
     """Every message was accepted, by one attempt each, and its money is spent."""
-    from sqlalchemy import text
-
     counts = {
         "SELECT count(*) FROM messages WHERE state = 'accepted' AND provider_id IS NOT NULL": messages,
         "SELECT count(*) FROM attempts WHERE outcome = 'accepted'": messages,
@@ -191,7 +189,4 @@ async def _check(store: Any, messages: int) -> None:
         "SELECT count(*) FROM holds WHERE state = 'spent'": messages,
         "SELECT count(*) FROM enrolment_history WHERE event = 'MessagePlanned'": messages,
     }
-    async with store.read() as connection:
-        for sql, wanted in counts.items():
-            found = await connection.scalar(text(sql))
-            assert found == wanted, f"{sql}: {found} instead of {wanted}"
+    await check_counts(store, counts)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 BRAND = "brand: {name: Lantern Books, postal_address: 14 Harbour Lane, url: https://lantern.example.com}\n"
 
@@ -64,6 +65,16 @@ async def plan(url: str) -> None:
         runner = Runner(store, SystemClock(), LocalWakeup())
         while await runner.run_once():
             pass
+
+
+async def check_counts(store: Any, counts: Mapping[str, int]) -> None:
+    """Each statement counts that many."""
+    from sqlalchemy import text
+
+    async with store.read() as connection:
+        for sql, wanted in counts.items():
+            found = await connection.scalar(text(sql))
+            assert found == wanted, f"{sql}: {found} instead of {wanted}"
 
 
 class Stores:

@@ -1,5 +1,6 @@
 """Files in a topic, both ways; answers to one message, and edits."""
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
@@ -13,8 +14,10 @@ from campaigns.responding.receipts import record_reports
 from core.machines.message import MessageState
 from core.messages import TELEGRAM, WHATSAPP, Attachment, DeliveryReport
 from storage.outbox.columns import table
+from storage.statements import lock_customers
 from storage.tables import Blob, BlobOwner, Command, Conversation, Message
 from tests.bot.topics.stage import Staffed
+from tests.faults.polling import until
 
 OLGA = "5550177"
 MESSAGES = table(Message)
@@ -192,6 +195,29 @@ async def test_an_edit_changes_what_has_not_left_and_what_telegram_shows(staffed
     assert (back.content["text"], back.content["replaces"]) == ("On Monday.", "5001:9")
     await staffed.in_step()
     assert "Tuesday" not in staffed.group.text()
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_an_edit_waits_for_a_dispatch_and_does_not_cross_it(staffed: Staffed) -> None:
+    id_ = await answered(staffed)
+    number = await staffed.staff_writes("On Munday.")
+    (sent,) = await outgoing(staffed)
+    await became(staffed, sent.id, MessageState.ACCEPTED, "5001:9")
+    customer, store = (await staffed.desk.row(id_)).customer_id, staffed.desk.store
+
+    async def somebody_waits() -> bool:
+        async with store.read() as connection:
+            return bool((await connection.exec_driver_sql("SELECT 1 FROM pg_locks WHERE NOT granted")).first())
+
+    async with store.write() as dispatch:
+        await lock_customers(dispatch, [customer], shared=True)
+        edit = asyncio.create_task(staffed.staff_writes("On Monday.", message=number, edited=True))
+        await until(somebody_waits, "the edit to wait for the customer", 20)
+        await dispatch.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+        await dispatch.execute(select(MESSAGES.c.id).where(MESSAGES.c.id == sent.id).with_for_update())
+    await edit
+    _, change = await outgoing(staffed)
+    assert change.content["text"] == "On Monday."
 
 
 async def test_an_edit_changes_the_line_in_the_web_chat(staffed: Staffed) -> None:
