@@ -13,6 +13,7 @@ from campaigns.definition import Brand, WorkspaceConfig
 from core.actors import Actor
 from core.agents import Presence
 from core.clock import VirtualClock
+from core.ids import new_id
 from core.machines.conversation import ConversationState
 from storage.outbox.columns import table
 from storage.store import Store
@@ -54,9 +55,9 @@ class Desk:
             await connection.execute(table(Conversation).insert(), made.model_dump())
         return made.id
 
-    async def waiting(self, answer: timedelta = timedelta(minutes=15), **request: Any) -> str:
+    async def waiting(self, answer: timedelta = timedelta(minutes=15), id_: str | None = None, **request: Any) -> str:
         """A customer who asked for a person just now."""
-        id_ = await self.conversation()
+        id_ = await self.conversation(id=id_ or new_id())
         now = self.clock.now()
         promise = Promise(now + answer, now + timedelta(hours=8))
         async with self.store.write() as connection:
