@@ -73,8 +73,8 @@ async def enter(page: Any, stage: Stage, email: str, password: str = PASSWORD, c
     await page.fill("[name=password]", password)
     await page.click("button.act")
     if code:
+        await page.fill("[name=code]", code)  # first: only the page that asks for it has the field
         await page.fill("[name=password]", password)
-        await page.fill("[name=code]", code)
         await page.click("button.act")
     await page.wait_for_selector("header.top")
 

@@ -57,6 +57,7 @@ async def test_from_the_thread_to_everything_about_them(stage: Stage, browser: A
         await page.keyboard.press("Enter")
         await page.locator(".chips .badge", has_text="поэзия").wait_for()
         await page.locator(".thing", has_text="Tag added").wait_for()
+        await page.wait_for_load_state()  # with its script: else the link leads to a page of its own
         shown = await page.locator(".thing").count()
         await page.locator("a[data-more]").click()
         await page.locator(".thing").nth(shown).wait_for()

@@ -39,7 +39,7 @@ async def test_a_chat_goes_to_who_speaks_its_language_and_a_note_calls_its_owner
             await page.locator(".composer textarea").fill("سفارش شما در راه است")
             await page.locator("#tongue").get_by_text("English").wait_for(state="detached")
             await page.locator(".tongue button").click()
-            await page.locator(".head").get_by_text("رضا کریمی").first.wait_for()
+            await page.locator(".head .title").get_by_text("رضا کریمی").wait_for()
             await page.locator("body").click()
             await page.keyboard.press("n")
             await page.locator(".composer textarea").fill("@رضا لطفا شما")
@@ -50,6 +50,7 @@ async def test_a_chat_goes_to_who_speaks_its_language_and_a_note_calls_its_owner
             await page.locator(".notices a").get_by_text("Ann Stone").wait_for()
             await page.locator('a[href="/desk/mentions"]').click()
             await page.locator(".line").get_by_text("@رضا").wait_for()
+            await page.wait_for_load_state()  # with its script, which keeps what was seen
             assert await page.locator("html").get_attribute("dir") == "rtl"
             await page.goto(f"{stage.url}/desk/inbox")
             await page.wait_for_load_state("networkidle")

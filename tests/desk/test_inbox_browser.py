@@ -127,6 +127,7 @@ async def test_files_and_mails_in_the_thread(stage: Stage, browser: Any, tmp_pat
         # evaluates strings, which our pages forbid
         seen = "picture => (picture.scrollIntoView(), picture.naturalWidth === 1)"
         await stage.until(lambda: picture.evaluate(seen))
+        await page.locator(".entry[data-html] .mail").wait_for()  # put anew by the first news, and left then
         await page.locator(".mail summary").click()
         frame = page.frame_locator(".mail iframe")
         await frame.get_by_text("Broken box").wait_for()
@@ -162,6 +163,7 @@ async def test_passing_on_and_going_away(stage: Stage, browser: Any) -> None:
         await taken(stage, page)
         await page.reload()
         await page.locator(".head .title").get_by_text("Ann Stone").wait_for()
+        await page.locator("#head optgroup[data-from]").wait_for(state="attached")  # else news might undo the choice
         await in_menu(page, "Transfer")
         await page.locator("[name=to]").select_option(index=0)
         await (await in_menu(page, "Transfer")).click()
@@ -224,9 +226,11 @@ async def test_a_long_thread_is_read_without_scripts(stage: Stage, browser: Any)
         newest = await texts.all_inner_texts()
         assert newest[-1] == "number 129"
         await page.locator(".earlier a").click()
+        await page.wait_for_url("**?before=*")  # and until all of it is there
         before = await texts.all_inner_texts()
         assert not set(before) & set(newest), "each stretch ends where the other begins"
         assert int(before[-1].split()[1]) + 1 == int(newest[0].split()[1])
         await page.get_by_role("link", name="To the newest messages").click()
+        await page.wait_for_url(f"**/desk/inbox/{id_}")
         # as before, but for what the service itself did meanwhile (an assignment is a line, too)
         assert (await texts.all_inner_texts())[-50:] == newest[-50:]

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def code_of(key: str, steps: int = 0) -> str:
     """The code that an app shows so many steps of half a minute from now."""
     at = machine_now() + timedelta(seconds=30 * steps)
     return TOTP(base64.b32decode(key), 6, SHA1(), 30).generate(int(at.timestamp())).decode()  # noqa: S303
+
+
+def wrong_code(key: str) -> str:
+    """A code of long ago that is not, by chance, one of these minutes."""
+    good = {code_of(key, steps) for steps in range(-4, 9)}
+    return next(code for steps in count(40) if (code := code_of(key, -steps)) not in good)
 
 
 async def test_somebody_comes_changes_and_goes(stage: Stage, browser: Any) -> None:
@@ -88,15 +95,17 @@ async def test_a_second_factor_from_picture_to_recovery(stage: Stage, browser: A
         await enter(page, stage, "vera@example.com", PASSWORD)
         await page.goto(f"{stage.url}/desk/me")
         await page.get_by_role("button", name="Set it up").click()
-        assert await page.evaluate("document.querySelector('.picture').naturalWidth") > 100
+        picture = page.locator(".picture")
+        await stage.until(lambda: picture.evaluate("picture => picture.naturalWidth > 100"))
         await page.get_by_text("Or type the key by hand").click()
         key = (await page.locator("#key").inner_text()).replace(" ", "")
-        await page.fill("[name=code]", code_of(key, steps=-40))
+        await page.fill("[name=code]", wrong_code(key))
         await page.get_by_role("button", name="Switch it on").click()
         await page.get_by_role("alert").get_by_text("does not fit").wait_for()
         assert (await stage.rows(Agent))[0].totp == "", "it does not count before a code came back"
-        await page.fill("[name=code]", code_of(key, steps=-1))
+        await page.fill("[name=code]", code_of(key))
         await page.get_by_role("button", name="Switch it on").click()
+        await page.get_by_role("link", name="I have kept them").wait_for()  # which stands below them
         codes = await page.locator(".codes li").all_inner_texts()
         assert len(codes) == len(set(codes)) == 10
         await page.get_by_role("link", name="I have kept them").click()
@@ -106,7 +115,7 @@ async def test_a_second_factor_from_picture_to_recovery(stage: Stage, browser: A
         assert len(await stage.rows(AgentSession)) == 1
         await other.goto(f"{stage.url}/desk/inbox")
         assert other.url.endswith("/desk/sign-in")
-        await enter(other, stage, "vera@example.com", PASSWORD, code=code_of(key))
+        await enter(other, stage, "vera@example.com", PASSWORD, code=code_of(key, steps=1))
         await other.goto(f"{stage.url}/desk/me")
         await other.get_by_text("10 recovery codes are left").wait_for()
         await other.get_by_role("banner").get_by_role("button", name="Sign out").click()
@@ -116,6 +125,7 @@ async def test_a_second_factor_from_picture_to_recovery(stage: Stage, browser: A
         await other.get_by_text("9 recovery codes are left").wait_for()
         off = other.locator("form[action$='/off']")
         for password, said in ((PASSWORD + "s", "This is not your password"), (PASSWORD, "The second factor is off")):
+            await other.wait_for_load_state()
             if not await off.is_visible():
                 await other.locator("summary", has_text="Switch it off").click()
             await off.locator("[name=password]").fill(password)

@@ -26,7 +26,7 @@ from storage.tables import ChatLine, Conversation, Identity, Message
 SHOP = "https://shop.example.com"
 SECRET = "a-secret-of-the-shop"
 START = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
-SECONDS = 15
+SECONDS = 60
 
 
 @dataclass

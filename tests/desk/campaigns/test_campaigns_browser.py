@@ -110,9 +110,9 @@ async def test_from_the_list_to_a_pause_and_back(desk: tuple[Store, VirtualClock
     await page.locator(".badge.s-active").wait_for()
     async with store.read() as connection:
         assert await connection.scalar(select(_CAMPAIGNS.c.state)) is CampaignState.ACTIVE
-    before = await page.locator(".unsettled li").count()
+    await page.locator(".unsettled li").nth(1).wait_for()
     await page.locator(".unsettled li").first.get_by_role("button", name="It left").click()
-    await page.locator(".unsettled li").nth(before - 1).wait_for(state="detached")
+    await page.locator(".unsettled li").nth(1).wait_for(state="detached")
 
 
 async def test_what_happens_shows_by_itself(desk: tuple[Store, VirtualClock, Any]) -> None:

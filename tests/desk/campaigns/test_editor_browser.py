@@ -41,6 +41,13 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
             yield store, folder, opened
 
 
+async def editor(opened: Any, path: str, *look: Any) -> Any:
+    """An editor's page whose script runs: what is typed and which keys are pressed means something."""
+    page = await opened(path, *look)
+    await page.locator(".gutter span").first.wait_for()
+    return page
+
+
 async def versions(store: Store) -> int:
     async with store.read() as connection:
         return int(await connection.scalar(select(func.count()).select_from(_VERSIONS)) or 0)
@@ -80,7 +87,7 @@ async def test_from_a_mistake_to_a_new_version(desk: Desk, locale: str) -> None:
 
 async def test_who_is_slower_sees_both_texts(desk: Desk) -> None:
     store, folder, opened = desk
-    page = await opened("/campaigns/winback/edit")
+    page = await editor(opened, "/campaigns/winback/edit")
     area = page.locator(".code textarea").first
     text = await area.input_value()
     await area.fill(text.replace("wait: 3d", "wait: 5d"))
@@ -99,7 +106,7 @@ async def test_who_is_slower_sees_both_texts(desk: Desk) -> None:
 
 async def test_keys_write_as_programs_for_text_do(desk: Desk) -> None:
     _, _, opened = desk
-    page = await opened("/campaigns/winback/edit")
+    page = await editor(opened, "/campaigns/winback/edit")
     area = page.locator(".code textarea").first
     await area.fill("")
     await page.keyboard.type("steps:")
@@ -138,7 +145,7 @@ async def test_without_scripts_the_form_does_it(desk: Desk) -> None:
 @pytest.mark.parametrize("locale", ["ru", "fa"])
 async def test_nothing_sticks_out_on_a_phone(desk: Desk, locale: str) -> None:
     _, _, opened = desk
-    page = await opened("/campaigns/winback/edit", locale, 390)
+    page = await editor(opened, "/campaigns/winback/edit", locale, 390)
     await page.locator('.bar [value="plan"]').click()
     await page.locator("#answer table").first.wait_for()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -172,7 +179,7 @@ async def test_a_flow_is_talked_to_beside_its_text_and_saved(desk: Desk) -> None
 
 async def test_an_answer_is_written_for_a_question(desk: Desk) -> None:
     _, folder, opened = desk
-    page = await opened("/answers/shop/edit?file=answers/shop.fa.md&question=کادو می‌کنید؟", "fa", 390)
+    page = await editor(opened, "/answers/shop/edit?file=answers/shop.fa.md&question=کادو می‌کنید؟", "fa", 390)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     await page.locator("#problems li.bad").first.wait_for()
     area = page.locator(".code textarea").first

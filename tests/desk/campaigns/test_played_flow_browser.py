@@ -57,6 +57,7 @@ async def test_what_came_of_the_talks_is_shown(tmp_path: Path, folder: Path, loc
         bench = Workbench(folder, load_whole, url, Addresses("http://127.0.0.1", "s" * 40))
         async with looked_at(store, VirtualClock(NOW), bench) as opened:
             page = await opened("/campaigns/survey/edit", locale, width)
+            await page.locator(".gutter span").first.wait_for()  # its script runs: the answer comes in one piece
             await page.locator('button[name="do"][value="simulate"]').click()
             title = page.locator("#answer h3", has_text=SHOWN[locale])
             await title.wait_for()

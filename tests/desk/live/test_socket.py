@@ -23,7 +23,7 @@ from desk.live.socket import SIGNED_OUT, LivePages
 from storage.store import Store
 
 CHAT = new_id()
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Browser:
