@@ -100,12 +100,13 @@ list?.addEventListener("scroll", () => { if (list.scrollTop < 5 && waiting.size)
 
 // The thread. Entries are replaced by id, so reading a stretch again shows nothing twice.
 const FINAL = new Set(["read", "failed", "rejected"]);
-let refreshing = false, again = false;
+let refreshing = false, again = false, missed;
 
 async function refresh() {
   if (!conversation) return;
   if (refreshing) { again = true; return; }
   refreshing = true;
+  clearTimeout(missed);
   try {
     const entries = [...thread.querySelectorAll("[data-id]")];
     const unsettled = entries.find((entry) => entry.dataset.state && !FINAL.has(entry.dataset.state));
@@ -114,13 +115,16 @@ async function refresh() {
     do { // after a long sleep there is more than one answer holds
       const answer = await fetch(`/desk/inbox/${conversation}/news?after=${after}`, part);
       if (answer.status === 401) return location.reload();
+      if (answer.status >= 500) throw new Error(String(answer.status));
       if (!answer.ok) return;
       told = await answer.json();
       if (thread.dataset.back === undefined) merge(told.thread);
       after = told.next;
     } while (after);
     head(told);
-  } catch { /* the next news tries again */ } finally {
+  } catch { // nobody tells of it again
+    missed = setTimeout(refresh, 3000 * (0.5 + Math.random()));
+  } finally {
     refreshing = false;
     if (again) { again = false; refresh(); }
   }
