@@ -34,7 +34,7 @@ def adapter():
 
     @asynccontextmanager
     async def open_adapter(port, **changes):
-        fields = {"timeout": 2.0, "final_timeout": 2.0, "tls": "none", "local_hostname": "test", **changes}
+        fields = {"timeout": 30.0, "final_timeout": 30.0, "tls": "none", "local_hostname": "test", **changes}
         adapter = EmailAdapter(EmailSettings(host="127.0.0.1", port=port, sender="shop@example.org", **fields))
         await adapter.open()
         try:

@@ -5,12 +5,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import tempfile
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.serving import kept_port
 
 OURS = "shop.example.com"
 PASSWORD = "sandbox"
@@ -123,12 +124,6 @@ def _opened(where):
     os.chown(where / "mail", owner.pw_uid, owner.pw_gid)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @asynccontextmanager
 async def dovecot(where, port):
     """The IMAP server over ``where``/mail/shop; killed on leaving, so that it can be taken away and come back."""
@@ -145,7 +140,8 @@ async def dovecot(where, port):
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # its sessions too, which would outlive it
-        await asyncio.wait_for(process.wait(), 20)
+        async with asyncio.timeout(60):
+            await process.wait()
 
 
 @asynccontextmanager
@@ -155,28 +151,30 @@ async def postfix(where, port):
     for directory in (config, where / "queue", where / "data"):
         directory.mkdir()
     os.chown(where / "data", pwd.getpwnam("postfix").pw_uid, -1)
-    (config / "main.cf").write_text(POSTFIX.format(where=where, uid=owner.pw_uid, gid=owner.pw_gid, closed=free_port()))
     (config / "master.cf").write_text(MASTER.format(port=port))
-    process = await asyncio.create_subprocess_exec(
-        "postfix", "-c", str(config), "start-fg", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await listening(port, where / "postfix.log")
-        yield
-    finally:
-        stop = await asyncio.create_subprocess_exec(
-            "postfix", "-c", str(config), "stop", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )  # its master is in a session of its own, and outlives whoever started it
-        await asyncio.wait_for(stop.wait(), 30)
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+    quiet = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
+    with kept_port() as closed:
+        settings = POSTFIX.format(where=where, uid=owner.pw_uid, gid=owner.pw_gid, closed=closed)
+        (config / "main.cf").write_text(settings)
+        process = await asyncio.create_subprocess_exec("postfix", "-c", str(config), "start-fg", **quiet)
+        try:
+            await listening(port, where / "postfix.log")
+            yield
+        finally:
+            # its master is in a session of its own, and outlives whoever started it
+            stop = await asyncio.create_subprocess_exec("postfix", "-c", str(config), "stop", **quiet)
+            async with asyncio.timeout(60):
+                await stop.wait()
+            with suppress(ProcessLookupError):
+                process.terminate()
+            async with asyncio.timeout(60):
+                await process.wait()
 
 
 async def listening(port, log):
     """Wait until something answers on ``port``."""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -181,7 +181,7 @@ async def test_no_more_sessions_than_asked(mail, adapter):
 async def test_cancelling_drops_the_session(mail, adapter):
     async with scripted(dot=[SILENCE, "250 ok"]) as server, adapter(server.port, sessions=1) as out:
         task = asyncio.create_task(out.send(mail()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await server.content_came.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -4,6 +4,8 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import pytest
+
 from bot.processing import Processor
 from channels.email.adapter import EmailAdapter
 from channels.email.mailbox import ImapMailbox, MailboxUnreachable
@@ -20,18 +22,25 @@ from tests.channels.email.real_servers import (
     PASSWORD,
     delivered,
     dovecot,
-    free_port,
     needs_dovecot,
     needs_postfix,
     place,
     postfix,
 )  # fmt: skip
 from tests.conftest import NOW
+from tests.serving import kept_port
+
+
+@pytest.fixture
+def ports():
+    """Two that are nobody else's, also while the server of ours is away."""
+    with kept_port() as one, kept_port() as other:
+        yield one, other
 
 
 @asynccontextmanager
 async def opened(port, **changes):
-    fields = {"username": "reply", "password": PASSWORD, "tls": "none", "idle": 0.0, "history": "all", "timeout": 20.0}
+    fields = {"username": "reply", "password": PASSWORD, "tls": "none", "idle": 0.0, "history": "all", "timeout": 60.0}
     box = ImapMailbox(ImapSettings("127.0.0.1", port=port, account=EMAIL, **{**fields, **changes}))
     try:
         yield box
@@ -59,8 +68,8 @@ def numbers(found):
 
 
 @needs_dovecot
-async def test_away_for_days_and_renumbered_by_dovecot(scene: Scene):
-    port, bob = free_port(), Address(EMAIL, "a@example.net")
+async def test_away_for_days_and_renumbered_by_dovecot(scene: Scene, ports):
+    port, bob = ports[0], Address(EMAIL, "a@example.net")
     async with place() as where, opened(port, batch=7) as box:
         for number in range(20):
             delivered(where, number, letter(number))
@@ -101,9 +110,9 @@ async def test_away_for_days_and_renumbered_by_dovecot(scene: Scene):
 
 
 @needs_dovecot
-async def test_dovecot_announces_news_to_who_idles():
-    port = free_port()
-    async with place() as where, dovecot(where, port), opened(port, idle=60.0) as box, asyncio.timeout(40):
+async def test_dovecot_announces_news_to_who_idles(ports):
+    port = ports[0]
+    async with place() as where, dovecot(where, port), opened(port, idle=120.0) as box, asyncio.timeout(100):
         delivered(where, 1, letter(1))
         found, cursor = await box.poll({})
         assert numbers(found) == [1]
@@ -119,9 +128,9 @@ async def test_dovecot_announces_news_to_who_idles():
 
 @needs_postfix
 @needs_dovecot
-async def test_postfixs_own_reports_come_back_by_dovecot(scene: Scene, mail):
+async def test_postfixs_own_reports_come_back_by_dovecot(scene: Scene, mail, ports):
     """A mail to nobody: Postfix's report, fetched from Dovecot, ends the address; a warning ends nothing."""
-    smtp, imap = free_port(), free_port()
+    smtp, imap = ports
     person, slow = await scene.person(), await scene.person()
     lost = await scene.message(person, None)
     late = await scene.message(slow, None)
@@ -130,7 +139,7 @@ async def test_postfixs_own_reports_come_back_by_dovecot(scene: Scene, mail):
         reply_address=f"reply@{OURS}", imap_host="127.0.0.1",
         imap_port=imap, imap_tls="none", imap_username="reply", imap_password=PASSWORD, imap_history="all",
     )  # fmt: skip
-    async with place() as where, postfix(where, smtp), dovecot(where, imap), asyncio.timeout(90):
+    async with place() as where, postfix(where, smtp), dovecot(where, imap), asyncio.timeout(180):
         adapter, box = EmailAdapter(settings), ImapMailbox(settings.mailbox())
         await adapter.open()
         try:

@@ -1,7 +1,6 @@
 """Several servers: shares, paces, rests; a mail changes servers only while it is proven not sent."""
 
 import asyncio
-import socket
 from collections import Counter
 from contextlib import AsyncExitStack
 
@@ -12,6 +11,7 @@ from channels.email.servers import FIRST_REST, LONGEST_REST, Rota, Server, read_
 from channels.email.settings import EmailSettings
 from core.errors import ChannelFault, ConfigurationError, PermanentFailure, TransientFailure, UnknownOutcome
 from tests.channels.email.scripted import DROP, scripted
+from tests.serving import kept_port
 
 
 @pytest.fixture
@@ -37,12 +37,6 @@ def account(adapter):
         return adapter(first.port, servers=urls, **changes)
 
     return opened
-
-
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def test_shares_follow_the_weights():
@@ -136,7 +130,8 @@ AWAY = [
 
 
 @pytest.mark.parametrize("script", AWAY, ids=str)
-async def test_a_server_that_turns_us_away_rests_and_the_others_go_on(mail, account, script):
+async def test_a_server_that_turns_us_away_rests_and_the_others_go_on(mail, account, script, monkeypatch):
+    monkeypatch.setattr(servers, "FIRST_REST", 60.0)  # not over before the test is
     login = {"username": "shop", "password": "s3cret"} if "auth" in script else {}
     async with scripted(**script) as first, scripted() as second, account(first, second, **login) as out:
         messages = [mail() for _ in range(30)]
@@ -144,13 +139,14 @@ async def test_a_server_that_turns_us_away_rests_and_the_others_go_on(mail, acco
     assert len(second.took) == 30
     assert len(set(second.took)) == 30
     assert first.saw == []
-    assert first.connections <= 4 + 1
+    assert first.connections <= 4
 
 
 async def test_nobody_listens_at_one_of_them(mail, adapter):
-    async with scripted() as server, adapter(closed_port(), servers=f"smtp://127.0.0.1:{server.port}?tls=none") as out:
-        for _ in range(5):
-            await out.send(mail())
+    with kept_port() as closed:
+        async with scripted() as server, adapter(closed, servers=f"smtp://127.0.0.1:{server.port}?tls=none") as out:
+            for _ in range(5):
+                await out.send(mail())
     assert len(server.took) == 5
 
 
@@ -173,7 +169,8 @@ async def test_what_one_server_says_of_a_mail_no_other_is_asked(mail, account, s
     assert second.commands == []
 
 
-async def test_when_all_turn_us_away_the_last_word_counts_then_nobody_is_asked(mail, account):
+async def test_when_all_turn_us_away_the_last_word_counts_then_nobody_is_asked(mail, account, monkeypatch):
+    monkeypatch.setattr(servers, "FIRST_REST", 60.0)  # both still rest when the second mail comes
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(scripted(greeting="421 4.3.2 full"))
         second = await stack.enter_async_context(scripted(greeting="554 5.7.1 listed"))
@@ -182,7 +179,7 @@ async def test_when_all_turn_us_away_the_last_word_counts_then_nobody_is_asked(m
             await out.send(mail())
         with pytest.raises(TransientFailure) as caught:
             await out.send(mail())
-        assert 0 < caught.value.retry_after <= FIRST_REST
+        assert 0 < caught.value.retry_after <= 60.0
     assert (first.connections, second.connections) == (1, 1)
 
 
@@ -190,7 +187,7 @@ async def test_a_server_comes_back_by_one_try(mail, account, monkeypatch):
     monkeypatch.setattr(servers, "FIRST_REST", 0.05)
     script = {"greeting": ["421 4.3.2 full", "220 back"]}
     async with scripted(**script) as first, scripted() as second, account(first, second) as out:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not first.took:
                 await out.send(mail())
         for _ in range(10):

@@ -3,24 +3,27 @@
 import asyncio
 import os
 import shutil
-import socket
 from contextlib import asynccontextmanager, suppress
 from email import message_from_bytes
 
 import pytest
 
 from core.errors import PermanentFailure, TransientFailure
+from tests.serving import kept_port
 
 SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(not SINK, reason="Postfix's smtp-sink is not installed here")
 
 
+@pytest.fixture
+def port():
+    with kept_port() as kept:
+        yield kept
+
+
 @asynccontextmanager
-async def running_sink(folder, *options):
-    """Its port; every mail that it takes becomes a file in ``folder``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+async def running_sink(folder, port, *options):
+    """Every mail that it takes becomes a file in ``folder``."""
     user = ("-u", "nobody") if os.geteuid() == 0 else ()
     folder.chmod(0o777)
     folder.parent.chmod(0o755)
@@ -28,14 +31,14 @@ async def running_sink(folder, *options):
         SINK, *user, "-R", str(folder), "-d", "%H%M%S.", *options, f"127.0.0.1:{port}", "100"
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 with suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
                     writer.close()
                     break
                 await asyncio.sleep(0.02)
-        yield port
+        yield
     finally:
         process.terminate()
         await process.wait()
@@ -65,11 +68,11 @@ async def over(adapter, messages):
 
 
 @pytest.mark.parametrize("options", [(), ("-p",), ("-e",)], ids=["pipelined", "stepwise", "without EHLO"])
-async def test_each_mail_arrives_once_as_it_was_written(mail, adapter, tmp_path, options):
+async def test_each_mail_arrives_once_as_it_was_written(mail, adapter, tmp_path, port, options):
     folder = tmp_path / "taken"
     folder.mkdir()
     messages = [mail(text=f"number {n}\n.\n..\nend {n}", subject=f"{n}") for n in range(60)]
-    async with running_sink(folder, *options) as port, adapter(port) as out:
+    async with running_sink(folder, port, *options), adapter(port) as out:
         outcomes = await over(out, messages)
     arrived = {part["Message-ID"]: part for part in taken(folder)}
     assert len(arrived) == len(list(folder.iterdir())) == 60
@@ -84,11 +87,11 @@ async def test_each_mail_arrives_once_as_it_was_written(mail, adapter, tmp_path,
     [("-r", TransientFailure), ("-f", PermanentFailure)],
     ids=["4yz", "5yz"],
 )
-async def test_refused_recipients_are_told_and_nothing_arrives(mail, adapter, tmp_path, option, raised):
+async def test_refused_recipients_are_told_and_nothing_arrives(mail, adapter, tmp_path, port, option, raised):
     folder = tmp_path / "taken"
     folder.mkdir()
     messages = [mail() for _ in range(8)]
-    async with running_sink(folder, option, "RCPT") as port, adapter(port) as out:
+    async with running_sink(folder, port, option, "RCPT"), adapter(port) as out:
         outcomes = await over(out, messages)
     assert {type(outcomes[message.id]) for message in messages} == {raised}
     assert [part for part in taken(folder) if part["Message-ID"]] == []  # it keeps a note of the session alone
