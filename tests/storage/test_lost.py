@@ -19,7 +19,7 @@ from storage.tables import Customer
 from tests.conftest import NOW
 from tests.databases import PostgresServer
 
-PATIENCE = 20
+PATIENCE = 60
 _CUSTOMERS = table(Customer)
 
 
