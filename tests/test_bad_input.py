@@ -118,10 +118,10 @@ def test_a_port_that_is_taken(desk: Desk, taken: int) -> None:
 def test_an_smtp_server_that_is_not_there(desk: Desk) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    said = desk.fails(
-        "doctor", OTKLIK_EMAIL_HOST="127.0.0.1", OTKLIK_EMAIL_PORT=str(port), OTKLIK_EMAIL_SENDER="vera@example.com"
-    )
+        port = probe.getsockname()[1]  # nobody else's meanwhile, and nobody listens
+        said = desk.fails(
+            "doctor", OTKLIK_EMAIL_HOST="127.0.0.1", OTKLIK_EMAIL_PORT=str(port), OTKLIK_EMAIL_SENDER="vera@example.com"
+        )
     assert "fix  email" in said
     assert "127.0.0.1" in said
 
