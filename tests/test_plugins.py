@@ -23,7 +23,9 @@ from otklik.settings import PREFIX
 from tests.faults.polling import until
 from tests.house.source import ROOMS, ROOT
 
+pytestmark = pytest.mark.timeout(1200)
 EXAMPLE = ROOT / "examples" / "otklik-apprise"
+SECONDS = 300
 pytest.importorskip("apprise", reason="the example needs it: pip install apprise")
 
 CAMPAIGN = """\
@@ -56,7 +58,7 @@ class Installed:
     def run(self, folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.python, *arguments], cwd=folder, env=self.environment(folder, **settings),
-            capture_output=True, text=True, check=False, timeout=180,
+            capture_output=True, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
 
     def otklik(self, folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -65,7 +67,7 @@ class Installed:
 
 def _pip(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
 
 
@@ -178,7 +180,8 @@ async def _running(installed: Installed, folder: Path, **settings: str) -> Async
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
+        async with asyncio.timeout(SECONDS):
+            await process.wait()
         log.close()
 
 

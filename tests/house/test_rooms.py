@@ -11,7 +11,7 @@ def _lint_imports(folder: Path, config: Path) -> subprocess.CompletedProcess[str
     program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
     return subprocess.run(
         [sys.executable, "-c", program, "--config", str(config), "--no-cache"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
 
 

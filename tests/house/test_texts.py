@@ -19,7 +19,7 @@ BINARY = {".png", ".jpg", ".mo", ".woff2", ".parquet"}
 def _files() -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     if listed.returncode:
         pytest.skip("not a git checkout")
