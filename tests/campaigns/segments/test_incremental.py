@@ -200,7 +200,8 @@ async def test_a_refresh_that_was_overtaken_asks_again(store: Store, monkeypatch
     async with store.write() as connection:  # known, but never refreshed: what the first one asks is all that it has
         await connection.execute(insert(table(SegmentRefresh)).values(SegmentRefresh(segment="dormant").model_dump()))
     slow = asyncio.create_task(refresh_it())
-    await asyncio.wait_for(has_asked.wait(), 10)
+    async with asyncio.timeout(60):
+        await has_asked.wait()
     async with store.write() as connection:
         new = {**old.model_dump(), "id": new_id(), "at": NOW, "external_id": "2"}
         await connection.execute(insert(table(Event)).values(new))

@@ -96,8 +96,8 @@ def test_only_links_change_on_the_way_out() -> None:
 
 
 def test_hostile_letters_cost_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # of its own: what others on this machine do costs it none
     for bomb in ("<!--" * 60_000, "<style>" * 30_000 + "{#", "<body " * 40_000, '<body "' * 40_000, "</head" * 40_000):
         with_place_for_preview(bomb)
         guarded(bomb)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
