@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 async def ended(running: asyncio.Task[None]) -> None:
@@ -12,8 +13,13 @@ async def ended(running: asyncio.Task[None]) -> None:
         await running
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port of this machine to listen on, which nobody else is given until the block ends.
+
+    It is bound and not listened on: a server that may use addresses again, as ours do, has it all the same.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield int(keeper.getsockname()[1])

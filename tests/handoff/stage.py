@@ -30,7 +30,7 @@ from tests.bot.answers.stage import answers
 from tests.channels.webchat.stage import SECRET, SHOP, START, Stage, Window
 from tests.faults.polling import until
 from tests.sandbox.scene import Running, running
-from tests.serving import ended, free_port
+from tests.serving import ended, kept_port
 
 SECONDS = 60.0
 SID, AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"
@@ -132,11 +132,10 @@ class Handoff:
     customer: Phone | Browser
     agent: Agent
 
-    async def conversation(self, state: str) -> Any:
-        """The customer's conversation, once it is so."""
-        return await self._until(
-            lambda: self.served.rows(Conversation, table(Conversation).c.state == state), f"a conversation {state}"
-        )
+    async def conversation(self, *states: str) -> Any:
+        """The customer's conversation, once it is in one of the states."""
+        so = table(Conversation).c.state.in_(states)
+        return await self._until(lambda: self.served.rows(Conversation, so), f"a conversation {states}")
 
     async def stands(self, text: str) -> Any:
         """The customer's message in its thread, once it is there."""
@@ -158,7 +157,7 @@ async def set_stage(store: Store, folder: Path, channel: str, language: str) -> 
     }  # fmt: skip
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(running([vera], virtual_now=None, rate_scale=100.0))
-        port = free_port()
+        port = stack.enter_context(kept_port())
         await sandbox.post("/control/twilio", {"inbound_url": f"http://127.0.0.1:{port}/webhooks/{channel}"})
         await _fill(store)
         configured = _configuration(sandbox, folder, port, channel)

@@ -30,7 +30,7 @@ async def test_a_person_and_then_the_bot_again(store: Store, tmp_path: Path, cha
         customer, agent = stage.customer, stage.agent
         await customer.says(ASKS[language])
         await customer.hears(promise)
-        id_ = (await stage.conversation("queued")).id
+        id_ = (await stage.conversation("queued", "assigned")).id  # the service gives it to who is free, now and then
         await customer.says(QUESTION[language])  # the bot knows this, and holds its tongue
         asked = await stage.stands(QUESTION[language])
         assert await agent.press(id_, "take") == 200  # if it was not assigned already, which changes the token as well

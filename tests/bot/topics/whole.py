@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from core import catalogue
 from core.clock import machine_now
 from otklik.service import Service, running_service
 from otklik.settings import Configuration, Settings
@@ -20,11 +21,12 @@ from storage.tables import Agent, Conversation, DeskTopic
 from tests.faults.polling import until
 from tests.sandbox.groups import GROUP, StaffGroup
 from tests.sandbox.scene import Running, running
-from tests.serving import ended, free_port
+from tests.serving import ended, kept_port
 
-SECONDS = 30.0
+SECONDS = 120.0
 SANDBOX_SID, SANDBOX_AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"
 HUMAN = "I want to talk to a person"
+PROMISE = catalogue.text("en", "handoff.wait", when="\0").partition("\0")[0]
 
 
 @dataclass
@@ -40,8 +42,9 @@ class Whole:
         await self.sandbox.do(key, do="write", channel=channel, text=text)
 
     async def opened(self, name: str = "Anna") -> int:
-        """Anna asks for a person; the number of her topic."""
+        """Anna asks for a person, and is promised one; the number of her topic."""
         await self.customer(HUMAN)
+        await self.phone(PROMISE)  # it left: whatever is sent from now on comes after it
         await self.shows(name, HUMAN)
         return await self.group.thread(name)
 
@@ -117,7 +120,7 @@ async def set_stage(store: Store, folder: Path, workers: int = 1, **telegram: st
         whole = Whole(store, sandbox, group)
         await whole.agent("Olga", "7001")
         await whole.agent("Pavel", "7002")
-        port = free_port()
+        port = stack.enter_context(kept_port())
         await sandbox.post("/control/twilio", {"inbound_url": f"http://127.0.0.1:{port}/webhooks/sms"})
         for number in range(workers):
             configured = configuration(sandbox, folder / f"worker{number}", port, **telegram)
