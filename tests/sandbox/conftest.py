@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from tests.sandbox.scene import Company, Running, listening, running
+from tests.serving import kept_port
 
 
 @pytest_asyncio.fixture
 async def sandbox() -> AsyncIterator[Running]:
-    async with running() as started:
-        yield started
+    with kept_port() as port:  # the mailbox finds it free when it comes back
+        async with running(imap_port=port) as started:
+            yield started
 
 
 @pytest_asyncio.fixture

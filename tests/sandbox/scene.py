@@ -120,7 +120,7 @@ class Company:
             self._arrived.notify_all()
         return self.answer(received)
 
-    async def wait_for(self, count: int, seconds: float = 5) -> list[Received]:
+    async def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.requests) >= count)
         return self.requests

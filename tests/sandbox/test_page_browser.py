@@ -278,7 +278,7 @@ async def test_the_clock_is_the_directors_when_there_is_one(browser: Any, sandbo
     await sandbox.get("/control/wishes", wait=0)
     async with visiting(browser, sandbox.url) as visit:
         await visit.page.get_by_role("button", name="+1 day").click()
-        (wish,) = (await sandbox.get("/control/wishes", wait=5))["wishes"]
+        (wish,) = (await sandbox.get("/control/wishes", wait=20))["wishes"]
         assert (wish["kind"], wish["seconds"]) == ("advance", 86400)
         assert sandbox.world.clock.micros() == start + 3_600_000_000
         await sandbox.post("/control/notice", {"kind": "advanced", "sent": 2, "now": iso(start)})
@@ -289,7 +289,7 @@ async def test_the_crash_is_told_in_steps(browser: Any, sandbox: Running) -> Non
     await sandbox.get("/control/wishes", wait=0)
     async with visiting(browser, sandbox.url) as visit:
         await visit.page.get_by_role("button", name="Crash the sender").click()
-        assert (await sandbox.get("/control/wishes", wait=5))["wishes"][0]["kind"] == "crash_sender"
+        assert (await sandbox.get("/control/wishes", wait=20))["wishes"][0]["kind"] == "crash_sender"
         story = visit.page.locator(".story")
         await story.locator("li.awaited").get_by_text("A letter leaves").wait_for()
         for phase in ("sending", "killed", "restarted"):

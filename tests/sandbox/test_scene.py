@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ from aiohttp import web
 
 from sandbox.clock import BusinessClock, ClockBackwardsError
 from sandbox.spool import Spool
+from tests.sandbox.browser import until
 from tests.sandbox.scene import START, Company, Running, running
 from tests.sandbox.test_mail import client, mail
+from tests.serving import kept_port
 
 DEFAULT = "AC0123456789abcdef0123456789abcdef"
 
@@ -64,7 +65,8 @@ async def test_a_flowing_clock_acts_by_itself() -> None:
         sandbox.world.clock.schedule(3600, act)
         to = (START + timedelta(seconds=3599.9)).isoformat()
         await sandbox.post("/control/clock", {"now": to, "flow": True})
-        await asyncio.wait_for(happened.wait(), 5)
+        async with asyncio.timeout(60):
+            await happened.wait()
         assert (await sandbox.get("/control/clock"))["flowing"]
 
 
@@ -156,24 +158,19 @@ async def test_a_click_stays_on_this_machine(sandbox: Running, company: Company)
 
 
 async def test_an_absent_receiver_is_waited_for_while_the_clock_stands(sandbox: Running, company: Company) -> None:
-    gone = web.Application()
-    runner = web.AppRunner(gone)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    await runner.cleanup()
-    token = "100001:sandbox-token"
-    await sandbox.post(f"/bot{token}/setWebhook", {"url": f"http://127.0.0.1:{port}/"})
-    writing = asyncio.create_task(sandbox.do("anna", do="write", channel="telegram", text="hi"))
-    back = web.Application()
-    back.router.add_route("*", "/{path:.*}", company.handle)
-    returned = web.AppRunner(back)
-    await returned.setup()
-    await web.TCPSite(returned, "127.0.0.1", port).start()
-    assert await writing == "delivered"
-    assert sandbox.world.updates.undelivered == 0
-    await returned.cleanup()
+    with kept_port() as port:
+        token = "100001:sandbox-token"
+        await sandbox.post(f"/bot{token}/setWebhook", {"url": f"http://127.0.0.1:{port}/"})
+        writing = asyncio.create_task(sandbox.do("anna", do="write", channel="telegram", text="hi"))
+        await until(lambda: sandbox.world.outbound.unanswered)
+        back = web.Application()
+        back.router.add_route("*", "/{path:.*}", company.handle)
+        returned = web.AppRunner(back)
+        await returned.setup()
+        await web.TCPSite(returned, "127.0.0.1", port).start()
+        assert await writing == "delivered"
+        assert sandbox.world.updates.undelivered == 0
+        await returned.cleanup()
 
 
 async def test_pages_hear_what_happens_and_slow_ones_are_told_to_read_again(sandbox: Running) -> None:
@@ -187,6 +184,7 @@ async def test_pages_hear_what_happens_and_slow_ones_are_told_to_read_again(sand
             "message", "anna", "telegram", "hi",
         )  # fmt: skip
     live = sandbox.world.live
+    await until(lambda: not live.watched)  # the page is gone
     queue = live.join()
     for number in range(600):
         live.publish("notice", notice={"n": number})
@@ -196,7 +194,7 @@ async def test_pages_hear_what_happens_and_slow_ones_are_told_to_read_again(sand
 
 
 async def test_wishes_are_waited_for(sandbox: Running) -> None:
-    waiting = asyncio.create_task(sandbox.get("/control/wishes", after=0, wait=5))
+    waiting = asyncio.create_task(sandbox.get("/control/wishes", after=0, wait=20))
     assert (await sandbox.post("/control/wish", {"kind": "advance", "days": 3}))["n"] == 1
     assert (await waiting)["wishes"] == [{"kind": "advance", "days": 3, "n": 1}]
     assert (await sandbox.get("/control/wishes", after=1, wait=0))["wishes"] == []
@@ -271,12 +269,10 @@ def test_the_process_starts_serves_and_stops(tmp_path: Path) -> None:
     people.write_bytes(orjson.dumps([{"key": "anna", "email": "anna@example.org"}]))
     command = [sys.executable, "-m", "sandbox", "--people", str(people), "--ledger", str(ledger)]
     command += ["--parent-pid", str(os.getpid())]
-    began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             ready = orjson.loads(process.stdout.readline())
-            assert time.monotonic() - began < 10
             raw = b"Subject: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n"
             asyncio.run(
                 aiosmtplib.send(raw, sender="a@shop.example.com", recipients=["anna@example.org"],
@@ -286,7 +282,7 @@ def test_the_process_starts_serves_and_stops(tmp_path: Path) -> None:
             assert entry["otklik_id"] == "1"
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_process_stops_with_its_parent() -> None:
@@ -297,7 +293,7 @@ def test_the_process_stops_with_its_parent() -> None:
             try:
                 assert orjson.loads(process.stdout.readline())["http"].startswith("http://127.0.0.1:")
                 parent.communicate()
-                assert process.wait(10) == 0
+                assert process.wait(60) == 0
             finally:
                 process.kill()
 
@@ -311,7 +307,7 @@ def test_wrong_options_are_told(tmp_path: Path) -> None:
         (["--people", str(people)], b"'mailbox' must be one of"),
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "sandbox", *arguments], capture_output=True, timeout=20, check=False
+            [sys.executable, "-m", "sandbox", *arguments], capture_output=True, timeout=120, check=False
         )
         assert done.returncode == 2
         assert words in done.stderr
