@@ -145,7 +145,8 @@ async def test_the_code_is_kept_as_a_hash_and_leaves_the_outbox(scene: Scene) ->
     await ask(scene, visitor.id, "new@example.org")
     right = await code(scene)
     (proof,) = await scene.all(AddressProof)
-    assert right not in str(tuple(proof))
+    assert re.fullmatch("[0-9a-f]{64}", proof.code)
+    assert right not in str(tuple(proof)).replace(proof.code, "")  # a hash may have any six digits
     async with scene.store.write() as connection:
         assert await forget_codes(connection, NOW + MINUTE) == 0
     await answer(scene, visitor.id, right)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from bot.routing import handle
 from campaigns.gates import DISPATCH_GATES
@@ -164,9 +163,12 @@ async def test_answers_and_dispatches_at_the_same_time(scene: Scene) -> None:
         assert (await scene.get(Message, planned)).state is expected
 
 
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 async def _somebody_waits(store: Store) -> bool:
     async with store.read() as connection:
-        return bool(await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        return bool((await connection.exec_driver_sql(_WAITING)).scalar())
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
@@ -176,10 +178,11 @@ async def test_an_answer_waits_for_a_dispatch_that_began_before(store: Store) ->
     async with store.write() as connection:
         await lock_customers(connection, [person.id], shared=True)
         answer = asyncio.create_task(act_out(scene, "reply", person, mail))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not await _somebody_waits(store):
                 assert not answer.done()
         assert await scene.state(enrolment) is EnrolmentState.WAITING
-    await asyncio.wait_for(answer, 10)
+    async with asyncio.timeout(30):
+        await answer
     assert await scene.state(enrolment) is EnrolmentState.ANSWERED
     assert (await scene.get(Message, planned)).state is MessageState.CANCELLED

@@ -136,9 +136,14 @@ def test_no_answers_answer_nothing() -> None:
 
 def test_hostile_questions_are_bounded(index: Index) -> None:
     for text in ("order " * 50_000, "x" * 200_000, "\u0301" * 50_000, "زز" * 30_000, "{{ 7*7 }} <b> ; DROP TABLE"):
-        begun = time.thread_time()
-        index.find(text)
-        assert time.thread_time() - begun < 1.0
+        assert min(_seconds(index, text) for _ in range(3)) < 1.0  # a collection of garbage may fall into one of them
+
+
+def _seconds(index: Index, question: str) -> float:
+    """What looking for it costs this thread."""
+    begun = time.thread_time()
+    index.find(question)
+    return time.thread_time() - begun
 
 
 def test_a_thousand_answers_are_asked_in_milliseconds(answers: tuple[Answer, ...]) -> None:

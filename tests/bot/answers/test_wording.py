@@ -65,7 +65,7 @@ class Desk:
 
     scene: Scene
     server: Server
-    seconds: float = 5.0
+    seconds: float = 60.0
     handed: list[tuple[str, str]] = field(default_factory=list)
 
     async def carry_out(self, *, rested: bool = False) -> None:

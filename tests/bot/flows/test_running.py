@@ -26,8 +26,8 @@ from core.actors import Actor
 from core.clock import VirtualClock
 from core.machines.conversation import ASSIGN, ConversationState
 from core.machines.flow_run import FlowRunState
+from core.machines.message import MessageState
 from core.messages import EMAIL, SMS, TELEGRAM, Address
-from core.statuses import SENT
 from storage.outbox.columns import table
 from storage.statements import lock_customers
 from storage.tables import (
@@ -235,7 +235,7 @@ async def test_a_number_by_sms_is_the_choice_of_this_question(shop: Shop, anna: 
         await connection.execute(
             update(table(Message))
             .where(table(Message).c.id == asked.id)
-            .values(state=next(iter(SENT)), sent_at=NOW, send_at=NOW)
+            .values(state=MessageState.DELIVERED, sent_at=NOW, send_at=NOW)
         )
         await connection.execute(table(MessageChoice).insert(), [
             {"message_id": asked.id, "number": number, "label": one["label"], "value": one["value"]}
@@ -303,7 +303,7 @@ on: {words: [stock]}
 steps:
   - webhook: URL
     data: {first: "{{ customer.first_name }}"}
-    timeout: 5s
+    timeout: 60s
     into: stock
     failed: sorry
   - say: "{{ answers.stock.left }} left"

@@ -270,7 +270,8 @@ async def test_the_bot_comes_to_the_same_end_with_the_same_answers(
         await _play(store, _folder(tmp_path / "simulated", TREE, SMS), behaviour, 1)
         async with store.read() as connection:
             (run,) = (await connection.execute(select(table(FlowRun)))).all()
-            messages = select(table(Message)).where(table(Message).c.client_token.like("flow:%"))
+            rows = table(Message)
+            messages = select(rows).where(rows.c.client_token.like("flow:%")).order_by(rows.c.id)
             played_said = [row.content["text"] for row in (await connection.execute(messages)).all()]
     assert (run.state, run.step, run.answers, run.tries) == (real.state, real.step, real.answers, real.tries)
     assert played_said == real_said
