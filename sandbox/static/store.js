@@ -13,6 +13,7 @@ class Store extends EventTarget {
     this.people = new Map(); // key → what was last read of a person, without threads
     this.phones = new Map(); // key → {person, threads: {app: Map(id → message)}, seen: {app: id}}
     this.groups = new Map(boot.groups.map((group) => [groupKey(group.id), group])); // with their topics and posts
+    this.readings = new Set(); // what is being read anew: {key of a phone or a group, frames that came meanwhile}
     this.quick = boot.quick;
     this.total = boot.total;
     this.notices = boot.notices;
@@ -81,7 +82,19 @@ class Store extends EventTarget {
   }
 
   async readPhone(key) {
-    this.takePhone(await api.getPerson(key));
+    await this.reading(key, async () => this.takePhone(await api.getPerson(key)));
+  }
+
+  /** Read what is shown anew. What came meanwhile may be younger than the answer: it is put back into its place. */
+  async reading(key, read) {
+    const reading = { key, frames: [] };
+    this.readings.add(reading);
+    try {
+      await read();
+    } finally {
+      this.readings.delete(reading);
+    }
+    for (const frame of reading.frames) frame.message ? this.placeMessage(frame) : this.takePost(frame);
   }
 
   dropPhone(key) {
@@ -110,6 +123,8 @@ class Store extends EventTarget {
   // Frames
 
   take(frame) {
+    const key = frame.group === undefined ? frame.person : groupKey(frame.group);
+    for (const reading of this.readings) if (reading.key === key) reading.frames.push(frame);
     switch (frame.type) {
       case "hello":
         this.takeState(frame);
@@ -151,12 +166,16 @@ class Store extends EventTarget {
     const before = phone?.threads[app]?.get(message.id) ?? (known?.last?.[app]?.id === message.id ? known.last[app] : null);
     if (app === "telegram" && known?.telegram && !known.telegram.started) known.telegram = { ...known.telegram, started: true }; // else nobody could have written
     if (known && (known.last?.[app]?.id ?? 0) <= message.id) known.last = { ...known.last, [app]: message };
-    if (phone) {
-      (phone.threads[app] ??= new Map()).set(message.id, message);
-      this.tell("phone", key);
-    }
+    this.placeMessage({ person: key, app, message });
     this.tell(type, { key, name: known?.name ?? name, app, message, before });
     this.look();
+  }
+
+  placeMessage({ person: key, app, message }) {
+    const phone = this.phones.get(key);
+    if (!phone) return;
+    (phone.threads[app] ??= new Map()).set(message.id, message);
+    this.tell("phone", key);
   }
 
   // Groups
@@ -182,11 +201,14 @@ class Store extends EventTarget {
   }
 
   async rereadGroup(id) {
-    const group = await api.getGroup(id).catch(() => null);
-    if (!group) return;
-    this.groups.set(groupKey(id), group);
-    this.tell("group", groupKey(id));
-    this.tell("phone", groupKey(id));
+    const key = groupKey(id);
+    await this.reading(key, async () => {
+      const group = await api.getGroup(id).catch(() => null);
+      if (!group) return;
+      this.groups.set(key, group);
+      this.tell("group", key);
+      this.tell("phone", key);
+    });
   }
 
   takePerson(person) {

@@ -268,6 +268,31 @@ async def test_a_page_that_fell_behind_reads_everything_again(browser: Any, sand
         await visit.seat("anna").get_by_text("Sent in the gap").wait_for()
 
 
+async def test_what_comes_while_a_phone_is_read_again_stays(browser: Any, sandbox: Running) -> None:
+    anna, live = sandbox.world.people.get("anna"), sandbox.world.live
+    sandbox.world.people.post(anna, "sms", "company", "Before")
+    async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
+        await until(lambda: live.watched)
+        seat = visit.seat("anna")
+
+        async def younger_than_its_answer(route: Any) -> None:
+            answer = await route.fetch()
+            read = await answer.json()
+            read["threads"]["sms"][0]["text"] = "As it was read"
+            if len(sandbox.texts("anna", "sms")) == 1:
+                sandbox.world.people.post(anna, "sms", "company", "Meanwhile")
+            await seat.get_by_text("Meanwhile").wait_for()
+            await route.fulfill(response=answer, json=read)
+
+        await visit.page.route("**/api/people/anna", younger_than_its_answer)
+        for queue in list(live._queues):  # it fell behind
+            live.leave(queue)
+            queue.put_nowait(None)
+        await seat.get_by_text("As it was read").wait_for()
+        assert await seat.get_by_text("Meanwhile").count() == 1
+        await visit.page.unroute_all(behavior="wait")
+
+
 async def test_the_clock_is_the_directors_when_there_is_one(browser: Any, sandbox: Running) -> None:
     start = sandbox.world.clock.micros()
     async with visiting(browser, sandbox.url) as visit:
