@@ -45,7 +45,8 @@ class Stage:
     @asynccontextmanager
     async def window(self, token: str = "", origin: str = SHOP, **hello: str) -> AsyncIterator["Window"]:
         """An open window that has been welcomed."""
-        async with connect(f"ws://127.0.0.1:{self.port}/chat/ws", origin=origin) as socket:  # type: ignore[arg-type]
+        url = f"ws://127.0.0.1:{self.port}/chat/ws"
+        async with connect(url, origin=origin, open_timeout=SECONDS) as socket:  # type: ignore[arg-type]
             window = Window(socket)
             await window.tell("hello", token=token, **hello)
             window.welcome = await window.hear("welcome")

@@ -58,7 +58,7 @@ async def visiting(url: str, width: int = 1000) -> AsyncIterator[Any]:
     async with browsing() as browser:
         context = await browser.new_context(viewport={"width": width, "height": 760})
         tab = await context.new_page()
-        tab.set_default_timeout(15_000)
+        tab.set_default_timeout(45_000)
         complaints: list[str] = []
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         await tab.add_init_script(KEEP_SOCKETS)
