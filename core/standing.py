@@ -9,6 +9,8 @@ from core.clock import from_micros, to_micros
 
 DESK_GROUP = "desk_group"
 """In the place of the channel: what stands so is no account but a group of staff, named by its chat id."""
+SPOOL = "spool"
+"""In the place of the channel: a folder of deliveries on disk, of which some were set aside."""
 Trouble = Literal["", "fault", "away"]
 """Nothing; the account is refused (a person must act); nobody takes a connection (it is tried again by itself)."""
 

@@ -62,6 +62,7 @@ from storage.intake import Intake
 from storage.outbox.outbox import Outbox
 from storage.outbox.recovery import JournalMarks
 from storage.rates import SharedSlots
+from storage.spool import DiskSpool
 from storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -317,7 +318,8 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
         stack.push_async_callback(caller.close)
         bot = Bot(store, clock, configuration, accounts)
         stack.push_async_callback(bot.close)
-        intake = await stack.enter_async_context(Intake(store, clock))
+        spool = await DiskSpool.open(settings.data_dir.absolute() / "spool", settings.spool_mb << 20)
+        intake = await stack.enter_async_context(Intake(store, clock, spool=spool))
         dispatchers: list[ChannelDispatcher] = []
         service = Service(
             configuration=configuration,
@@ -349,7 +351,7 @@ async def running_service(configuration: Configuration, store: Store) -> AsyncIt
             accounts=accounts,
             feed=Feed(store, wakeup),
             bot=bot,
-            signs=SignsOfLife(store, worker, accounts, dispatchers),
+            signs=SignsOfLife(store, worker, accounts, dispatchers, spool),
             dispatchers=dispatchers,
         )
         await outbox.register(socket.gethostname(), boot_id(), str(journal.path))

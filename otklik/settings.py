@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     track_opens: bool = True
     rate_scale: float = Field(default=1.0, gt=0)
     lease_seconds: float = Field(default=60.0, ge=0.5)
+    spool_mb: int = Field(default=256, ge=1)
     answers_url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     answers_model: str = ""
     answers_key: str = Field(default="", repr=False)

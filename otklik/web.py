@@ -36,14 +36,14 @@ closing of its connection is lost, and nobody repeats a POST."""
 
 
 class _Spool:
-    """The intake, with a nudge for whoever processes."""
+    """The intake, on disk while the database is away, with a nudge for whoever processes."""
 
     def __init__(self, intake: Intake, wakeup: LocalWakeup) -> None:
         self._intake = intake
         self._wakeup = wakeup
 
     async def store(self, inbound: list[RawInbound]) -> None:
-        await self._intake.store(inbound)
+        await self._intake.store(inbound, spooled=True)
         self._wakeup.notify(INBOUND)
 
 
@@ -64,6 +64,8 @@ class _Health:
                 await connection.exec_driver_sql("SELECT 1")
         except StoreUnavailable as error:
             found.append(str(error))
+        if self._service.intake.spooled:
+            found.append("what providers deliver is kept on disk until the database takes it")
         return found
 
 

@@ -64,6 +64,8 @@ def _work(health: Health, now: datetime) -> Iterator[Finding]:
             yield Finding(name, values=_of(queue, now))
     for group in health.groups:
         yield Finding("group", values={"chat": group.account, "why": group.why, "at": group.since or now})
+    for folder in health.aside:
+        yield Finding("aside", bad=False, values={"folder": folder.account, "number": int(folder.why)})
     for kind, number, error in health.failing:
         yield Finding("failing", bad=False, values={"kind": kind, "number": number, "why": error})
     if health.unknown.depth:

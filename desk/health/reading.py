@@ -13,7 +13,7 @@ from campaigns.gates import DISPATCH_GATES
 from campaigns.operating.emergency import EmergencyStop, standing_stop
 from core.ids import id_floor
 from core.outcomes import OutcomeKind
-from core.standing import DESK_GROUP, Standing
+from core.standing import DESK_GROUP, SPOOL, Standing
 from storage.heartbeats import Sign, signs
 from storage.outbox.claims import BULK, REPLIES
 from storage.outbox.columns import inline, is_planned, is_stored, send_columns, table
@@ -83,7 +83,10 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Everything at one moment. ``groups`` are those of staff that take nothing (``account`` is the chat)."""
+    """Everything at one moment. ``groups`` are those of staff that take nothing (``account`` is the chat).
+
+    ``aside`` are folders with deliveries that could not be stored: ``account`` is the folder, ``why`` how many files.
+    """
 
     workers: Sequence[Sign]
     channels: Sequence[Channel]
@@ -91,6 +94,7 @@ class Health:
     journeys: Queue
     commands: Queue
     groups: Sequence[Standing] = ()
+    aside: Sequence[Standing] = ()
     failing: Sequence[tuple[str, int, str]] = ()
     unknown: Queue = Queue()
     quarantined: int = 0
@@ -116,7 +120,8 @@ async def read_health(connection: AsyncConnection, now: datetime, machine_now: d
     for sign in workers:
         for one in sign.standings if sign.age <= ALIVE_SECONDS else ():
             told.setdefault(one.account, []).append(one)
-    groups = {account: told.pop(account) for account in list(told) if told[account][0].channel == DESK_GROUP}
+    groups = _popped(told, DESK_GROUP)
+    aside = _popped(told, SPOOL)
     sends = await _lately(connection, machine_now)
     names = {account: sends[account].channel for account in sends} | {
         account: standings[0].channel for account, standings in told.items()
@@ -143,13 +148,19 @@ async def read_health(connection: AsyncConnection, now: datetime, machine_now: d
         inbound=await _queue(connection, stored),
         journeys=await _queue(connection, _counted(due, _ENROLMENTS.c.due_at)),
         commands=await _queue(connection, _counted(commands, _COMMANDS.c.id)),
-        groups=[standings[0] for standings in groups.values()],
+        groups=groups,
+        aside=aside,
         failing=await _failing(connection),
         unknown=await _queue(connection, _counted(unknown, _MESSAGES.c.id)),
         quarantined=int(number or 0),
         quarantined_why=str(why or ""),
         stop=await standing_stop(connection),
     )  # fmt: skip
+
+
+def _popped(told: dict[str, list[Standing]], channel: str) -> Sequence[Standing]:
+    """Those that are no accounts but ``channel`` in their place, taken out of ``told``."""
+    return [told.pop(account)[0] for account in list(told) if told[account][0].channel == channel]
 
 
 def _counted(rows: Select[Any], order: Any) -> Any:

@@ -21,7 +21,7 @@ from core.machines.message import MessageState
 from core.messages import EMAIL, TELEGRAM
 from core.outcomes import OutcomeKind
 from core.purposes import Purpose
-from core.standing import DESK_GROUP, Standing
+from core.standing import DESK_GROUP, SPOOL, Standing
 from core.wakeup import LocalWakeup
 from desk.access import sessions
 from desk.access.agents import add_agent
@@ -98,6 +98,15 @@ async def test_a_group_of_staff_that_takes_nothing(store: Store) -> None:
     health = await health_of(store)
     assert [one.account for one in health.channels] == ["telegram"], "a group is no channel"
     assert findings_of(health, NOW) == [Finding("group", values={"chat": "-1002", "why": "not a forum", "at": NOW})]
+
+
+async def test_a_folder_of_deliveries_that_nobody_could_store(store: Store) -> None:
+    await worker(store, Standing("telegram", TELEGRAM), Standing("/srv/data/spool", SPOOL, "fault", "2"))
+    health = await health_of(store)
+    assert [one.account for one in health.channels] == ["telegram"], "a folder is no channel"
+    found = findings_of(health, NOW)
+    assert found == [Finding("aside", bad=False, values={"folder": "/srv/data/spool", "number": 2})]
+    assert "\u2068/srv/data/spool\u2069: ۲" in HealthWords(Reader("fa", "UTC")).finding(found[0])
 
 
 def test_persian_reads_its_own_calendar_and_others_words_in_their_own_direction() -> None:
