@@ -109,6 +109,7 @@ class Service:
         return [
             *(part for part, number in self.moving.items() if number),
             *(dispatcher.channel for dispatcher in self.dispatchers if dispatcher.busy),
+            *(["intake"] if self.intake.spooled else []),
         ]
 
     async def recover(self) -> None:
