@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from campaigns.definition import Brand, CampaignDefinition, Experiment, Leg, Pace, SendStep, Staff, WorkspaceConfig
 from campaigns.starting.assigning import assign, beginnings, per_hour
 from core.draws import customer_draw
-from core.ids import new_id
 from core.purposes import Purpose
 
 STEP = SendStep(id="mail", main=Leg(channel="email", template="t"))
 CONFIG = WorkspaceConfig(brand=Brand(name="Lantern Books"), zone="Europe/London")
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-DRAWS = [customer_draw(new_id()) for _ in range(20_000)]
+DRAWS = [customer_draw(f"{number:026d}") for number in range(20_000)]
+"""Of the same customers in every run: the bounds below are three deviations wide, which one run in 300 would leave."""
 
 
 def campaign(**more: object) -> CampaignDefinition:
