@@ -90,7 +90,8 @@ class Shop:
 
     async def rows(self, model: Any) -> list[Any]:
         async with self.store.read() as connection:
-            return list((await connection.execute(select(table(model)))).all())
+            ordered = select(table(model)).order_by(*table(model).primary_key.columns)
+            return list((await connection.execute(ordered)).all())
 
     async def carry_out(self, **handlers: Any) -> int:
         return await CommandRunner(self.store, self.clock, handlers).run_once()
@@ -184,7 +185,10 @@ async def receiver() -> AsyncIterator[tuple[str, list[Any], list[int]]]:
     await serving.cleanup()
 
 
-async def test_a_webhook_is_signed_and_called_again_until_it_is_taken(shop: Shop, receiver: Any) -> None:
+async def test_a_webhook_is_signed_and_called_again_until_it_is_taken(
+    shop: Shop, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.running.commands.machine_now", lambda: NOW)  # the time to wait is two seconds
     url, told, answers = receiver
     answers += [500]
     await shop.begin(WebhookStep(id="tell", url=url, data={"plan": "gold"}))
