@@ -40,6 +40,8 @@ TESTER = {
     "whatsapp": True, "telegram": {"user_id": 5001, "started": True, "blocked": False},
 }  # fmt: skip
 TO = "me@example.org, +12025550171, telegram:5001"
+SECONDS = 90
+"""For the sandbox to start, or to end, on a machine that has much else to do."""
 APPROVED = {"HX00000000000000000000000000010ca1": "Dear {{1}}, this is {{2}}."}
 
 
@@ -90,7 +92,8 @@ async def _sandbox() -> AsyncIterator[Sandbox]:
     )
     assert process.stdout is not None
     try:
-        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        async with asyncio.timeout(SECONDS):
+            ready = json.loads(await process.stdout.readline())
         async with ClientSession() as http:
             made = Sandbox(http, ready["http"], ready["smtp_port"])
             await made.control("/control/people", [TESTER])
@@ -98,7 +101,8 @@ async def _sandbox() -> AsyncIterator[Sandbox]:
             yield made
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        async with asyncio.timeout(SECONDS):
+            await process.wait()
 
 
 @pytest.fixture
