@@ -64,7 +64,7 @@ class Driver(ABC):
         proof: the header that proves a webhook genuine, in lower case.
         proof_covers_body: whether that proof is a signature over the body (else it is a bare secret).
         proof_covers_url: whether it is one over the address, too.
-        patience: seconds within which a send under the options' own time-out must have ended.
+        patience: seconds within which a send under the options' own time-out must have ended, on the busiest machine.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Driver(ABC):
     proof: str = ""
     proof_covers_body: bool = True
     proof_covers_url: bool = False
-    patience: float = 10.0
+    patience: float = 60.0
 
     @property
     @abstractmethod

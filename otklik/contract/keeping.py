@@ -69,7 +69,7 @@ class KeepingContract(Contract):
     @pytest.mark.asyncio
     async def test_closing_ends_every_connection(self) -> None:
         async with self.driver.provider(self.needed(ACCEPTED).script) as provider:
-            adapter = self.make(provider.options)
+            adapter = self.make(self.driver.patient(provider.options))
             await adapter.open()
             await adapter.send(self.driver.message)
             await adapter.close()
@@ -95,7 +95,7 @@ class KeepingContract(Contract):
         """Providers' libraries are imported when an account is opened: ``otklik --help`` is for everybody."""
         program = _LOADING.format(kind=self.driver.kind)
         done = subprocess.run(  # noqa: S603 - our own interpreter and program
-            [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=240
         )
         assert done.returncode == 0, done.stderr
         assert int(done.stdout) <= LIGHT

@@ -93,7 +93,7 @@ class PipelineContract(Contract):
 
     @pytest.mark.asyncio
     async def test_a_cancelled_send_leaves_the_following_unsent(self) -> None:
-        async with self._running({0: UNANSWERED}, patient=True) as (provider, adapter):
+        async with self._running({0: UNANSWERED}) as (provider, adapter):
             sending = asyncio.ensure_future(adapter.send_before(self._message(0), self._message(1)))
             await until(lambda: provider.taken() or sending.done(), "the content")
             sending.cancel()
@@ -130,11 +130,9 @@ class PipelineContract(Contract):
         assert sorted(came) == sorted(numbers)
 
     @asynccontextmanager
-    async def _running(
-        self, does: Mapping[int, str], *, patient: bool = False
-    ) -> AsyncIterator[tuple[Running, Pipelines]]:
+    async def _running(self, does: Mapping[int, str]) -> AsyncIterator[tuple[Running, Pipelines]]:
         async with self.driver.provider(self.driver.to_each(does)) as provider:
-            adapter = self.make(self.driver.patient(provider.options) if patient else provider.options)
+            adapter = self.make(self.driver.patient(provider.options))  # nothing here waits for a time-out
             async with opened(adapter):
                 assert isinstance(adapter, Pipelines), "the adapter has send_before and abandon"
                 yield provider, adapter

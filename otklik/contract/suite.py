@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from channels.adapter import Adapter
-from otklik.contract.driver import Driver
-from otklik.contract.facts import Fact
+from core.errors import SendFailure, TransientFailure
+from otklik.contract.driver import Driver, Running
+from otklik.contract.facts import SILENT, Fact
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 """Seconds that a condition may take to come true."""
 
 
@@ -29,8 +30,31 @@ class Contract:
             metafunc.parametrize("sample", sorted(self.driver.inbound()))
 
     def make(self, options: Mapping[str, object] | None = None) -> Adapter:
-        """The adapter, not yet open; without options it leads where nobody listens."""
-        return self.driver.adapter(self.driver.unreachable() if options is None else options)
+        """The adapter, not yet open; without options it leads where nobody listens, and has time to find that out."""
+        return self.driver.adapter(self.driver.patient(self.driver.unreachable()) if options is None else options)
+
+    @asynccontextmanager
+    async def facing(self, fact: Fact) -> AsyncIterator[tuple[Running, Adapter]]:
+        """A provider that does as ``fact`` says, and the adapter before it, open.
+
+        Its own time-outs are for silence only: on a busy machine an answer at once may take longer than they do.
+        """
+        async with self.driver.provider(fact.script) as provider:
+            options = provider.options if fact.name == SILENT else self.driver.patient(provider.options)
+            async with opened(self.make(options)) as adapter:
+                yield provider, adapter
+
+    async def unanswered(self, provider: Running, adapter: Adapter) -> SendFailure:
+        """How a send ends before a silent provider, within the driver's patience.
+
+        One that a busy machine did not even bring there within the time-out met no silence; the next one may.
+        """
+        async with asyncio.timeout(self.driver.patience):
+            while True:
+                with pytest.raises(SendFailure) as caught:
+                    await adapter.send(self.driver.message)
+                if provider.taken() or not isinstance(caught.value, TransientFailure):
+                    return caught.value
 
     def needed(self, name: str) -> Fact:
         """The fact of that name; a driver that says why it has none skips the test."""
