@@ -24,7 +24,7 @@ async def test_who_waits_too_long_is_told_and_the_others_go_on() -> None:
     patient = asyncio.create_task(_wait(deadlines, LONG, event))
     await asyncio.sleep(0)  # so that the long wait set the timer
     begun = monotonic()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await asyncio.gather(*(_wait(deadlines, SHORT, event) for _ in range(3))) == ["late"] * 3
     assert monotonic() - begun >= SHORT
     assert not patient.done()

@@ -52,10 +52,10 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(server: Server, timeout: float = 30.0) -> AsyncIterator[tuple[HttpClient, bytes]]:  # noqa: ASYNC109
+async def serving(server: Server) -> AsyncIterator[tuple[HttpClient, bytes]]:
     async with await asyncio.start_server(server.meet, "127.0.0.1", 0) as listening:
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-        client = HttpClient(url, connections=2, timeout=timeout)
+        client = HttpClient(url, connections=2, timeout=30.0)
         try:
             yield client, client.head("POST", f"{url}/send", {"Content-Type": "application/json"})
         finally:
@@ -107,16 +107,25 @@ async def test_a_connection_that_was_long_unused_is_not_used_again(monkeypatch: 
         ([b""], "the connection broke off"),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nok"], "the connection broke off"),
         ([b"220 mail.example.com ESMTP, close\r\n"], "an answer that is not HTTP"),
-        ([], "timed out"),
     ],
 )
 async def test_a_request_without_a_whole_answer_may_have_been_taken(answers: list[bytes], words: str) -> None:
     server = Server(*answers)
-    async with serving(server, timeout=0.5) as (client, head):
+    async with serving(server) as (client, head):
         with pytest.raises(AnswerLost) as lost:
             await client.request(head, b"{}")
     assert (never_left(lost.value), reason(lost.value)) == (False, words)
     assert len(server.requests) == 1, "never twice"
+
+
+async def test_a_request_without_any_answer_may_have_been_taken() -> None:
+    server = Server(OK + b"ok")
+    async with serving(server) as (client, head):
+        await client.request(head, b"{}")  # the connection is there: no time goes to making one
+        with pytest.raises(AnswerLost) as lost:
+            await client.request(head, b"{}", 0.1)
+    assert (never_left(lost.value), reason(lost.value)) == (False, "timed out")
+    assert len(server.requests) == 2, "never twice"
 
 
 async def test_what_cannot_connect_never_left() -> None:

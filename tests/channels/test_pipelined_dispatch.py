@@ -18,7 +18,7 @@ from core.outcomes import OutcomeKind
 from core.purposes import Purpose
 from core.wakeup import LocalWakeup
 
-SOON = 10.0
+SOON = 60.0
 
 
 class Outbox:

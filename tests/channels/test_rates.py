@@ -118,12 +118,12 @@ async def test_cancelled_wait_lets_the_next_one_in() -> None:
     rates = RateGate({"bot": rated(Rate(1))}, now=time.now, sleep=stuck)
     await rates.acquire("bot")
     waiter = asyncio.create_task(rates.acquire("bot"))
-    await asyncio.wait_for(blocked.wait(), 5)
+    await asyncio.wait_for(blocked.wait(), 60)
     waiter.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiter
     time.at += 2.2  # at most one slot went with it
-    await asyncio.wait_for(rates.acquire("bot"), 5)
+    await asyncio.wait_for(rates.acquire("bot"), 60)
 
 
 async def test_account_without_a_rate_never_waits() -> None:
@@ -179,13 +179,13 @@ async def test_workers_share_one_rate(store: Store) -> None:
             else:
                 await asyncio.sleep(wait)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await asyncio.gather(*(worker() for _ in range(3)))
     # the database read its clock between asking and answering: a slot lies between these two
     earliest = sorted(asked + wait for asked, _, wait in given)
     latest = sorted(answered + wait for _, answered, wait in given)
     spans = [latest[at + 20] - earliest[at] for at in range(len(given) - 20)]
-    assert min(spans) >= 20 * interval * 0.999
+    assert min(spans) >= 20 * interval - 0.002  # SQLite's clock counts milliseconds
 
 
 async def test_slot_too_far_ahead_is_not_reserved(store: Store) -> None:

@@ -129,7 +129,7 @@ async def test_few_are_tried_while_the_provider_is_away_and_all_leave_when_it_is
     rates = RateGate({"email": provider.capabilities})
     one = ChannelDispatcher(provider, outbox, Composer(), rates, Journal(tmp_path / "journal"), LocalWakeup())
     running = asyncio.create_task(one.run())
-    async with asyncio.timeout(3 * SOON):
+    async with asyncio.timeout(2 * SOON):
         await rested.wait()
         assert one.fault == AWAY.detail
         assert tried <= 100, "not all of them, over and over"

@@ -95,11 +95,11 @@ async def sandbox() -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
         yield ready["http"]
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), 60)
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ async def served(application: FastAPI, listener: socket.socket) -> AsyncIterator
         yield
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ async def test_telegram_send_press_and_block(world: World) -> None:
     await world.advance("2026-12-01T12:01:00+00:00")
     cursor: dict[str, object] = {}
     pressed: list[InboundMessage] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not pressed:
             raws, cursor = await bot.poll(cursor)
             events = [event for raw in raws for event in bot.parse(raw)]

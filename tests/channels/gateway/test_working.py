@@ -285,7 +285,7 @@ async def test_a_proxy_is_gone_through(options: dict[str, object]) -> None:
 
 async def test_an_endless_answer_is_not_read_to_its_end(options: dict[str, object]) -> None:
     async with http_server(Http(200, "x" * 5_000_000)) as server:
-        adapter = make_gateway("sms", options | {"base_url": server.url, "timeout": 5})
+        adapter = make_gateway("sms", options | {"base_url": server.url, "timeout": 60})
         await adapter.open()
         with pytest.raises(UnknownOutcome):
             await adapter.send(MESSAGE)

@@ -48,7 +48,7 @@ async def store(**answers: dict[str, Any]) -> AsyncIterator[Store]:
 
 
 async def got(url: str, where: tuple[Host, ...] = HOSTS, limit: int = 1000) -> bytes:
-    return await fetch(url, where, credentials=("sid", "secret"), limit=limit, timeout=5)
+    return await fetch(url, where, credentials=("sid", "secret"), limit=limit, timeout=60)
 
 
 HERE = (Host("127.0.0.1", "/trusted", trusted=True, local=True), Host("127.0.0.1", "/", local=True))

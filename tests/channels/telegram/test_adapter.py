@@ -66,7 +66,7 @@ async def bot_api(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     settings = TelegramSettings(
-        "bot", TOKEN, client=client, dialect=dialect, base_url=url, poll_seconds=1, timeout=5, webhook_secret="hook"
+        "bot", TOKEN, client=client, dialect=dialect, base_url=url, poll_seconds=1, timeout=60, webhook_secret="hook"
     )
     adapter = TelegramAdapter(settings)
     await adapter.open()
@@ -142,10 +142,10 @@ async def test_a_cancelled_poll_ends_at_once(client: Client) -> None:
     adapter = TelegramAdapter(TelegramSettings("bot", TOKEN, client=client, base_url=url))
     await adapter.open()
     task = asyncio.create_task(adapter.poll({}))
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
     release.set()
     await adapter.close()
     await runner.cleanup()

@@ -36,7 +36,7 @@ async def stored(store: Store) -> list[str]:
 
 async def _polled(store: Store, url: str, keys: int) -> None:
     """A process that polls until ``keys`` deliveries are stored and confirmed, and is killed then."""
-    settings = TelegramSettings("telegram", DEFAULT_TOKEN, base_url=url, poll_seconds=1, timeout=10)
+    settings = TelegramSettings("telegram", DEFAULT_TOKEN, base_url=url, poll_seconds=1, timeout=60)
     adapter = TelegramAdapter(settings)
     await adapter.open()
     async with Intake(store, SystemClock()) as intake:

@@ -88,7 +88,7 @@ async def test_a_customers_picture_comes_with_credentials_only(world: World) -> 
     assert (message.text, attachment.media_type, attachment.blob) == ("look", "image/jpeg", "")
     adapter = world.adapters["sms"]
     assert isinstance(adapter, TwilioAdapter)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await adapter.fetch(attachment) == PICTURE
     async with world.http.get(attachment.remote) as answer:
         assert answer.status == 401
