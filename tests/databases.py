@@ -15,9 +15,13 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.util import LRUCache
 
+import storage.postgresql
 import storage.store
 from storage import migrate
 from storage.store import Store
+
+CONNECT_SECONDS = 60
+"""A service that cannot connect for five seconds tells and tries again; a test on a machine that stalls is lost."""
 
 
 def at_once(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -38,9 +42,10 @@ def migrated(url: str) -> str:
 
 
 async def open_unsynced(url: str, **how: Any) -> Store:
-    """Open the store of ``url`` as :meth:`Store.open` does, but SQLite's commits wait for no disk."""
+    """Open the store of ``url`` as :meth:`Store.open` does, but patiently, and SQLite's commits wait for no disk."""
     configure = storage.store._configure_sqlite
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage.postgresql, "CONNECT_SECONDS", CONNECT_SECONDS)
         patched.setattr(
             storage.store, "_configure_sqlite", lambda *given, **more: configure(*given, **more | {"sync": "OFF"})
         )

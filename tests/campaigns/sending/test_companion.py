@@ -60,7 +60,7 @@ async def running() -> AsyncIterator[Companion]:
 
 async def made_by(companion: Companion, version: str = "v1") -> Made:
     """What it makes of three letters, once it is up."""
-    deadline = uptime() + 60
+    deadline = uptime() + 180
     while uptime() < deadline:
         if (made := await companion.made(batch(version), *claims(version))) is not None:
             return made
