@@ -42,7 +42,7 @@ def written(folder: Path, locale: str, lang: str) -> str:
 async def opened(browser: Any, url: str, width: int, asked: list[str]) -> Any:
     context = await browser.new_context(viewport={"width": width, "height": 900})
     tab = await context.new_page()
-    tab.set_default_timeout(15_000)
+    tab.set_default_timeout(45_000)
     tab.on("request", lambda request: asked.append(request.url))
     await tab.goto(url)
     return tab
@@ -56,15 +56,16 @@ async def test_each_language_at_two_widths(browser: Any, tmp_path: Path, locale:
         asked: list[str] = []
         tab = await opened(browser, url, width, asked)
         assert await tab.evaluate("document.documentElement.scrollWidth") <= width
-        assert [one for one in asked if not one.startswith(("file:", "about:"))] == []
         assert await tab.evaluate("getComputedStyle(document.body).direction") == ("rtl" if lang == "fa" else "ltr")
         for bubble in await tab.locator(".bubble").all():
             bubble_box, chat = await bubble.bounding_box(), await bubble.locator("xpath=../..").bounding_box()
             left = bubble_box["x"] - chat["x"]
             right = chat["x"] + chat["width"] - bubble_box["x"] - bubble_box["width"]
             assert (left > right) == (locale == "fa")
-        letter = tab.frame_locator(".pocket iframe.light" if width < 700 else ".desk iframe.light").locator("body")
-        assert await letter.evaluate("body => body.scrollWidth <= innerWidth")
+        letter = tab.frame_locator(".pocket iframe.light" if width < 700 else ".desk iframe.light")
+        await letter.locator("a").first.wait_for()  # letters load when they come into sight
+        assert await letter.locator("body").evaluate("body => body.scrollWidth <= innerWidth")
+        assert [one for one in asked if not one.startswith(("file:", "about:"))] == []
         await tab.context.close()
 
 
@@ -81,10 +82,12 @@ async def test_dark_reaches_the_letter_and_scripts_do_not_run(browser: Any, tmp_
     colour = "body => getComputedStyle(body).backgroundColor"
     light, dark = (tab.locator(f".desk iframe.{scheme}") for scheme in ("light", "dark"))
     assert (await light.is_visible(), await dark.is_visible()) == (True, False)
+    await light.content_frame.locator("a").first.wait_for()  # letters load when they come into sight
     assert await light.content_frame.locator("body").evaluate(colour) == "rgb(255, 255, 255)"
     await tab.get_by_text("Dark").click()
     await dark.wait_for(state="visible")
     assert not await light.is_visible()
+    await dark.content_frame.locator("a").first.wait_for()
     letter = dark.content_frame.locator("body")
     assert await letter.evaluate(colour) == "rgb(0, 0, 0)"
     assert await letter.get_attribute("id") is None
