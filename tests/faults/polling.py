@@ -9,7 +9,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.005
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 60.0) -> T:
+async def until(condition: Callable[[], T | Awaitable[T]], what: str, seconds: float = 180.0) -> T:
     """The first true value of ``condition``; fails, saying ``what`` was waited for, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

@@ -33,6 +33,8 @@ from tests.faults.polling import until
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 5
+ANSWER_SECONDS = 180
+"""The fork server imports everything before its first answer, and some answers wait until a worker has died."""
 CAMPAIGN = """\
 campaign: letters
 purpose: marketing
@@ -172,7 +174,8 @@ class Forkserver:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-        answer = await asyncio.wait_for(self._process.stdout.readline(), 60)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            answer = await self._process.stdout.readline()
         assert answer, "the fork server is gone"
         return json.loads(answer)
 
@@ -223,7 +226,8 @@ class Forkserver:
             await self.kill(worker)
         assert self._process.stdin is not None
         self._process.stdin.close()
-        await asyncio.wait_for(self._process.wait(), 30)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._process.wait()
 
 
 @dataclass
@@ -252,16 +256,20 @@ class Stage:
             await connection.execute(update(people).values(country=case((invited, "GB"), else_="")))
 
     async def at_rest(self, customers: int) -> bool:
-        """Whether every customer has a message and none of them is on its way."""
-        states = await self.states()
-        moving = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING)
-        return states.total() == customers and not any(states[state] for state in moving)
+        """Whether every customer has a message, none is on its way and every attempt has an outcome: at one moment.
 
-    async def is_reported(self) -> bool:
-        """Whether every attempt has an outcome: a worker that slept tells its own late, after the reaper's guess."""
-        attempts = table(Attempt)
+        A worker that slept tells its outcomes late, after the reaper's guess, and what it gives back leaves again.
+        """
+        messages, attempts = table(Message), table(Attempt)
+        moving = (MessageState.PLANNED, MessageState.CLAIMED, MessageState.DISPATCHING)
+        sent = select(func.count()).where(messages.c.direction == "out")
+        wanted = select(
+            sent.scalar_subquery(),
+            sent.where(messages.c.state.in_(moving)).scalar_subquery(),
+            select(func.count()).where(attempts.c.outcome.is_(None)).scalar_subquery(),
+        )
         async with self.store.read() as connection:
-            return not await connection.scalar(select(func.count()).where(attempts.c.outcome.is_(None)))
+            return tuple((await connection.execute(wanted)).one()) == (customers, 0, 0)
 
     async def verdict(self, customers: int) -> "Verdict":
         """Compare the provider's ledger with the store."""

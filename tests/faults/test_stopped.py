@@ -10,7 +10,7 @@ import pytest
 from tests.faults.polling import until
 from tests.faults.stage import SESSIONS, set_stage
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 CUSTOMERS = 1500
 LEASE = 1.0
 TIMES = 4
@@ -30,10 +30,8 @@ async def test_stopped_for_three_leases(tmp_path: Path, postgres_url: str) -> No
             since = time.monotonic()
             await until(lambda: time.monotonic() > since + 3 * LEASE, "three leases to pass")  # noqa: B023
             stopped.signal(signal.SIGCONT)
-        await until(lambda: stage.at_rest(CUSTOMERS), "the campaign's end", 120)
-        # the other worker may have ended the campaign while this one slept: it has yet to tell what became of its own
-        await until(stage.is_reported, "the last outcome of whom was stopped")
-        await until(lambda: stage.at_rest(CUSTOMERS), "what was given back", 120)
+        # also of what the last one slept over, which the other has given up: it has yet to tell what became of it
+        await until(lambda: stage.at_rest(CUSTOMERS), "the campaign's end")
         verdict = await stage.verdict(CUSTOMERS)
         print(f"\n{TIMES} stops: {verdict.accepted} accepted, {verdict.unknown} unknown")  # noqa: T201
         verdict.check()
