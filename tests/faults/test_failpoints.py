@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from core.machines.message import MessageState
 from storage.outbox.columns import table
@@ -14,7 +14,7 @@ from storage.tables import Attempt, Enrolment, EnrolmentHistory, Hold, Message, 
 from tests.faults.polling import until
 from tests.faults.stage import Stage, set_stage
 
-pytestmark = [pytest.mark.fault, pytest.mark.asyncio(loop_scope="function")]
+pytestmark = [pytest.mark.fault, pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(900)]
 CUSTOMERS = 3
 _S = MessageState
 
@@ -62,6 +62,8 @@ async def stage(store_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 async def _anew(stage: Stage, customers: int) -> None:
     """Take the store back to before the campaign's start, for that many of its customers."""
     async with stage.store.write() as connection:
+        # what the dead one had told PostgreSQL to commit may be committed only now
+        await connection.execute(select(table(Enrolment).c.id).with_for_update())
         for model in (Hold, Attempt, EnrolmentHistory, Message, Enrolment, Occurrence):
             await connection.execute(delete(table(model)))
     await stage.invite(customers)
