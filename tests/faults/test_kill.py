@@ -11,7 +11,7 @@ import pytest
 from tests.faults.polling import until
 from tests.faults.stage import SESSIONS, Stage, set_stage
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(1800)]
 CUSTOMERS = int(os.environ.get("OTKLIK_TEST_KILL_CUSTOMERS", "10000"))
 KILLS = int(os.environ.get("OTKLIK_TEST_KILLS", "50"))
 AT_ONCE = 5

@@ -35,7 +35,7 @@ from storage.tables import Customer, Enrolment, Message
 from tests.faults.polling import until
 from tests.faults.stage import fill
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 CUSTOMERS = 1000
 STOPPED = 600
 """So many of them opt out or answer while the campaign leaves."""

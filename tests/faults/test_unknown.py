@@ -15,7 +15,7 @@ from storage.tables import Audit, Enrolment, Message
 from tests.faults.polling import until
 from tests.faults.stage import Stage, set_stage
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 CUSTOMERS = 150
 
 
