@@ -19,7 +19,7 @@ from otklik.demo.director import Director, Scene
 from otklik.demo.encore import encore
 from otklik.demo.oracle import Expected, expect
 from otklik.demo.parts import PARTS
-from otklik.demo.processes import Child
+from otklik.demo.processes import Child, kept_port
 from otklik.demo.show import Show
 from otklik.demo.staff import Staff, answer_everybody, cast_staff, take_on, waiting
 from otklik.demo.stage import Stage, apply_workspace, connect_providers, open_group, read_ledger, set_stage
@@ -59,7 +59,8 @@ async def play(options: DemoOptions) -> bool:
         OtklikError: if a part does not start, or a file cannot be read.
     """
     show = Show(options.lang)
-    with tempfile.TemporaryDirectory(prefix="otklik-demo-", ignore_cleanup_errors=True) as temporary:
+    place = tempfile.TemporaryDirectory(prefix="otklik-demo-", ignore_cleanup_errors=True)
+    with place as temporary, kept_port() as port:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         with show.stage("cast"):
@@ -67,7 +68,7 @@ async def play(options: DemoOptions) -> bool:
                 folder, count=options.count, now=options.now, seed=options.seed, lang=options.lang,
                 customers=options.customers, events=options.events,
             )  # fmt: skip
-            stage = await set_stage(folder, cast, options.now, seed=options.seed, lang=options.lang)
+            stage = await set_stage(folder, cast, options.now, port=port, seed=options.seed, lang=options.lang)
         show.title(len(cast.customers))
         try:
             async with aiohttp.ClientSession() as session:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,17 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
 
 
-def free_port() -> int:
-    """A TCP port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextlib.contextmanager
+def kept_port() -> Iterator[int]:
+    """A TCP port of this machine for a child to listen on, now or later, that nobody else is given meanwhile.
+
+    Linux lets the child bind it beside us, who do not listen; other systems would not, and there it is only probable
+    that it stays free.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port: int = keeper.getsockname()[1]
+        if sys.platform != "linux":
+            keeper.close()
+        yield port

@@ -18,7 +18,7 @@ from core.actors import Actor
 from core.catalogue import text
 from otklik.demo.cast import BOT, Cast
 from otklik.demo.director import Director
-from otklik.demo.processes import Child, free_port, start_child
+from otklik.demo.processes import Child, start_child
 from otklik.demo.staff import Staff
 from storage import migrate
 from storage.store import Store
@@ -118,8 +118,11 @@ def database_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'demo.sqlite3'}"
 
 
-async def set_stage(folder: Path, cast: Cast, start: datetime, *, seed: int, lang: str) -> Stage:
-    """Open the store, copy the example workspace, start the sandbox; nothing is imported yet."""
+async def set_stage(folder: Path, cast: Cast, start: datetime, *, port: int, seed: int, lang: str) -> Stage:
+    """Open the store, copy the example workspace, start the sandbox; nothing is imported yet.
+
+    The sender will listen on ``port``.
+    """
     shop = folder / "shop"
     shutil.copytree(STARTER, shop)
     settings = shop / "otklik.yaml"
@@ -133,7 +136,7 @@ async def set_stage(folder: Path, cast: Cast, start: datetime, *, seed: int, lan
          "--parent-pid", str(os.getpid())],
         folder / "sandbox.log", {}, folder,
     )  # fmt: skip
-    return Stage(folder, store, workspace, start, sandbox, free_port())
+    return Stage(folder, store, workspace, start, sandbox, port)
 
 
 async def connect_providers(stage: Stage, director: Director) -> None:
