@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 480
+SECONDS = 900
 
 
 async def _demo(*arguments: str, folder: Path) -> tuple[int, str]:

@@ -28,7 +28,7 @@ from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Customer, Message
 
-SECONDS = 240
+SECONDS = 600
 MEANT = {
     "reply": "reply", "press": "reply", "auto_reply": "auto_reply", "open": "open", "click": "click", "buy": "order",
     "stop": "opt_out", "one_click": "opt_out", "complain": "complaint",
