@@ -134,7 +134,8 @@ class World(Desks, Sending):
             _MESSAGES.c.channel == EMAIL, _MESSAGES.c.direction == "out", _MESSAGES.c.conversation_id.in_(theirs)
         )
         async with self.store.read() as connection:
-            return next((id_ for id_ in await connection.scalars(wanted) if id_ in self.got), "")
+            mails = await connection.scalars(wanted.order_by(_MESSAGES.c.id))
+            return next((id_ for id_ in mails if id_ in self.got), "")
 
     async def _delivered(self, channel: str, event: ChannelEvent, *, twice: bool = False) -> None:
         key = getattr(event, "key")  # noqa: B009
