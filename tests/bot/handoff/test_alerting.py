@@ -14,10 +14,12 @@ from core import clock as clocks
 from core.actors import SYSTEM
 from core.agents import Presence
 from core.errors import PermanentFailure, PermanentKind, TransientFailure
+from core.ids import id_floor, new_id
 from core.machines.conversation import ConversationState
 from storage.outbox.columns import table
 from storage.tables import Cursor
 from tests.bot.handoff.stage import Desk
+from tests.faults.polling import until
 
 LINK = "https://crm.example.com/"
 
@@ -183,6 +185,8 @@ async def test_nothing_is_made_up_for_and_two_processes_tell_once(
     await watch.desk.configured(assignment="manual")
     await watch.desk.agent("ann", telegram="1")
     await watch.late()
+    made = new_id()
+    await until(lambda: id_floor(clocks.machine_now()) > made, "the millisecond of what happened to pass")
     with monkeypatch.context() as at_once:
         at_once.setattr(alerting, "BEHIND", timedelta())
         await watch.alerts.run_once()

@@ -21,6 +21,8 @@ from tests.faults.polling import until
 
 OLGA = "5550177"
 MESSAGES = table(Message)
+WAITING_HERE = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+"""Other tests may share the server, not the database."""
 
 
 async def answered(staffed: Staffed, channel: str = TELEGRAM) -> str:
@@ -207,12 +209,12 @@ async def test_an_edit_waits_for_a_dispatch_and_does_not_cross_it(staffed: Staff
 
     async def somebody_waits() -> bool:
         async with store.read() as connection:
-            return bool((await connection.exec_driver_sql("SELECT 1 FROM pg_locks WHERE NOT granted")).first())
+            return bool((await connection.exec_driver_sql(WAITING_HERE)).first())
 
     async with store.write() as dispatch:
         await lock_customers(dispatch, [customer], shared=True)
         edit = asyncio.create_task(staffed.staff_writes("On Monday.", message=number, edited=True))
-        await until(somebody_waits, "the edit to wait for the customer", 20)
+        await until(somebody_waits, "the edit to wait for the customer")
         await dispatch.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
         await dispatch.execute(select(MESSAGES.c.id).where(MESSAGES.c.id == sent.id).with_for_update())
     await edit
