@@ -34,7 +34,7 @@ def migrated(url: str) -> str:
     """Bring the database of ``url`` to the newest revision."""
 
     async def work() -> None:
-        async with await Store.open(url, pool_size=1) as store:
+        async with await open_unsynced(url, pool_size=1) as store:
             await migrate.upgrade(store)
 
     at_once(work)

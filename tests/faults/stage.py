@@ -29,6 +29,7 @@ from storage.imports import ConsentGrant, CustomerOptions, import_customers
 from storage.outbox.columns import table
 from storage.store import Store
 from storage.tables import Attempt, Customer, Enrolment, Message
+from tests.databases import open_unsynced
 from tests.faults.polling import until
 
 ROOT = Path(__file__).parents[2]
@@ -342,7 +343,7 @@ def worker_environment(store_url: str, folder: Path, sandbox: Child, **more: str
 @asynccontextmanager
 async def set_stage(store_url: str, folder: Path, customers: int, **settings: str) -> AsyncIterator[Stage]:
     """A filled store, a sandbox that takes every mail, a fork server; no worker yet."""
-    async with await Store.open(store_url) as store:
+    async with await open_unsynced(store_url) as store:
         await migrate.upgrade(store)
         await fill(store, folder, customers)
         ledger = folder / "ledger.jsonl"

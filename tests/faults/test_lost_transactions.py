@@ -250,4 +250,5 @@ async def test_a_sweep_of_goals_commits_part_by_part(store: Store, monkeypatch: 
         sweeping = asyncio.create_task(events.sweep_goals(store, NOW))
         await until(converted, "the first part of the sweep", SOON)
         assert await scene.state(second) is EnrolmentState.WAITING
-    assert await asyncio.wait_for(sweeping, SOON) == 2
+    async with asyncio.timeout(SOON):
+        assert await sweeping == 2

@@ -32,6 +32,7 @@ from storage.outbox.columns import table
 from storage.outbox.outbox import Outbox
 from storage.store import Store
 from storage.tables import Customer, Enrolment, Message
+from tests.databases import open_unsynced
 from tests.faults.polling import until
 from tests.faults.stage import fill
 
@@ -101,7 +102,7 @@ async def _stop(store: Store, customers: Sequence[str]) -> None:
 
 async def test_nothing_begins_after_a_stop(tmp_path: Path, postgres_url: str) -> None:
     told: list[str] = []
-    async with await Store.open(postgres_url, pool_size=12) as store:
+    async with await open_unsynced(postgres_url, pool_size=12) as store:
         await fill(store, tmp_path, CUSTOMERS)
         await Scheduler(store, SystemClock()).tick()
         runner = Runner(store, SystemClock(), LocalWakeup())
