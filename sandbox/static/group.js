@@ -63,6 +63,7 @@ export class GroupPhone {
 
   list() {
     this.topic = null;
+    this.listed = "";
     this.rows = h("ul", { class: "inbox topics" });
     fill(
       this.body,
@@ -119,6 +120,9 @@ export class GroupPhone {
       );
     };
     const topics = this.topics;
+    const listed = JSON.stringify(topics.map(({ id, name, closed, posts }) => [id, name, closed, this.seen.get(id), posts.map((post) => [post.id, post.text])]));
+    if (listed === this.listed) return; // who is about to press a row keeps it
+    this.listed = listed;
     fill(this.rows, topics.length ? topics.map(row) : h("li", { class: "quiet" }, h("b", {}, t("group.empty")), h("span", {}, t("group.empty.more"))));
   }
 
