@@ -45,7 +45,7 @@ async def test_a_topic_appears_and_is_answered_in(browser: Any, sandbox: Running
         seat = visit.seat(SEAT)
         await seat.get_by_text("Nobody has asked for a person yet.").wait_for()
         thread = await topic_made(sandbox, "Dana · Telegram", f"Dana writes {HOSTILE}")
-        await seat.locator(f"[data-topic='{thread}'].fresh").click()
+        await seat.locator(f"[data-topic='{thread}'].fresh", has_text="Dana writes").click()
         assert await seat.locator(".words strong").inner_text() == "Dana"
         await seat.get_by_text("onerror").wait_for()
         await seat.locator("textarea").fill("On the third shelf")

@@ -116,6 +116,7 @@ async def test_pictures_wait_until_they_are_asked_for_and_links_are_followed(
     async with visiting(browser, sandbox.url + "/?phones=anna") as visit:
         app = await visit.open_app("anna", "email")
         await app.locator(".letter-row").click()
+        await app.frame_locator("iframe").locator("html[style*=zoom]").wait_for()  # the page holds the frame's links
         await app.frame_locator("iframe").get_by_text("Look").click()
         await visit.seat("anna").locator(".sheet").get_by_text("/offer").wait_for()
         assert [request.path for request in company.requests] == ["/offer"]
