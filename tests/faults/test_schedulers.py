@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+import storage.store
 from campaigns.applying import apply
 from campaigns.starting.entry import MISFIRE
 from campaigns.starting.scheduler import FIRED, FIRING, SKIPPED, Scheduler
@@ -32,11 +33,12 @@ CUSTOMERS = 20
 
 
 @pytest.fixture
-async def stores(store_url: str, tmp_path: Path) -> AsyncIterator[list[Store]]:
+async def stores(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Store]]:
     """The same store opened five times, as five processes would.
 
-    On SQLite a commit waits for no disk: with a slow one four of them could wait for the fifth until they give up.
+    On SQLite a commit waits for no disk, and who waits does not give up: whose turn it is, is luck there.
     """
+    monkeypatch.setattr(storage.store, "BUSY_SECONDS", 600)
     async with AsyncExitStack() as stack:
         stores = [await open_unsynced(store_url, pool_size=2) for _ in range(SCHEDULERS)]
         opened = [await stack.enter_async_context(store) for store in stores]
