@@ -69,6 +69,19 @@ async def test_a_topic_that_is_closed_or_deleted_is_seen_as_such(browser: Any, s
         assert visit.complaints == []
 
 
+async def test_a_row_that_did_not_change_stays_under_the_pointer(browser: Any, sandbox: Running) -> None:
+    thread = await topic_made(sandbox, "Boris", "Boris writes")
+    async with visiting(browser, sandbox.url) as visit:
+        row = visit.seat(SEAT).locator(f"[data-topic='{thread}']")
+        await row.evaluate("row => row.dataset.held = 'held'")
+        async with visit.page.expect_response("**/api/groups/*"):
+            for queue in list(sandbox.world.live._queues):  # the page fell behind, and reads everything again
+                sandbox.world.live.leave(queue)
+                queue.put_nowait(None)
+        await visit.page.evaluate("fetch('/api/state').then((answer) => answer.json())")
+        assert await row.get_attribute("data-held") == "held"
+
+
 async def test_a_group_that_is_set_up_later_comes_to_the_table(browser: Any) -> None:
     async with running() as quiet, visiting(browser, quiet.url) as visit:
         await visit.page.wait_for_selector(".seat")
