@@ -328,17 +328,23 @@ function connect() {
   });
 }
 
+let stale;
+
 async function reload() {
-  const answer = await fetch(`/desk/inbox/list?${list.dataset.query}`, part);
-  if (answer.status === 401) return location.reload();
-  if (answer.ok) {
-    const { html, counts: found, facets } = await answer.json();
-    waiting.clear();
-    announce();
-    for (const old of list.querySelectorAll(".lines, .more")) old.remove();
-    list.insertAdjacentHTML("beforeend", html);
-    counts(found, facets);
-  }
+  clearTimeout(stale);
+  try {
+    const answer = await fetch(`/desk/inbox/list?${list.dataset.query}`, part);
+    if (answer.status === 401) return location.reload();
+    if (answer.status >= 500) throw new Error(String(answer.status));
+    if (answer.ok) {
+      const { html, counts: found, facets } = await answer.json();
+      waiting.clear();
+      announce();
+      for (const old of list.querySelectorAll(".lines, .more")) old.remove();
+      list.insertAdjacentHTML("beforeend", html);
+      counts(found, facets);
+    }
+  } catch { stale = setTimeout(reload, 3000 * (0.5 + Math.random())); }
   await refresh();
   tick();
 }
