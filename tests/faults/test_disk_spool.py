@@ -30,6 +30,7 @@ from storage.tables import Inbound, Message
 from tests.channels.asgi import call
 from tests.faults.cable import cable
 from tests.faults.polling import until
+from tests.serving import ended
 
 pytestmark = pytest.mark.fault
 DELIVERIES, CALLERS, CUTS = 10_000, 100, 3
@@ -108,9 +109,7 @@ async def test_an_sms_that_came_while_the_database_was_away_is_in_its_thread(pos
                 await until(lambda: not service.intake.spooled, "what is on disk to be stored")
                 assert (await call(app, "GET", "/healthz")).status == 200
             finally:
-                running.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await running
+                await ended(running)
 
 
 async def _bodies(store: Store) -> list[str]:

@@ -19,6 +19,7 @@ from core.machines.message import MessageState
 from core.messages import EMAIL, SMS, TELEGRAM, WEBCHAT, WHATSAPP, Address
 from core.purposes import Purpose
 from desk.access.agents import add_agent, set_password
+from otklik.demo.processes import kept_port
 from otklik.service import running_service
 from otklik.settings import Configuration, Settings
 from otklik.web import make_app, serving
@@ -30,7 +31,7 @@ from tests.bot.answers.stage import answers
 from tests.channels.webchat.stage import SECRET, SHOP, START, Stage, Window
 from tests.faults.polling import until
 from tests.sandbox.scene import Running, running
-from tests.serving import ended, kept_port
+from tests.serving import ended
 
 SECONDS = 60.0
 SID, AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"

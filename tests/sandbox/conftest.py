@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from otklik.demo.processes import kept_port
 from tests.sandbox.scene import Company, Running, listening, running
-from tests.serving import kept_port
 
 
 @pytest_asyncio.fixture

@@ -15,12 +15,12 @@ import orjson
 import pytest
 from aiohttp import web
 
+from otklik.demo.processes import kept_port
 from sandbox.clock import BusinessClock, ClockBackwardsError
 from sandbox.spool import Spool
 from tests.sandbox.browser import until
 from tests.sandbox.scene import START, Company, Running, running
 from tests.sandbox.test_mail import client, mail
-from tests.serving import kept_port
 
 DEFAULT = "AC0123456789abcdef0123456789abcdef"
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core import catalogue
 from core.clock import machine_now
+from otklik.demo.processes import kept_port
 from otklik.service import Service, running_service
 from otklik.settings import Configuration, Settings
 from otklik.web import make_app, serving
@@ -21,7 +22,7 @@ from storage.tables import Agent, Conversation, DeskTopic
 from tests.faults.polling import until
 from tests.sandbox.groups import GROUP, StaffGroup
 from tests.sandbox.scene import Running, running
-from tests.serving import ended, kept_port
+from tests.serving import ended
 
 SECONDS = 120.0
 SANDBOX_SID, SANDBOX_AUTH = "AC0123456789abcdef0123456789abcdef", "sandbox-token-of-twilio"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import kept_port
+from otklik.demo.processes import kept_port
 
 OURS = "shop.example.com"
 PASSWORD = "sandbox"

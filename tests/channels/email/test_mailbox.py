@@ -14,8 +14,8 @@ from channels.email.mailbox import ImapMailbox, MailboxUnreachable
 from channels.email.settings import EmailSettings, ImapSettings
 from core.errors import ConfigurationError
 from core.messages import InboundMessage
+from otklik.demo.processes import kept_port
 from sandbox.mail.imap import PASSWORD, USER, CompanyMailbox
-from tests.serving import kept_port
 
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from core.clock import VirtualClock
 from core.machines.message import MessageState
 from core.messages import EMAIL, Address, DeliveryReport, InboundMessage
 from core.tokens import Signer
+from otklik.demo.processes import kept_port
 from storage.intake import Intake
 from storage.tables import Identity, Message
 from tests.bot.scene import SECRET, Scene
@@ -28,7 +29,6 @@ from tests.channels.email.real_servers import (
     postfix,
 )  # fmt: skip
 from tests.conftest import NOW
-from tests.serving import kept_port
 
 
 @pytest.fixture

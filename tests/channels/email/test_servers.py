@@ -10,8 +10,8 @@ from channels.email import servers
 from channels.email.servers import FIRST_REST, LONGEST_REST, Rota, Server, read_server
 from channels.email.settings import EmailSettings
 from core.errors import ChannelFault, ConfigurationError, PermanentFailure, TransientFailure, UnknownOutcome
+from otklik.demo.processes import kept_port
 from tests.channels.email.scripted import DROP, scripted
-from tests.serving import kept_port
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from email import message_from_bytes
 import pytest
 
 from core.errors import PermanentFailure, TransientFailure
-from tests.serving import kept_port
+from otklik.demo.processes import kept_port
 
 SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(not SINK, reason="Postfix's smtp-sink is not installed here")
