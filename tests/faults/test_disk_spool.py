@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -77,6 +78,7 @@ async def test_ten_thousand_deliveries_while_the_database_comes_and_goes(postgre
                 await calls(intake, each)  # while it comes back
                 await until(lambda: not intake.spooled, "what is on disk to be stored")
             await calls(intake, DELIVERIES)
+            await until(lambda: not intake.spooled, "what came in a long commit to be stored")
     assert len(acknowledged) == DELIVERIES
     async with await Store.open(postgres_url) as store:
         assert await stored_keys(store) == Counter(acknowledged)
@@ -106,10 +108,13 @@ async def test_an_sms_that_came_while_the_database_was_away_is_in_its_thread(pos
                 assert "kept on disk" in health.text
                 await wire.mend()
                 assert await until(partial(_bodies, store), "the customer's line") == ["Where is my book?"]
-                await until(lambda: not service.intake.spooled, "what is on disk to be stored")
-                assert (await call(app, "GET", "/healthz")).status == 200
+                await until(partial(_well, app), "the service to be well again")
             finally:
                 await ended(running)
+
+
+async def _well(app: Any) -> bool:
+    return (await call(app, "GET", "/healthz")).status == 200
 
 
 async def _bodies(store: Store) -> list[str]:
