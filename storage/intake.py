@@ -111,7 +111,7 @@ class Intake:
         if not inbound:
             return
         task = self._task
-        if task is None or task.done():
+        if task is None or task.done() or (self._replay is not None and self._replay.done()):
             raise StoreUnavailable("the intake is not running")
         if len(self._waiting) >= self._most:
             raise StoreUnavailable("too many deliveries wait for the store")

@@ -8,6 +8,7 @@ repeats: so a file is deleted once its commit is through, and whoever dies in be
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 from base64 import b64decode, b64encode
@@ -110,7 +111,10 @@ class DiskSpool:
     async def first(self, most: int = 0) -> list[list[Row]]:
         """The deliveries of the file that waits longest, and of those after it until they are ``most`` bytes.
 
-        Empty when none wait. Files that cannot be read are set aside on the way.
+        Empty when none wait. Files that are damaged are set aside on the way.
+
+        Raises:
+            StoreUnavailable: they cannot be read now.
         """
         found: list[list[Row]] = []
         self._taken = read = 0
@@ -122,7 +126,11 @@ class DiskSpool:
                 read += size
             except FileNotFoundError:
                 self._forget(self._taken)  # another process has stored it
-            except (OSError, ValueError) as error:
+            except ValueError as error:
+                await self._put_aside(self._taken, str(error))
+            except OSError as error:
+                if error.errno != errno.EIO:  # too many open files, say
+                    raise StoreUnavailable(f"{path} cannot be read: {error.strerror}") from error
                 await self._put_aside(self._taken, str(error))
         return found
 

@@ -138,3 +138,30 @@ async def test_a_folder_that_cannot_be_used_is_told_by_its_setting(tmp_path: Pat
     (tmp_path / "data").write_text("a file")
     with pytest.raises(ConfigurationError, match="OTKLIK_DATA_DIR"):
         await DiskSpool.open(tmp_path / "data" / "spool", ROOM)
+
+
+@pytest.mark.parametrize(("number", "left"), [(errno.EMFILE, 2), (errno.EIO, 1)])
+async def test_a_file_that_cannot_be_read_now_is_read_later_and_one_on_bad_sectors_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, left: int
+) -> None:
+    spool = await DiskSpool.open(tmp_path, ROOM)
+    for key in "12":
+        await spool.keep([rows(key)])
+    first = tmp_path / names(tmp_path)[0]
+    read = Path.read_bytes
+
+    def fails(path: Path) -> bytes:
+        if path == first:
+            raise OSError(number, os.strerror(number))
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", fails)
+        if number == errno.EIO:
+            assert await spool.first() == [rows("2")]
+        else:
+            with pytest.raises(StoreUnavailable, match="Too many open files"):
+                await spool.first()
+    assert spool.waiting == left
+    assert await spool.aside() == 2 - left
+    assert await emptied(spool) == ["1", "2"][2 - left :]
