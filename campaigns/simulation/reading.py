@@ -30,6 +30,9 @@ from core.installed import channel_names
 from core.reading.problems import Problem, Problems, WorkspaceInvalid
 from core.reading.yaml import MAX_BYTES, Mapping, Node, Sequence, read_yaml
 
+FILE = "behaviour.yaml"
+"""Where a workspace says it, beside ``otklik.yaml``."""
+
 
 def read_behaviour(path: Path, segments: Collection[str] | None = None, flows: Assumable | None = None) -> Behaviour:
     """Read a file; ``segments`` and ``flows`` are what exists.

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FEW = 5_000
 """Up to so many customers every instant is exact; beyond, the clock stands at whole minutes only."""
 GRAIN = timedelta(minutes=1)
-BEHAVIOUR = "behaviour.yaml"
 
 
 def simulate(
@@ -207,7 +206,7 @@ class _Run:
 
         from bot.flows.supposing import assumable
         from campaigns.simulation.behaviour import Behaviour
-        from campaigns.simulation.reading import read_behaviour
+        from campaigns.simulation.reading import FILE, read_behaviour
         from core.errors import Refused
         from otklik.workspace import load_whole
 
@@ -225,8 +224,8 @@ class _Run:
         mode = {"mode": "live"} if self._customers else {}
         workspace = replace(workspace, config=workspace.config.model_copy(update={"approval": False, **mode}))
         path = self._behaviour
-        if path is None and (where / BEHAVIOUR).is_file():
-            path = where / BEHAVIOUR
+        if path is None and (where / FILE).is_file():
+            path = where / FILE
         talks = assumable({**flows.own, **flows.bodies})
         behaviour = Behaviour() if path is None else read_behaviour(path, workspace.segments, talks)
         return workspace, flows, behaviour

@@ -12,6 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from bot.flows.loading import Flows
 from campaigns.applying import Change
@@ -49,7 +50,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class PlayAsked:
-    """One campaign of ``workspace``, played for ``days`` with so many made-up customers, and ``flows``."""
+    """One campaign of ``workspace``, played for ``days`` with so many made-up customers, and ``flows``.
+
+    ``behaviour`` is the file that says how they behave; without one they do as usual.
+    """
 
     workspace: Workspace
     name: str
@@ -57,6 +61,7 @@ class PlayAsked:
     days: int
     customers: int
     flows: Flows = field(default_factory=Flows)
+    behaviour: Path | None = None
 
 
 Asked = PlanAsked | PlayAsked

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from bot.flows.applying import FlowsPart
 from bot.flows.simulated import SimulatedFlows
+from bot.flows.supposing import assumable
 from campaigns.applying import apply
 from campaigns.composing.links import MessageLinks
 from campaigns.forecast.figures import figures
@@ -16,6 +17,7 @@ from campaigns.forecast.planning import plan_workspace
 from campaigns.simulation.behaviour import Behaviour
 from campaigns.simulation.people import populate
 from campaigns.simulation.playing import Play
+from campaigns.simulation.reading import read_behaviour
 from campaigns.simulation.results import SimulationFigures
 from campaigns.simulation.results import figures as played
 from campaigns.simulation.scratch import scratch_store
@@ -49,16 +51,19 @@ async def _play(asked: PlayAsked) -> SimulationFigures:
         asked.workspace, config=config, campaigns={asked.name: asked.workspace.campaigns[asked.name]}
     )  # fmt: skip
     behaviour, until = Behaviour(), asked.begins + timedelta(days=asked.days)
+    if asked.behaviour is not None:
+        talks = assumable({**asked.flows.own, **asked.flows.bodies})
+        behaviour = await asyncio.to_thread(read_behaviour, asked.behaviour, workspace.segments, talks)
     async with scratch_store() as store:
         await populate(store, asked.customers, SEED, config, behaviour.reach, asked.begins)
         parts = [FlowsPart(asked.flows)]
         await apply(store, workspace, Actor("operator", "simulation"), asked.begins, parts=parts)
         clock = VirtualClock(asked.begins)
-        talks = SimulatedFlows(store, clock, behaviour, SEED)
-        await Play(store, clock, behaviour, SEED, talks=talks).run(until)
+        flows = SimulatedFlows(store, clock, behaviour, SEED)
+        await Play(store, clock, behaviour, SEED, talks=flows).run(until)
         async with store.read() as connection:
             return await played(
-                connection, asked.begins, until, customers=asked.customers, seed=SEED, names=[asked.name], talks=talks
+                connection, asked.begins, until, customers=asked.customers, seed=SEED, names=[asked.name], talks=flows
             )
 
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from campaigns.applying import version_hash
 from campaigns.previewing.making import make_preview
 from campaigns.previewing.page import page as preview_page
+from campaigns.simulation.reading import FILE
 from core.actors import Actor
 from core.clock import Clock
 from core.errors import Refused
@@ -77,13 +78,16 @@ class EditorPages(Editor):
         return await self._page(request, opened, plan_shown(planned, figures, loaded.workspace.config))
 
     async def _simulate(self, request: Request, opened: Opened) -> Response:
-        _, loaded = self._ready(opened)
+        bench, loaded = self._ready(opened)
         form = opened.form
+        file = bench.folder / FILE
+        behaviour = file if await asyncio.to_thread(file.is_file) else None
         days, customers = form.number("days", *DAYS), form.number("customers", *CUSTOMERS)
         played = await self._companion.play(
-            PlayAsked(loaded.workspace, opened.name, opened.now, days, customers, loaded.flows)
+            PlayAsked(loaded.workspace, opened.name, opened.now, days, customers, loaded.flows, behaviour)
         )
-        return await self._page(request, opened, play_shown(played, Figures(await self._reader(opened.me)), days))
+        shown = play_shown(played, Figures(await self._reader(opened.me)), days)
+        return await self._page(request, opened, {**shown, "behaviour": behaviour is not None})
 
     async def _test(self, request: Request, opened: Opened) -> Response:
         bench, loaded = self._ready(opened)

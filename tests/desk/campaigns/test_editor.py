@@ -82,6 +82,24 @@ async def test_every_answer_in_every_language(visit: Visit, locale: str) -> None
     assert "desk." not in plain(tests.text)
 
 
+async def test_made_up_customers_behave_as_the_workspace_says(visit: Visit, folder: Path) -> None:
+    client = await visit(Role.MARKETER)
+    form = {**await opened(client), "do": "simulate", "customers": "150", "days": "5"}
+
+    async def told(behaviour: str) -> str:
+        (folder / "behaviour.yaml").write_text(behaviour)
+        return plain((await client.post(HERE, data=form)).text)
+
+    assert "usual rates" in plain((await client.post(HERE, data=form)).text)
+    nobody = await told("messages: {'*': {reply: 0%}}")
+    everybody = await told("messages: {'*': {reply: 100%}}")
+    assert "as behaviour.yaml says" in nobody
+    [(sent, replied)] = re.findall(r"letter Email (\d+) (\d+)", nobody)
+    assert int(sent) > int(replied) == 0
+    assert f"letter Email {sent} {sent} " in everybody
+    assert "behaviour.yaml:1: " in await told("messages: {'*': {reply: 200%}}")
+
+
 async def test_problems_are_those_of_check_at_their_lines(visit: Visit) -> None:
     client = await visit(Role.MARKETER)
     form = await opened(client)
