@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -269,10 +270,12 @@ def test_the_process_starts_serves_and_stops(tmp_path: Path) -> None:
     people.write_bytes(orjson.dumps([{"key": "anna", "email": "anna@example.org"}]))
     command = [sys.executable, "-m", "sandbox", "--people", str(people), "--ledger", str(ledger)]
     command += ["--parent-pid", str(os.getpid())]
+    began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             ready = orjson.loads(process.stdout.readline())
+            assert time.monotonic() - began < 10
             raw = b"Subject: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n"
             asyncio.run(
                 aiosmtplib.send(raw, sender="a@shop.example.com", recipients=["anna@example.org"],
