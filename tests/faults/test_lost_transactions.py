@@ -44,9 +44,9 @@ from tests.faults.stage import fill
 
 pytestmark = [pytest.mark.fault, pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)]
 CUSTOMERS = 5
-SOON = 50
-"""Less than the lease: what was lost must not wait for that. Usually a second; fifteen where PostgreSQL looked for the
-deadlock before there was one, and the lock's time-out ends it."""
+SOON, LEASE = 50, 600.0
+"""What was lost must not wait for the lease. It takes a second; fifteen where PostgreSQL looked for the deadlock before
+there was one, and the lock's time-out ends it."""
 _LOCK_CUSTOMERS = select(table(Customer).c.id).order_by(table(Customer).c.id).with_for_update(key_share=True)
 _LOCK_IDENTITIES = select(table(Identity).c.id).with_for_update()
 _LOCK_ENROLMENTS = select(table(Enrolment).c.id).with_for_update()
@@ -127,7 +127,7 @@ async def test_a_dispatcher_sends_what_it_lost(store: Store, tmp_path: Path, par
     if part == "begin":
         await in_the_way(_LOCK_ENROLMENTS, _LOCK_CUSTOMERS)
     provider, clock = Provider(while_recording), SystemClock()
-    outbox = Outbox(store, clock, DISPATCH_GATES, worker=new_id())
+    outbox = Outbox(store, clock, DISPATCH_GATES, worker=new_id(), lease_seconds=LEASE)
     await outbox.register("here", "boot", "")
     composer = Composer(store, clock, MessageLinks(Addresses("https://links.example.com", "a secret of this test")))
     journal, wakeup = Journal(tmp_path / "x.journal"), LocalWakeup()
