@@ -47,7 +47,7 @@ WAITING = 5000
 COMMIT_SECONDS = 20.0
 AWAY_SECONDS = 5.0
 """With a disk to turn to, a database that takes so long is away. Whoever came meanwhile has waited as long already, and
-Twilio waits 15 s in all."""
+Twilio waits 15 s in all. What comes from the disk has longer: nobody waits for it, and it may be large."""
 TOGETHER = 512 * 1024
 """Bytes of files whose deliveries share a commit: those who come meanwhile are not to overtake the disk."""
 AGAIN_SECONDS = 1.0
@@ -81,6 +81,8 @@ class Intake:
         self._gathered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._spool = spool
+        self._patience = COMMIT_SECONDS if spool is None else AWAY_SECONDS
+        self._refuses = False
         self._spooled = asyncio.Event()
         self._replay: asyncio.Task[None] | None = None
 
@@ -172,7 +174,7 @@ class Intake:
             await self._to_disk(group, "what came while the store was away is not stored yet")
             return
         try:
-            await self._write([row for delivery in group for row in delivery.rows])
+            await self._write([row for delivery in group for row in delivery.rows], self._patience)
         except _AWAY as error:
             await self._to_disk(group, str(error) or "the store does not answer")
         except DBAPIError:
@@ -195,8 +197,12 @@ class Intake:
         try:
             await self._spool.keep([delivery.rows for delivery in kept])
         except StoreUnavailable as error:
+            if not self._refuses:
+                log.warning("neither the store nor the disk takes deliveries: providers call again", error=str(error))
+            self._refuses = True
             _fail(kept, f"{why}; {error}")
             return
+        self._refuses = False
         if first:
             log.warning("the store is away: what comes is kept on disk", error=why)
         self._spooled.set()
@@ -225,18 +231,18 @@ class Intake:
         refused = ""
         try:
             if deliveries:
-                await self._write([row for rows in deliveries for row in rows])
+                await self._write([row for rows in deliveries for row in rows], COMMIT_SECONDS)
         except DBAPIError:
             deliveries = await spool.first()
             for rows in deliveries:
                 try:
-                    await self._write(rows)
+                    await self._write(rows, COMMIT_SECONDS)
                 except DBAPIError as error:
                     refused = str(error.orig)
         await (spool.set_aside(refused) if refused else spool.drop())
         return len(deliveries)
 
-    async def _write(self, rows: list[Row]) -> None:
+    async def _write(self, rows: list[Row], seconds: float) -> None:
         ids = new_ids(len(rows))  # they are processed in this order: as they came
         # in one order everywhere: two processes may be given the same deliveries
         ordered = sorted([(*row, id_) for row, id_ in zip(rows, ids, strict=True)], key=_ORDER)
@@ -244,7 +250,7 @@ class Intake:
         if self._store.dialect == "sqlite":
             parts = chunks(ordered, AT_ONCE)
             statements = [(_insert("?", len(part)), tuple(chain.from_iterable(part))) for part in parts]
-        async with asyncio.timeout(COMMIT_SECONDS if self._spool is None else AWAY_SECONDS):
+        async with asyncio.timeout(seconds):
             await self._store.write_at_once(statements)
 
 

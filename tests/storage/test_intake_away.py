@@ -30,11 +30,13 @@ class _Away:
         self.keys: list[str] = []
         self.trouble: Exception | None = None
         self.hangs = False
+        self.takes = 0.0
         self.poison = ""
 
     async def write_at_once(self, statements: Sequence[Statement]) -> None:
         if self.hangs:
             await asyncio.Event().wait()
+        await asyncio.sleep(self.takes)
         if self.trouble is not None:
             raise self.trouble
         (_, rows), = statements  # fmt: skip
@@ -114,18 +116,34 @@ async def test_a_database_that_hangs_is_away(away: _Away, tmp_path: Path, monkey
         await asyncio.gather(intake.store(hooked("1"), spooled=True), intake.store(hooked("2"), spooled=True))
         assert intake.spooled
     away.hangs = False
-    monkeypatch.setattr(intake_module, "AWAY_SECONDS", 60.0)
     async with opened(away, tmp_path) as intake:  # a new process finds them
         assert intake.spooled
         await drained(intake)
     assert away.keys == ["1", "2"]
 
 
-async def test_a_disk_without_room_is_no_promise(away: _Away, tmp_path: Path) -> None:
+async def test_what_takes_the_database_long_is_stored_from_disk_all_the_same(
+    away: _Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a large mail would hold up all that comes behind it for ever."""
+    monkeypatch.setattr(intake_module, "AWAY_SECONDS", 0.02)
+    async with opened(away, tmp_path) as intake:
+        away.takes = 0.2
+        await intake.store(hooked("large"), spooled=True)
+        assert away.keys == []
+        await drained(intake)
+    assert away.keys == ["large"]
+
+
+async def test_a_disk_without_room_is_no_promise(away: _Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(intake_module.log, "warning", lambda words, **_: told.append(words))
     async with opened(away, tmp_path, room=10) as intake:
         away.trouble = StoreUnavailable("gone")
-        with pytest.raises(StoreUnavailable, match=r"gone; .*OTKLIK_SPOOL_MB"):
-            await intake.store(hooked("1"), spooled=True)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match=r"gone; .*OTKLIK_SPOOL_MB"):
+                await intake.store(hooked("1"), spooled=True)
+        assert len(told) == 1, "the log says it once"
         away.trouble = None
         await intake.store(hooked("1"), spooled=True)
     assert away.keys == ["1"]
